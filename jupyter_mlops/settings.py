@@ -1,0 +1,109 @@
+"""What can be set, in frozen groups, each value with its unit and its reason.
+
+Nobody has to set anything: every default works on a fresh machine. Values come from the environment
+(``JUPYTER_MLOPS_*``), and the Jupyter configuration ``MlopsApp.*`` overrides them for the server part.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LOCAL_REGISTRY = "jupyter-mlops.local"
+"""Host name under which documents name the embedded registry of this machine; it is never looked up on a network."""
+
+DEFAULT_IMAGE = "docker.io/library/python:{minor}-slim"
+"""Step image when a target names none: the notebook's own Python minor, since session state does not cross minors."""
+
+
+def default_home(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """Folder of everything this product keeps on this machine: XDG on Linux, Application Support on macOS."""
+    if chosen := environ.get("JUPYTER_MLOPS_HOME"):
+        return Path(chosen).expanduser()
+    if platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "jupyter-mlops"
+    base = environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "jupyter-mlops"
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where things lie and how long they stay."""
+
+    home: Path = field(default_factory=default_home)
+    """Root of ``registry/``, ``runs/``, ``services/`` and ``cache/``; created with mode 0700."""
+
+    keep_runs: int = 50
+    """Finished runs kept per pipeline; older ones are deleted when a new one starts. Models they made stay."""
+
+    @property
+    def registry(self) -> Path:
+        """Embedded registry: one OCI image layout per repository."""
+        return self.home / "registry"
+
+    @property
+    def runs(self) -> Path:
+        """Live state of runs: one folder each."""
+        return self.home / "runs"
+
+    @property
+    def services(self) -> Path:
+        """Live state of local services: ``<namespace>/<name>``."""
+        return self.home / "services"
+
+    @property
+    def cache(self) -> Path:
+        """Unpacked bundles, by digest. Can be removed at any time."""
+        return self.home / "cache"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The private view of the notebook's folder that local steps run in."""
+
+    copy_limit: int = 1 << 30
+    """Bytes of the notebook's folder copied at most (reflinks are free); above it the run is refused with the biggest files named."""
+
+    ignore: tuple[str, ...] = (
+        ".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache",
+        ".pytest_cache", "*.pyc", ".DS_Store",
+    )
+    """Names (glob patterns) that are never copied, captured or published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How steps run when nothing else is said."""
+
+    stop_grace: float = 5.0
+    """Seconds between SIGTERM and SIGKILL of a step's process group."""
+
+    termination_bytes: int = 4096
+    """Size of the termination message, as Kubernetes has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Local services."""
+
+    namespace: str = "default"
+    """Namespace of services made without one."""
+
+    ready_timeout: float = 60.0
+    """Seconds that ``deploy`` waits for Ready before it reports what the log says."""
+
+    body_limit: int = 64 << 20
+    """Bytes of one prediction request at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All groups. Pass it down; nothing reads a global."""
+
+    storage: Storage = field(default_factory=Storage)
+    workspace: Workspace = field(default_factory=Workspace)
+    steps: Steps = field(default_factory=Steps)
+    serving: Serving = field(default_factory=Serving)
