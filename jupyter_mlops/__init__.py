@@ -24,7 +24,7 @@ PUBLIC: dict[str, str] = {
 
 def __getattr__(name: str) -> Any:
     """Resolve a public name on first use."""
-    from importlib import import_module  # noqa: PLC0415  (a cheap import is still one too many for `import jupyter_mlops`)
+    from importlib import import_module
 
     if name == "__version__":
         try:
@@ -50,7 +50,7 @@ def __dir__() -> list[str]:
 
 def _jupyter_server_extension_points() -> list[Mapping[str, Any]]:
     """Where Jupyter Server finds the extension; the app is imported here, not at the top, so that a kernel does not need it."""
-    from jupyter_mlops.server.app import MlopsApp  # noqa: PLC0415  (see the docstring)
+    from jupyter_mlops.server.app import MlopsApp
 
     return [{"module": "jupyter_mlops", "app": MlopsApp}]
 
@@ -62,6 +62,6 @@ def _jupyter_labextension_paths() -> list[Mapping[str, str]]:
 
 def load_ipython_extension(shell: Any) -> None:
     """``%load_ext jupyter_mlops``: register the magics."""
-    from jupyter_mlops.kernel.magics import register  # noqa: PLC0415  (only when asked for)
+    from jupyter_mlops.kernel.magics import register
 
     register(shell)

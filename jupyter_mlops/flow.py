@@ -86,7 +86,9 @@ class Workbench:
         from jupyter_mlops.registry.bundles import bundle_reference, source_digest
         from jupyter_mlops.workflow.compile import compile_workflow
 
-        return compile_workflow(pipeline, bundle=bundle_reference(notebook, pipeline, folder), source_digest=source_digest(notebook))
+        return compile_workflow(
+            pipeline, bundle=bundle_reference(notebook, pipeline, folder), source_digest=source_digest(notebook)
+        )
 
     def run(self, path: Path, parameters: Mapping[str, Any] | None = None, kernel: str | None = None) -> Run:
         """Convert, compile, push the bundle and submit; returns at once."""
@@ -111,7 +113,9 @@ class Workbench:
         from jupyter_mlops.serving.manifest import inference_service
 
         version = self.models.find(model)
-        return self.services.apply(inference_service(version, name=name, namespace=namespace or self.settings.serving.namespace, port=port))
+        return self.services.apply(
+            inference_service(version, name=name, namespace=namespace or self.settings.serving.namespace, port=port)
+        )
 
     def predict(self, service: str, data: Any = None, namespace: str | None = None) -> Prediction:
         """Call a service with rows, or with the sample recorded at training."""

@@ -65,11 +65,21 @@ class Workspace:
     """The private view of the notebook's folder that local steps run in."""
 
     copy_limit: int = 1 << 30
-    """Bytes of the notebook's folder copied at most (reflinks are free); above it the run is refused with the biggest files named."""
+    """Bytes of the notebook's folder copied at most; above it the run is refused with the biggest files named."""
 
     ignore: tuple[str, ...] = (
-        ".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache",
-        ".pytest_cache", "*.pyc", ".DS_Store",
+        ".git",
+        ".hg",
+        ".venv",
+        "venv",
+        "node_modules",
+        "__pycache__",
+        ".ipynb_checkpoints",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".pytest_cache",
+        "*.pyc",
+        ".DS_Store",
     )
     """Names (glob patterns) that are never copied, captured or published."""
 

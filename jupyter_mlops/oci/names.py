@@ -1,6 +1,6 @@
 """Every media type, annotation and label of ours, once.
 
-The prefixes are reserved by us; a type that ends in ``+json`` is JSON, one in ``.tar`` an uncompressed tar. See ``docs/formats.md``.
+A type that ends in ``+json`` is JSON, one in ``.tar`` an uncompressed tar. See ``docs/formats.md``.
 """
 
 from __future__ import annotations

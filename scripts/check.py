@@ -1,0 +1,78 @@
+"""All checks and all tests, one command; CI calls the same.
+
+    python3 scripts/check.py            everything
+    python3 scripts/check.py --fast     linters, types and the default tests only
+
+Installs what the tests need: Python and npm packages into the checkout, Chromium through the system's package manager where
+this runs as root; elsewhere it says what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from environment import BIN, Missing, prepare, run
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def chromium() -> str:
+    """Path of a Chromium; installed through apt where that is possible."""
+    for name in (os.environ.get("CHROMIUM", ""), *BROWSERS):
+        if name and (found := shutil.which(name)):
+            return found
+    fix = "install Chromium (Debian, Ubuntu: apt-get install chromium fonts-dejavu-core) or set CHROMIUM to its path"
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        raise Missing("The browser tests need Chromium.", fix)
+    print("  Chromium …", end="", flush=True)
+    since = time.monotonic()
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (
+        ["apt-get", "update", "-q"],
+        ["apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium", "fonts-dejavu-core"],
+    ):
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(done.stdout[-3000:], done.stderr[-3000:])
+            raise Missing("apt-get could not install Chromium.", fix)
+    print(f" {time.monotonic() - since:.0f} s")
+    return chromium()
+
+
+def skopeo() -> None:
+    """A foreign reader of our registry, for the interoperability tests; without it they are skipped, and say so."""
+    if shutil.which("skopeo") is None and shutil.which("apt-get") and os.geteuid() == 0:
+        subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", "skopeo"], capture_output=True, check=False)
+
+
+def main() -> None:
+    """Prepare, lint, type-check, test."""
+    fast = "--fast" in sys.argv[1:]
+    prepare()
+    environ = {} if fast else {"CHROMIUM": chromium()}
+    if not fast:
+        skopeo()
+    checks = [
+        ("ruff", [BIN / "ruff", "check", "."]),
+        ("format", [BIN / "ruff", "format", "--check", "."]),
+        ("mypy", [BIN / "mypy"]),
+        ("imports", [BIN / "lint-imports"]),
+        ("api types", ["jlpm", "api:check"]),
+        ("prettier, eslint", ["jlpm", "lint:check"]),
+    ]
+    for name, command in checks:
+        print(f"\n== {name}", flush=True)
+        run(*command, quiet=False)
+    if not fast:
+        print("\n== jest", flush=True)
+        run("jlpm", "test", quiet=False)
+    print("\n== pytest", flush=True)
+    run(BIN / "python", "-m", "pytest", *(["-q"] if fast else ["-q", "-m", "", "--durations=15"]), quiet=False, env=environ)
+
+
+if __name__ == "__main__":
+    main()
