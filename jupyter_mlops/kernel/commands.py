@@ -1,0 +1,257 @@
+"""The commands of ``%mlops``: each takes its options, calls the workbench and shows pages.
+
+They are thin: what a command does is a method of ``flow.Workbench`` or of a port. They run in the person's kernel, which
+need not be the server's environment, and so never ask a Jupyter Server for anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.errors import MlopsError, NotFound, Unavailable, WrongUsage
+from jupyter_mlops.kernel import present
+from jupyter_mlops.kernel.arguments import assignments
+from jupyter_mlops.kernel.display import CellFailed, output
+from jupyter_mlops.kernel.follow import follow
+from jupyter_mlops.kernel.notebook_path import find_notebook, saved
+from jupyter_mlops.kernel.page import Line, Page
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from jupyter_mlops.engine.base import Engine, LogLine, Run
+    from jupyter_mlops.flow import Workbench
+    from jupyter_mlops.serving.base import Service
+
+LOG_TAIL = 20
+"""Lines of a service's log under its status."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a command works with: this machine, and the shell it was typed into."""
+
+    bench: Workbench
+    shell: Any
+
+    def show(self, page: Page) -> None:
+        """Show a page as an output of the cell."""
+        output(self.shell).show(page)
+
+    @property
+    def home(self) -> str:
+        """Folder of this machine's state, so that a front end can tell its own runs from those of another machine."""
+        return str(self.bench.settings.storage.home)
+
+    def notebook(self, explicit: str | None) -> Path:
+        """The notebook that was given, or the one of this kernel."""
+        return find_notebook(explicit, self.shell.user_ns)
+
+
+def convert(context: Context, options: Namespace) -> None:
+    """Show the pipeline of a notebook; with ``-o``, write its Workflow."""
+    path = context.notebook(options.notebook)
+    notebook = context.bench.read(path)
+    pipeline = context.bench.convert(notebook)
+    if options.output is not None:
+        import yaml
+
+        workflow = context.bench.compile(notebook, pipeline, path.parent)
+        target = Path(options.output).expanduser()
+        try:
+            target.write_text(yaml.safe_dump(workflow, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        except OSError as error:
+            raise WrongUsage(f"cannot write {target}: {error.strerror}", fix="Give a file in a folder you may write to.") from error
+    context.show(present.pipeline_page(pipeline, options.output))
+
+
+def run(context: Context, options: Namespace) -> None:
+    """Submit a notebook and follow it, unless told to go on."""
+    path = context.notebook(options.notebook)
+    values = assignments(options.parameter)
+    what = saved(path)
+    started = context.bench.run(path, values, options.kernel)
+    if options.widget:
+        from IPython.display import display
+
+        from jupyter_mlops.kernel.widgets import RunView
+
+        display(RunView(started, context.bench))
+        return
+    note = Line(f"Runs {what}.", "quiet")
+    place = output(context.shell)
+    if options.detach:
+        page = present.run_page(started, home=context.home)
+        place.show(Page((*page.parts, note, Line(f"%mlops runs {started.name} shows how far it is.", "quiet")), page.run))
+        return
+    done = _follow(context, started, note)
+    if done.phase != "Succeeded":
+        raise CellFailed(f"run {done.name}: {done.phase} (see above)")
+
+
+def _follow(context: Context, started: Run, note: Line) -> Run:
+    place = output(context.shell)
+    states: list[tuple[str, ...]] = [()]
+
+    def show(now: Run, tail: Sequence[str]) -> None:
+        page = present.run_page(now, tail, home=context.home)
+        state = (now.phase, *(step.phase for step in now.steps))
+        place.show(Page((*page.parts, note), page.run), quiet=state == states[-1])
+        states[-1] = state
+
+    try:
+        return follow(context.bench.engine, started, show)
+    except KeyboardInterrupt:
+        context.show(Page((Line(f"Not watching any more; the run goes on. %mlops stop {started.name} stops it."),)))
+        raise CellFailed(f"interrupted while watching {started.name}") from None
+
+
+def runs(context: Context, options: Namespace) -> None:
+    """List runs, show one, or delete one."""
+    engine = context.bench.engine
+    if options.run is None:
+        if options.delete:
+            raise WrongUsage("%mlops runs --delete: which one?", fix="Give its name: %mlops runs RUN --delete")
+        context.show(present.runs_page(engine.list(limit=options.limit)))
+    elif options.delete:
+        engine.control(options.run, "delete")
+        context.show(Page((Line(f"{options.run} is deleted; models it registered stay."),)))
+    else:
+        context.show(present.run_page(engine.get(options.run), home=context.home))
+
+
+def logs(context: Context, options: Namespace) -> None:
+    """The end of what a run printed."""
+    engine = context.bench.engine
+    name = options.run or _newest(engine)
+    lines = [_log_line(line, options.step) for line in engine.logs(name, step=options.step) if line.event is None]
+    context.show(present.logs_page(name, lines[-options.tail :], max(0, len(lines) - options.tail)))
+
+
+def _newest(engine: Engine) -> str:
+    for newest in engine.list(limit=1):
+        return newest.name
+    raise NotFound("there are no runs yet", fix="%mlops run starts one.")
+
+
+def _log_line(line: LogLine, step: str | None) -> str:
+    text = line.text.rstrip("\n")
+    return text if step else f"{line.step} │ {text}"
+
+
+def models(context: Context, options: Namespace) -> None:
+    """All models, or the versions of one."""
+    found = context.bench.models.list()
+    if options.model is None:
+        context.show(present.models_page(found))
+        return
+    for model in found:
+        if model.name == options.model:
+            context.show(present.model_page(model))
+            return
+    names = ", ".join(model.name for model in found)
+    raise NotFound(
+        f"no model {options.model}", fix=f"There are: {names}." if names else "log_model(model, name) in a cell registers one."
+    )
+
+
+def deploy(context: Context, options: Namespace) -> None:
+    """Serve a model and wait until it answers."""
+    service = context.bench.deploy(options.model, options.name, options.namespace, options.port)
+    place = output(context.shell)
+    place.show(present.service_page(service))
+    if options.detach:
+        return
+    limit = context.bench.settings.serving.ready_timeout
+    service = _wait(context, service, limit, lambda now: place.show(present.service_page(now), quiet=True))
+    if service.ready:
+        place.show(present.service_page(service))
+        return
+    log = islice(reversed(list(context.bench.services.logs(service.name, service.namespace))), LOG_TAIL)
+    place.show(present.service_page(service, tuple(log)[::-1]))
+    if service.phase in {"Failed", "Stopped"}:
+        raise CellFailed(f"service {service.name}: {service.phase} (see above)")
+    raise Unavailable(f"{service.name} is not ready after {limit:.0f} s", fix=f"%mlops services {service.name} shows its log.")
+
+
+def _wait(context: Context, service: Service, limit: float, show: Callable[[Service], None]) -> Service:
+    end = time.monotonic() + limit
+    while not service.ready and service.phase not in {"Failed", "Stopped"} and time.monotonic() < end:
+        time.sleep(0.1)
+        service = context.bench.services.get(service.name, service.namespace)
+        show(service)
+    return service
+
+
+def predict(context: Context, options: Namespace) -> None:
+    """Call a service with rows of the notebook, or with the recorded sample."""
+    if options.into is not None and not options.into.isidentifier():
+        raise WrongUsage(f"--into {options.into}: not a variable's name", fix="For example --into answer")
+    data = None if options.data is None else _evaluated(context, options.data)
+    answer = context.bench.predict(options.service, data, options.namespace)
+    if options.into is not None:
+        context.shell.user_ns[options.into] = list(answer.predictions)
+    context.show(present.prediction_page(options.service, answer))
+
+
+def _evaluated(context: Context, expression: str) -> list[Any]:
+    from jupyter_mlops.kernel.rows import rows_of
+
+    try:
+        value = context.shell.ev(expression)
+    except Exception as error:
+        message = f"--data {expression}: {type(error).__name__}: {error}"
+        raise WrongUsage(message, fix="Give an expression of this notebook, e.g. X_test.head()") from error
+    return rows_of(value)
+
+
+def services(context: Context, options: Namespace) -> None:
+    """All services, or one with the end of its log."""
+    backend = context.bench.services
+    if options.service is None:
+        found = [one for one in backend.list() if options.namespace in {None, one.namespace}]
+        context.show(present.services_page(found))
+        return
+    service = backend.get(options.service, options.namespace or context.bench.settings.serving.namespace)
+    log = list(backend.logs(service.name, service.namespace))[-LOG_TAIL:]
+    context.show(present.service_page(service, log))
+
+
+def stop(context: Context, options: Namespace) -> None:
+    """Stop the run or the service of that name; a run first, since runs carry a random ending and services do not."""
+    if options.namespace is None and _stop_run(context, options):
+        return
+    backend = context.bench.services
+    namespace = options.namespace or context.bench.settings.serving.namespace
+    try:
+        service = backend.control(options.name, "delete" if options.delete else "stop", namespace)
+    except NotFound as error:
+        raise NotFound(f"no run or service named {options.name}", fix="%mlops runs and %mlops services list them.") from error
+    context.show(Page((Line(f"{options.name} is deleted."),)) if options.delete else present.service_page(service))
+
+
+def _stop_run(context: Context, options: Namespace) -> bool:
+    try:
+        stopped = context.bench.engine.control(options.name, "stop")
+    except NotFound:
+        return False
+    if options.delete:
+        context.bench.engine.control(options.name, "delete")
+        context.show(Page((Line(f"{options.name} is stopped and deleted."),)))
+    else:
+        context.show(present.run_page(stopped, home=context.home))
+    return True
+
+
+COMMANDS: Mapping[str, Callable[[Context, Namespace], None]] = {
+    "convert": convert, "run": run, "runs": runs, "logs": logs, "models": models, "deploy": deploy, "predict": predict,
+    "services": services, "stop": stop,
+}  # fmt: skip
+
+__all__ = ["COMMANDS", "Context", "MlopsError"]
