@@ -1,0 +1,1 @@
+"""Blobs, manifests and tags by the rules of OCI, verified while they move. Travels into every step."""

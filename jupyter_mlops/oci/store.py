@@ -41,8 +41,11 @@ class Store(Protocol):
     def address(self) -> str:
         """What a document writes to name this store: ``file:///…`` or ``http(s)://host[/base]``."""
 
-    def put_blob(self, repository: str, data: bytes | Path | Iterable[bytes], media_type: str) -> Descriptor:
-        """Store bytes (streamed when a path or chunks are given) and return their descriptor; present ones are not written."""
+    def put_blob(self, repository: str, data: bytes | Path | Iterable[bytes | memoryview], media_type: str) -> Descriptor:
+        """Store bytes (streamed when a path or chunks are given) and return their descriptor; present ones are not written.
+
+        A chunk need only be valid until the next is asked for, so that one buffer can be used for all.
+        """
 
     def open_blob(self, repository: str, digest: str) -> AbstractContextManager[BinaryIO]:
         """A stream that raises Corrupt at its end if the bytes do not have the digest; NotFound if there is no such blob."""

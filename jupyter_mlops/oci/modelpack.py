@@ -1,0 +1,265 @@
+"""A model version as an OCI index that everybody can read.
+
+One index holds a linux/amd64 image and a linux/arm64 image (containers mount these, KServe fetches them) and a ModelPack
+manifest (kit, modctl and Docker read that one, by the tag ``v<N>.modelpack``); all three share the very same uncompressed
+layers, whose members are named ``models/…``. The images hold no shell: they are for image volumes and for fetching.
+
+A version is chosen and published under the repository's lock where the store has one. A registry has no
+compare-and-swap, so that there the number is taken, read back, and given up when somebody else was faster.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from jupyter_mlops.errors import Conflict, WrongUsage
+from jupyter_mlops.oci.artifact import artifact_document, push_artifact
+from jupyter_mlops.oci.canonical import canonical
+from jupyter_mlops.oci.descriptor import to_dict
+from jupyter_mlops.oci.names import (
+    ANNOTATION,
+    METRICS,
+    MODEL,
+    MODELPACK_CONFIG,
+    MODELPACK_MANIFEST,
+    MODELPACK_WEIGHT,
+    MODELPACK_WEIGHT_CONFIG,
+    OCI_CONFIG,
+    OCI_INDEX,
+    OCI_LAYER,
+)
+from jupyter_mlops.oci.reference import NAME_RULE, check_repository
+from jupyter_mlops.oci.store import Descriptor, Manifest, Store
+from jupyter_mlops.oci.tar import files_below, tar_chunks
+
+WEIGHT = 8 << 20
+"""Bytes from which a file gets a layer of its own, so that a version that changes another file does not store it again."""
+
+MAX_LAYERS = 100
+"""Container runtimes take 127; what is beyond shares the last layer."""
+
+TITLE = "org.opencontainers.image.title"
+VERSION = "org.opencontainers.image.version"
+CREATED = "org.opencontainers.image.created"
+FILEPATH = "org.cncf.model.filepath"
+KEY = ANNOTATION + "key"
+METRIC = ANNOTATION + "metric."
+FORMAT = ANNOTATION + "format"
+
+_VERSION_TAG = re.compile(r"(?:_deleted\.)?v([1-9][0-9]*)")
+_ATTEMPTS = 20
+
+
+@dataclass(frozen=True)
+class PublishedModel:
+    """What a publication made: ``tag`` is ``v<N>``, ``digest`` that of the index."""
+
+    name: str
+    tag: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A layer and which files are in it."""
+
+    descriptor: Descriptor
+    names: tuple[str, ...]
+
+    @property
+    def weights(self) -> bool:
+        return len(self.names) == 1
+
+
+@runtime_checkable
+class Exclusive(Protocol):
+    """A store that can keep other publishers out of a repository."""
+
+    def exclusive(self, repository: str) -> AbstractContextManager[None]:
+        """Hold the repository."""
+
+
+def model_repository(name: str) -> str:
+    """``models/<name>``. Raises WrongUsage, code ``invalid-name``, with the rule."""
+    try:
+        if "/" in name:
+            raise WrongUsage(f"{name!r} is not a valid model name", code="invalid-name", fix=NAME_RULE)  # noqa: TRY301
+        return check_repository(f"models/{name}")
+    except WrongUsage as error:
+        raise WrongUsage(f"{name!r} is not a valid model name", code="invalid-name", fix=_name_fix(name)) from error
+
+
+def publish_model(
+    store: Store, name: str, folder: Path, *, key: str, annotations: Mapping[str, str], metrics: Mapping[str, float]
+) -> PublishedModel:
+    """Publish the files of a folder as the next version of a model.
+
+    Args:
+        store: where to.
+        name: the model; the repository is ``models/<name>``.
+        folder: its files become ``models/<file>``.
+        key: ``<run>/<step>/<call>``. A second publication with the same key returns the first one's version.
+        annotations: of the index; a key without a dot (``format``, ``run``, ``step``, ``pipeline``) is one of ours.
+        metrics: repeated as annotations, and pushed as a referrer.
+
+    Raises:
+        WrongUsage: code ``invalid-name`` or ``invalid-folder``.
+        StorageFull, PlatformError: the store cannot be written.
+    """
+    repository = model_repository(name)
+    found = _by_key(store, repository, key)
+    if found is None:
+        layers = _push_layers(store, repository, folder)
+        images = [_push_image(store, repository, architecture, layers) for architecture in ("amd64", "arm64")]
+        notes = _annotations(name, key, annotations, metrics)
+        with store.exclusive(repository) if isinstance(store, Exclusive) else nullcontext():
+            found = _by_key(store, repository, key) or _publish(store, repository, layers, images, notes)
+    tag, index = found
+    _ensure_metrics(store, repository, index, metrics)
+    return PublishedModel(name, tag, index.descriptor.digest)
+
+
+def version_number(tag: str) -> int | None:
+    """N of ``v<N>``; None for any other tag."""
+    match = _VERSION_TAG.fullmatch(tag)
+    return int(match[1]) if match and tag.startswith("v") else None
+
+
+def deleted_tag(tag: str) -> str:
+    """The hidden tag that keeps the number of a deleted version from being used again."""
+    return f"_deleted.{tag}"
+
+
+def _publish(
+    store: Store, repository: str, layers: Sequence[_Layer], images: Sequence[Descriptor], notes: Mapping[str, str]
+) -> tuple[str, Manifest]:
+    """Take the next number and push the index under it; once more when another publisher took it first."""
+    for _ in range(_ATTEMPTS):
+        tags = store.tags(repository)
+        number = 1 + max((int(match[1]) for tag in tags if (match := _VERSION_TAG.fullmatch(tag))), default=0)
+        tag = f"v{number}"
+        pack = _push_modelpack(store, repository, layers, {**notes, VERSION: str(number)}, f"{tag}.modelpack")
+        document = {
+            "schemaVersion": 2,
+            "mediaType": OCI_INDEX,
+            "artifactType": MODEL,
+            "manifests": [to_dict(child) for child in (*images, pack)],
+            "annotations": {**notes, VERSION: str(number)},
+        }
+        if isinstance(store, Exclusive):
+            return tag, store.put_manifest(repository, document, tags=[tag, "latest"])
+        index = store.put_manifest(repository, document, tags=[tag])
+        if store.get_manifest(repository, tag).descriptor.digest == index.descriptor.digest:
+            store.put_manifest(repository, document, tags=["latest"])
+            return tag, index
+    raise Conflict(f"{repository} is published to by too many at once", fix="Try again.")
+
+
+def _by_key(store: Store, repository: str, key: str) -> tuple[str, Manifest] | None:
+    """The version that was published with this key."""
+    for tag in store.tags(repository):
+        if version_number(tag) is not None:
+            index = store.get_manifest(repository, tag)
+            if index.descriptor.annotations.get(KEY) == key:
+                return tag, index
+    return None
+
+
+def _push_layers(store: Store, repository: str, folder: Path) -> list[_Layer]:
+    """Large files one by one, then all the others together."""
+    files = files_below(folder)
+    large = [name for name, path in files.items() if path.stat().st_size >= WEIGHT][: MAX_LAYERS - 1]
+    groups: list[tuple[str, ...]] = [(name,) for name in large]
+    if rest := tuple(name for name in files if name not in set(large)):
+        groups.append(rest)
+    return [
+        _Layer(store.put_blob(repository, tar_chunks({name: files[name] for name in names}, prefix="models/"), OCI_LAYER), names)
+        for names in groups
+    ]
+
+
+def _push_image(store: Store, repository: str, architecture: str, layers: Sequence[_Layer]) -> Descriptor:
+    """An image for a platform: nothing but the model, and nothing that runs. Its time is fixed: equal layers, equal image."""
+    config = {
+        "architecture": architecture,
+        "os": "linux",
+        "created": "1970-01-01T00:00:00Z",
+        "config": {"User": "1010:0", "Env": ["PATH=/bin"], "WorkingDir": "/"},
+        "rootfs": {"type": "layers", "diff_ids": [layer.descriptor.digest for layer in layers]},
+        "history": [{"created": "1970-01-01T00:00:00Z", "created_by": f"models/{layer.names[0]}"} for layer in layers],
+    }
+    described = store.put_blob(repository, canonical(config), OCI_CONFIG)
+    manifest = store.put_manifest(repository, artifact_document(None, described, [layer.descriptor for layer in layers]))
+    platform = {"os": "linux", "architecture": architecture}
+    return Descriptor(manifest.descriptor.media_type, manifest.descriptor.digest, manifest.descriptor.size, platform=platform)
+
+
+def _push_modelpack(store: Store, repository: str, layers: Sequence[_Layer], notes: Mapping[str, str], tag: str) -> Descriptor:
+    """The same layers as the CNCF model-spec describes them. Its config takes no keys of ours."""
+    config = {
+        "descriptor": {"name": notes[TITLE], "version": notes[VERSION], "createdAt": notes[CREATED]},
+        "config": {"format": notes[FORMAT]} if FORMAT in notes else {},
+        "modelfs": {"type": "layers", "diffIds": [layer.descriptor.digest for layer in layers]},
+    }
+    described = store.put_blob(repository, canonical(config), MODELPACK_CONFIG)
+    parts = [_model_layer(layer, alone=len(layers) == 1) for layer in layers]
+    manifest = store.put_manifest(repository, artifact_document(MODELPACK_MANIFEST, described, parts), tags=[tag])
+    return Descriptor(
+        manifest.descriptor.media_type,
+        manifest.descriptor.digest,
+        manifest.descriptor.size,
+        artifact_type=MODELPACK_MANIFEST,
+        platform={"os": "unknown", "architecture": "unknown"},
+    )
+
+
+def _model_layer(layer: _Layer, *, alone: bool) -> Descriptor:
+    """A layer in the ModelPack; ``title`` is the file that ``oras pull`` writes."""
+    one = layer.names[0] if layer.weights else None
+    notes = {FILEPATH: f"models/{one}" if one else "models", TITLE: f"{one.replace('/', '_') if one else 'models'}.tar"}
+    kind = MODELPACK_WEIGHT if one or alone else MODELPACK_WEIGHT_CONFIG
+    return Descriptor(kind, layer.descriptor.digest, layer.descriptor.size, notes)
+
+
+def _ensure_metrics(store: Store, repository: str, index: Manifest, metrics: Mapping[str, float]) -> None:
+    """Push the metrics as a referrer, unless an earlier attempt did."""
+    if metrics and not store.referrers(repository, index.descriptor.digest, METRICS):
+        values = [{"name": name, "value": _number(value)} for name, value in sorted(metrics.items())]
+        push_artifact(
+            store,
+            repository,
+            METRICS,
+            {"version": 1, "metrics": values},
+            subject=index.descriptor,
+            annotations={METRIC + name: str(_number(value)) for name, value in sorted(metrics.items())},
+        )
+
+
+def _number(value: float) -> float | str:
+    """JSON has no NaN and no infinity: they are written as text."""
+    number = float(value)
+    return number if abs(number) < float("inf") else str(number)
+
+
+def _annotations(name: str, key: str, given: Mapping[str, str], metrics: Mapping[str, float]) -> dict[str, str]:
+    created = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    ours = {short if "." in short else ANNOTATION + short: str(value) for short, value in given.items() if value is not None}
+    return {
+        **ours,
+        **{METRIC + each: str(_number(value)) for each, value in metrics.items()},
+        TITLE: name,
+        CREATED: created,
+        KEY: key,
+    }
+
+
+def _name_fix(name: str) -> str:
+    """The rule, and a name that follows it."""
+    better = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:100]
+    return f"{NAME_RULE} For example: {better}" if better else NAME_RULE

@@ -1,0 +1,178 @@
+"""Deterministic tar: the same files give the same bytes, and nothing can be unpacked outside its folder.
+
+Uncompressed, since weights do not compress, and since then the digest of a layer is its ``diff_id`` and a blob can serve an
+image and a ModelPack at once. USTAR, with PAX records only where a name or a size needs one; sorted, time 0, owner 0,
+modes 0644 and 0755, so that neither the machine nor the hour shows.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.errors import Corrupt, WrongUsage
+from jupyter_mlops.oci.digest import CHUNK
+from jupyter_mlops.oci.disk import explained, read_chunks
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+BLOCK = tarfile.BLOCKSIZE
+
+
+def files_below(folder: Path) -> dict[str, Path]:
+    """Name relative to the folder (with ``/``) → path of every file below it; links to files are followed.
+
+    Raises:
+        WrongUsage: code ``invalid-folder``: it is none, holds nothing, or something that is no file.
+    """
+    found: dict[str, Path] = {}
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in names:
+            path = Path(place, name)
+            if not path.is_file():
+                raise WrongUsage(
+                    f"{path} is not a file",
+                    code="invalid-folder",
+                    fix="Only files can be stored: no sockets, pipes or broken links.",
+                )
+            found[path.relative_to(folder).as_posix()] = path
+    if not found:
+        raise WrongUsage(f"{folder} holds no files", code="invalid-folder", fix="Give a folder with at least one file.")
+    return dict(sorted(found.items()))
+
+
+def tar_chunks(files: Mapping[str, Path | bytes], *, prefix: str = "") -> Iterator[bytes | memoryview]:
+    """The bytes of a tar of these files and the folders above them. A chunk is valid until the next is asked for.
+
+    Args:
+        files: name in the archive → path or bytes.
+        prefix: folder put before each name, such as ``models/``.
+    """
+    folders: set[str] = set()
+    for name, content in sorted(files.items()):
+        full = prefix + name
+        for parent in _parents(full):
+            if parent not in folders:
+                folders.add(parent)
+                yield _header(parent + "/", tarfile.DIRTYPE, 0, 0o755)
+        size = len(content) if isinstance(content, bytes) else content.stat().st_size
+        yield _header(full, tarfile.REGTYPE, size, 0o644)
+        seen = 0
+        for chunk in (content,) if isinstance(content, bytes) else read_chunks(content):
+            seen += len(chunk)
+            yield chunk
+        if seen != size:
+            raise WrongUsage(f"{content!s} changed while it was read", code="invalid-folder", fix="Wait until it is written.")
+        yield bytes(-size % BLOCK)
+    yield bytes(2 * BLOCK)
+
+
+def read_member(stream: BinaryIO, name: str, limit: int) -> bytes | None:
+    """The bytes of one file of a tar, or None. The stream is read to its end, so that a verified one was verified.
+
+    Raises:
+        Corrupt: it is no tar, or the file has more than ``limit`` bytes.
+    """
+    with _archive(stream) as archive:
+        for member in archive:
+            if member.name == name and member.isreg():
+                if member.size > limit:
+                    raise Corrupt(f"{name} has {member.size} bytes, more than {limit}", code="member-too-large")
+                file = archive.extractfile(member)
+                found = file.read() if file else b""
+                _drain(stream)
+                return found
+    return None
+
+
+def extract_all(streams: Iterable[AbstractContextManager[BinaryIO]], folder: Path, *, below: str = "") -> None:
+    """Unpack tars into a folder that does not exist yet. It appears whole, after all was verified, or not at all.
+
+    Args:
+        streams: opened one after the other and read to their ends, so that a verified stream has been verified.
+        folder: must not exist, or be empty.
+        below: only members below this folder (``models/``) are taken; anything else is an error.
+
+    Raises:
+        Corrupt: no tar, or a member that is no file or folder, or whose name leads outside.
+        StorageFull, PlatformError: it cannot be written.
+        WrongUsage: code ``folder-exists``.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise WrongUsage(f"{folder} is not empty", code="folder-exists", fix="Give a folder that does not exist.")
+    with explained(folder.parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            for opened in streams:
+                with opened as stream:
+                    _extract(stream, fresh, below)
+            fresh.chmod(0o755)
+            fresh.replace(folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _extract(stream: BinaryIO, folder: Path, below: str) -> None:
+    """Unpack one tar. Only folders and files, and only under names without ``..``: links could lead anywhere."""
+    with _archive(stream) as archive:
+        for member in archive:
+            target = folder.joinpath(*_safe(member, below))
+            if member.isdir():
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source = archive.extractfile(member)
+            assert source is not None
+            with target.open("xb") as file:
+                shutil.copyfileobj(source, file, CHUNK)
+
+
+@contextmanager
+def _archive(stream: BinaryIO) -> Iterator[tarfile.TarFile]:
+    """A tar read from a stream. Nonsense in it is most likely damage, which the stream itself names when it is drained."""
+    try:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK) as archive:
+            yield archive
+        _drain(stream)
+    except (tarfile.TarError, FileExistsError, NotADirectoryError) as error:
+        _drain(stream)
+        raise Corrupt(f"what should be a tar cannot be unpacked: {error}", fix="Make it again.") from error
+
+
+def _drain(stream: BinaryIO) -> None:
+    while stream.read(CHUNK):
+        pass
+
+
+def _safe(member: tarfile.TarInfo, below: str) -> tuple[str, ...]:
+    """The parts of a member's name, if it may be unpacked."""
+    parts = tuple(part for part in member.name.split("/") if part not in {"", "."})
+    inside = not below or (member.name + "/").startswith(below)
+    if not (member.isdir() or member.isreg()) or member.name.startswith("/") or ".." in parts or not inside:
+        raise Corrupt(
+            f"{member.name!r} may not be unpacked: only files and folders below {below or 'the archive'} are taken",
+            code="unsafe-member",
+            fix="Whoever made this archive is not to be trusted.",
+        )
+    return parts
+
+
+def _parents(name: str) -> Iterator[str]:
+    parts = name.split("/")[:-1]
+    for depth in range(1, len(parts) + 1):
+        yield "/".join(parts[:depth])
+
+
+def _header(name: str, kind: bytes, size: int, mode: int) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.mode = kind, size, mode
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
