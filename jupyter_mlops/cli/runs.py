@@ -1,0 +1,86 @@
+"""``jupyter mlops runs``: what ran and what runs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.cli.console import Console, ago, duration
+from jupyter_mlops.cli.convert import ranges
+from jupyter_mlops.views import run_view, seconds
+
+if TYPE_CHECKING:
+    from jupyter_mlops.engine.base import Run, StepRun
+    from jupyter_mlops.flow import Workbench
+
+EXAMPLES = """\
+  jupyter mlops runs                      the newest runs
+  jupyter mlops runs --pipeline churn     those of one notebook
+  jupyter mlops runs churn-x7k2p          one of them, step by step
+  jupyter mlops runs --json | jq -r '.runs[0].name'"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    parser.add_argument("name", nargs="?", metavar="RUN", help="show this run")
+    parser.add_argument("--pipeline", metavar="NAME", help="only runs of this pipeline")
+    parser.add_argument("--limit", type=int, default=20, metavar="N", help="at most N runs (default: 20)")
+
+
+def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
+    """List, or show one."""
+    if arguments.name:
+        found = bench.engine.get(arguments.name)
+        if console.as_json:
+            console.emit(run_view(found))
+        else:
+            show(found, console)
+        return 0
+    listed = bench.engine.list(pipeline=arguments.pipeline, limit=max(1, arguments.limit))
+    if console.as_json:
+        console.emit({"runs": [run_view(one) for one in listed]})
+    elif not listed:
+        console.note("No runs yet. Start one: jupyter mlops run NOTEBOOK.ipynb")
+    else:
+        console.table(("RUN", "PHASE", "STEPS", "TOOK", "STARTED", "NOTEBOOK"), [_row(one) for one in listed])
+    return 0
+
+
+def show(found: Run, console: Console) -> None:
+    """One run in words."""
+    console.line(f"{found.name}: {found.phase}, started {ago(found.started or found.created)}, took {_took(found)}")
+    if found.notebook:
+        console.line(f"notebook: {found.notebook}")
+    if found.executed:
+        console.line(f"executed: {found.executed}")
+    for name, value in found.parameters.items():
+        console.line(f"parameter {name} = {value!r}")
+    console.line()
+    console.table(("STEP", "PHASE", "CELLS", "TOOK", "MESSAGE"), [_step_row(step) for step in found.steps])
+    if found.failure:
+        console.line()
+        console.line(found.failure.message)
+        for line in "\n".join(found.failure.traceback).splitlines():
+            console.line(f"  {line}")
+        if found.failure.fix:
+            console.line(f"fix: {found.failure.fix}")
+    for name, metric in found.metrics.items():
+        console.line(f"metric {name} = {metric:g}")
+    for model in found.models:
+        console.line(f"model {model['name']}:{model['tag']}")
+
+
+def _row(found: Run) -> tuple[str, ...]:
+    done = sum(step.phase in {"Succeeded", "Skipped"} for step in found.steps)
+    notebook = (found.notebook or "").rsplit("/", 1)[-1]
+    return found.name, found.phase, f"{done}/{len(found.steps)}", _took(found), ago(found.created), notebook
+
+
+def _step_row(step: StepRun) -> tuple[str, ...]:
+    took = "cached" if step.cached else duration(seconds(step.started, step.finished))
+    message = step.message.splitlines()[0] if step.message else ""
+    return step.name, step.phase, ranges(step.cells), took, message
+
+
+def _took(found: Run) -> str:
+    return duration(seconds(found.started, found.finished))

@@ -1,0 +1,156 @@
+"""Checks of Jupyter: the two halves of the extension, the server's doors, the kernels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jupyter_mlops
+from jupyter_mlops.doctor.check import Finding, Machine, check, fail, ok, skip, warn
+
+EXTENSION = "jupyter_mlops"
+FRONT_END = "jupyter-mlops"
+
+
+@check("DJ01", "server extension")
+def server_extension(on: Machine) -> Finding:
+    """Jupyter Server is told to load the extension."""
+    if on.server is not None:
+        return ok("this server runs it")
+    from jupyter_core.paths import jupyter_config_path
+
+    return enabled_in([Path(folder) for folder in jupyter_config_path()])
+
+
+def enabled_in(folders: Sequence[Path]) -> Finding:
+    """Merge the configuration as Jupyter does: nearer to the user wins, and a ``.d`` folder loses to the main file."""
+    state: bool | None = None
+    for folder in reversed(folders):
+        parts = sorted((folder / "jupyter_server_config.d").glob("*.json")) if folder.is_dir() else []
+        for path in [*parts, folder / "jupyter_server_config.json"]:
+            told = _document(path).get("ServerApp", {}).get("jpserver_extensions", {}).get(EXTENSION)
+            state = told if isinstance(told, bool) else state
+    advice = f"jupyter server extension enable {EXTENSION}"
+    if state is None:
+        return fail("Jupyter Server does not know the extension", advice)
+    return ok("enabled") if state else fail("installed but disabled", advice)
+
+
+@check("DJ02", "front end")
+def front_end(on: Machine) -> Finding:
+    """JupyterLab has the front end, in the version of the server part."""
+    del on
+    from jupyter_core.paths import jupyter_path
+
+    return front_end_in([Path(folder) / FRONT_END for folder in jupyter_path("labextensions")], jupyter_mlops.__version__)
+
+
+def front_end_in(folders: Sequence[Path], version: str) -> Finding:
+    """The check, for any folders and version."""
+    found = next((folder for folder in folders if (folder / "package.json").is_file()), None)
+    if found is None:
+        return fail(
+            "JupyterLab does not have the front end",
+            "pip install --force-reinstall --no-deps jupyter-mlops, then reload the browser",
+        )
+    built = str(_document(found / "package.json").get("version", ""))
+    if _plain_version(built) != _plain_version(version):
+        return warn(
+            f"front end {built}, server {version}", "pip install --upgrade jupyter-mlops, restart Jupyter and reload the browser"
+        )
+    return ok(f"version {built}")
+
+
+@check("DJ03", "server authentication")
+def authentication(on: Machine) -> Finding:
+    """Who reaches the server must log in: whoever is in can run code."""
+    if on.server is None:
+        return skip("no server was asked; the panel in JupyterLab asks its own")
+    return locked(on.server)
+
+
+def locked(server: Mapping[str, Any]) -> Finding:
+    """The check, for what a server says of itself."""
+    if server["token"] or server["password"]:
+        return ok("a token or password is asked for")
+    if server["behind_proxy"]:
+        return ok("a proxy asks for the password (MlopsApp.behind_proxy)")
+    if server["ip"] in {"127.0.0.1", "localhost", "::1"}:
+        return warn(
+            "token and password are empty; every user of this machine can run code", "Remove the empty IdentityProvider.token."
+        )
+    return fail(
+        f"token and password are empty and the server listens on {server['ip'] or 'all addresses'}",
+        "Set IdentityProvider.token or bind 127.0.0.1; behind a proxy that logs people in: MlopsApp.behind_proxy = True.",
+    )
+
+
+@check("DJ04", "unauthenticated access")
+def unauthenticated(on: Machine) -> Finding:
+    """Handlers of other extensions that forgot to ask who calls."""
+    if on.server is None:
+        return skip("no server was asked; the panel in JupyterLab asks its own")
+    return closed(on.server)
+
+
+def closed(server: Mapping[str, Any]) -> Finding:
+    """The check, for what a server says of itself."""
+    if server["unauthenticated"]:
+        return warn(
+            "handlers without authentication are allowed; ours all ask",
+            "Set ServerApp.allow_unauthenticated_access = False, unless an extension of yours needs it.",
+        )
+    return ok("off")
+
+
+@check("DJ06", "kernels")
+def kernels(on: Machine) -> Finding:
+    """Python kernels whose interpreter exists and has IPython."""
+    del on
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    return usable(KernelSpecManager().get_all_specs())
+
+
+def usable(specs: Mapping[str, Mapping[str, Any]]) -> Finding:
+    """The check, for any kernelspecs."""
+    import subprocess
+
+    python = {name: spec["spec"]["argv"][0] for name, spec in specs.items() if spec["spec"].get("language", "").lower() == "python"}
+    if not python:
+        return fail("there is no Python kernel", "pip install ipykernel && python -m ipykernel install --user")
+    wrong = []
+    for name, interpreter in python.items():
+        test = "import IPython, ipykernel"
+        probe = "import importlib.util as u, sys; sys.exit(not all(u.find_spec(n) for n in ('IPython', 'ipykernel')))"
+        try:
+            done = subprocess.run([interpreter, "-c", probe], capture_output=True, timeout=2.5, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            wrong.append(f"{name} ({error.__class__.__name__})")
+            continue
+        if done.returncode != 0:
+            wrong.append(f"{name} (cannot `{test}`)")
+    if wrong:
+        advice = (
+            "Install it again with that Python: python -m ipykernel install --user; or remove it: jupyter kernelspec remove NAME"
+        )
+        return (fail if len(wrong) == len(python) else warn)(f"not usable: {', '.join(wrong)}", advice)
+    return ok(", ".join(sorted(python)))
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _plain_version(text: str) -> str:
+    """As Python writes it: npm has 0.1.0-alpha.1 for 0.1.0a1."""
+    short = {"-alpha.": "a", "-beta.": "b", "-rc.": "rc"}
+    for long, brief in short.items():
+        text = text.replace(long, brief)
+    return text

@@ -1,0 +1,62 @@
+"""Routes: each path of ``api.yaml`` and the handler that answers it, on one page.
+
+Path pieces are matched by the characters that names may have, so that nothing else of a request reaches a file or a store.
+"""
+
+from __future__ import annotations
+
+from jupyter_mlops.server.handlers import convert, doctor, models, runs, serve, services, status
+from jupyter_mlops.server.handlers.base import MlopsHandler, NoSuchRoute
+
+API = "/jupyter-mlops/api/v1"
+DOOR = "/jupyter-mlops/serve"
+
+LABEL = r"[a-z0-9](?:[-a-z0-9]{0,251}[a-z0-9])?"
+"""A DNS label or a run's name."""
+
+MODEL = r"[a-z0-9][a-z0-9._-]{0,127}"
+TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+"""A tag of the OCI distribution specification."""
+
+ROUTES: dict[str, type[MlopsHandler]] = {
+    "/status": status.StatusHandler,
+    "/convert": convert.ConvertHandler,
+    "/workflow": convert.WorkflowHandler,
+    "/runs": runs.RunsHandler,
+    "/runs/{run}": runs.RunHandler,
+    "/runs/{run}/stop": runs.RunStopHandler,
+    "/runs/{run}/logs": runs.RunLogsHandler,
+    "/runs/{run}/notebook": runs.RunNotebookHandler,
+    "/runs/{run}/workflow": runs.RunWorkflowHandler,
+    "/models": models.ModelsHandler,
+    "/models/{model}": models.ModelHandler,
+    "/models/{model}/aliases/{alias}": models.AliasHandler,
+    "/models/{model}/versions/{tag}": models.VersionHandler,
+    "/services": services.ServicesHandler,
+    "/services/{namespace}/{service}": services.ServiceHandler,
+    "/services/{namespace}/{service}/stop": services.ServiceStopHandler,
+    "/services/{namespace}/{service}/start": services.ServiceStartHandler,
+    "/services/{namespace}/{service}/logs": services.ServiceLogsHandler,
+    "/services/{namespace}/{service}/sample": services.SampleHandler,
+    "/services/{namespace}/{service}/predict": services.PredictHandler,
+    "/doctor": doctor.DoctorHandler,
+}
+"""Paths as ``api.yaml`` writes them."""
+
+PIECES = {"run": LABEL, "model": MODEL, "alias": TAG, "tag": TAG, "namespace": LABEL, "service": LABEL}
+
+
+def pattern(path: str) -> str:
+    """The regular expression of a path of ``api.yaml``."""
+    for name, piece in PIECES.items():
+        path = path.replace(f"{{{name}}}", f"(?P<{name}>{piece})")
+    return API + path
+
+
+def table() -> list[tuple[str, type[MlopsHandler]]]:
+    """What the extension adds to the server; the last line answers every other path below ``/jupyter-mlops/``."""
+    return [
+        *((pattern(path), handler) for path, handler in ROUTES.items()),
+        (rf"{DOOR}/(?P<namespace>{LABEL})/(?P<service>{LABEL})/(?P<path>.*)", serve.ServeHandler),
+        (r"/jupyter-mlops/.*", NoSuchRoute),
+    ]

@@ -1,0 +1,69 @@
+"""A notebook as a pipeline and as a Workflow. Neither writes anything nor runs a line of the notebook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from jupyter_mlops.server import notebooks
+from jupyter_mlops.server.handlers.base import MlopsHandler
+from jupyter_mlops.server.requests import ConvertRequest
+from jupyter_mlops.views import conversion_view
+
+if TYPE_CHECKING:
+    from jupyter_mlops.flow import Workbench
+    from jupyter_mlops.notebook.document import Notebook
+
+NOTEBOOK_LIMIT = 128 << 20
+"""Bytes of a notebook sent along: outputs with pictures are part of it."""
+
+
+class _NotebookHandler(MlopsHandler):
+    """Reads the notebook that the request is about."""
+
+    body_limit = NOTEBOOK_LIMIT
+
+    async def notebook(self) -> Notebook:
+        """From the request where it holds the content, else from the contents service."""
+        asked = self.body_as(ConvertRequest)
+        if asked.content is not None:
+            return await self.work(notebooks.document, asked.content, notebooks.local_name(asked.path))
+        return await notebooks.read(self.contents_manager, asked.path)
+
+
+class ConvertHandler(_NotebookHandler):
+    """``/convert``."""
+
+    @web.authenticated
+    @authorized("read", "mlops:runs")
+    async def post(self) -> None:
+        """Steps, links, parameters and doubts."""
+        notebook = await self.notebook()
+        self.answer(await self.work(convert, self.bench, notebook))
+
+
+class WorkflowHandler(_NotebookHandler):
+    """``/workflow``."""
+
+    @web.authenticated
+    @authorized("read", "mlops:runs")
+    async def post(self) -> None:
+        """The Argo Workflow as YAML."""
+        notebook = await self.notebook()
+        self.answer_yaml(await self.work(workflow_text, self.bench, notebook))
+
+
+def convert(bench: Workbench, notebook: Notebook) -> dict[str, Any]:
+    """The conversion in its JSON form. Raises Refused."""
+    from jupyter_mlops.registry.bundles import source_digest
+
+    return conversion_view(bench.convert(notebook), source_digest(notebook))
+
+
+def workflow_text(bench: Workbench, notebook: Notebook) -> str:
+    """The Workflow's YAML. Raises Refused."""
+    from jupyter_mlops.workflow.yaml import dump
+
+    return dump(bench.compile(notebook, bench.convert(notebook)))

@@ -1,0 +1,56 @@
+"""Registered models: list, look at, name by an alias, delete a version that nothing serves."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from jupyter_mlops.server.handlers.base import MlopsHandler
+from jupyter_mlops.server.requests import AliasRequest
+from jupyter_mlops.views import model_view
+
+
+class ModelsHandler(MlopsHandler):
+    """``/models``."""
+
+    @web.authenticated
+    @authorized("read", "mlops:models")
+    async def get(self) -> None:
+        """All models."""
+        found = await self.work(self.bench.models.list)
+        self.answer({"models": [model_view(model) for model in found]})
+
+
+class ModelHandler(MlopsHandler):
+    """``/models/{model}``."""
+
+    @web.authenticated
+    @authorized("read", "mlops:models")
+    async def get(self, model: str) -> None:
+        """One model, newest version first."""
+        self.answer(model_view(await self.work(self.bench.models.get, model)))
+
+
+class AliasHandler(MlopsHandler):
+    """``/models/{model}/aliases/{alias}``."""
+
+    @web.authenticated
+    @authorized("write", "mlops:models")
+    async def put(self, model: str, alias: str) -> None:
+        """Let an alias name a version."""
+        asked = self.body_as(AliasRequest)
+        await self.work(self.bench.models.alias, model, asked.tag, alias)
+        self.app.watcher.hurry()
+        self.answer(model_view(await self.work(self.bench.models.get, model)))
+
+
+class VersionHandler(MlopsHandler):
+    """``/models/{model}/versions/{tag}``."""
+
+    @web.authenticated
+    @authorized("write", "mlops:models")
+    async def delete(self, model: str, tag: str) -> None:
+        """Delete a version. Conflict while a service uses it."""
+        await self.work(self.bench.delete_model, model, tag)
+        self.app.watcher.hurry()
+        self.gone()
