@@ -41,8 +41,10 @@ class Output:
             self._handle = display(bundle(page), raw=True, display_id=True)
         elif self.live:
             self._handle.update(bundle(page), raw=True)
-        elif not quiet and as_text(page) != self._last:
-            display({"text/plain": as_text(page)}, raw=True)
+        elif quiet or as_text(page) == self._last:
+            return
+        else:
+            display(bundle(page), raw=True)
         self._last = as_text(page)
 
 

@@ -14,6 +14,9 @@ from typing import Any
 
 from jupyter_mlops.errors import WrongUsage
 
+MISSING = frozenset({"NAType", "NaTType"})
+"""Types of pandas' missing values: known by name, since pandas need not be there, and before all else: NaT calls itself a date."""
+
 
 def rows_of(value: Any) -> list[Any]:
     """JSON rows of a pandas or polars table, a series, an array, a mapping (one row) or a sequence of rows.
@@ -40,21 +43,21 @@ def rows_of(value: Any) -> list[Any]:
 
 def _plain(value: Any) -> Any:
     """The value as JSON has it."""
+    if type(value).__name__ in MISSING:
+        return None
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
     if isinstance(value, datetime | date | time):
         return value.isoformat()
-    if hasattr(value, "item") and hasattr(value, "dtype"):
-        value = value.item()
+    if hasattr(value, "tolist") and hasattr(value, "dtype"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     try:
         json.dumps(value)
     except (TypeError, ValueError) as error:
-        if type(value).__name__ in {"NAType", "NaTType"}:
-            return None
         raise WrongUsage(
             f"--data holds a {type(value).__name__}, which JSON cannot say", fix="Convert that column before sending it."
         ) from error

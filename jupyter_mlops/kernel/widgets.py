@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_mlops.errors import MlopsError
@@ -146,9 +145,10 @@ class Controls:
         self._steps = widgets.HTML()
         self._bar = widgets.IntProgress(description="cells", layout=widgets.Layout(width="100%"))
         self._log = widgets.HTML()
+        self._trouble = widgets.HTML()
         self._button = widgets.Button(description="Stop", icon="stop", tooltip=f"Stop {view.run.name}")
         self._button.on_click(self._stop)
-        self.box = widgets.VBox([self._bar, self._steps, self._log, self._button])
+        self.box = widgets.VBox([self._bar, self._steps, self._log, self._trouble, self._button])
 
     def draw(self, run: Run, tail: Sequence[str]) -> None:
         """Set the values of the controls."""
@@ -163,8 +163,8 @@ class Controls:
             self._button.layout.display = "none"
 
     def fail(self, page: Page) -> None:
-        """Show the error where the log was."""
-        self._log.value = as_html(page)
+        """Show the error under what was seen of the run."""
+        self._trouble.value = as_html(page)
 
     def display(self) -> None:
         """Appear, with HTML and text beside the controls for whoever has no widgets in front of them."""
@@ -175,6 +175,7 @@ class Controls:
         display({**made, "text/plain": shown["text/plain"], "text/html": shown["text/html"]}, raw=True)
 
     def _stop(self, _button: Any) -> None:
+        self._trouble.value = ""
         self._button.disabled = True
         self._button.description = "Stopping"
         # A step has some seconds to end; the kernel's own thread must stay free for the next cell meanwhile.
@@ -184,7 +185,7 @@ class Controls:
         try:
             self._view.stop()
         except MlopsError as error:
-            self._log.value = f"<div>{escape(str(error))}</div>"
+            self.fail(present.error_page(error))
             self._button.disabled = False
             self._button.description = "Stop"
 
