@@ -1,0 +1,203 @@
+"""One decoder of a Workflow with its status into a ``Run``, for every engine.
+
+What Argo's controller writes is all that is needed: the plan in an annotation says which cells a step has and what it needs,
+nodes say how far each is, a failed node's message carries the termination message that the step left. What an engine found
+out beside that (models, metrics, why a pod never started) is kept in annotations of the same document.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from jupyter_mlops.engine.base import DONE, Failure, Phase, Run, StepRun
+from jupyter_mlops.engine.failures import failure_of_message, failure_of_object
+from jupyter_mlops.oci.names import LABEL
+
+FAILURE, MODELS, METRICS = LABEL + "failure", LABEL + "models", LABEL + "metrics"
+"""Annotations in which an engine keeps what the status has no field for."""
+
+PLAN, SOURCE, PIPELINE = LABEL + "plan", LABEL + "source-digest", LABEL + "pipeline"
+_PHASES: Mapping[str, Phase] = {
+    "": "Pending", "Pending": "Pending", "Running": "Running", "Succeeded": "Succeeded", "Failed": "Failed", "Error": "Error",
+    "Skipped": "Skipped", "Omitted": "Skipped", "Daemoned": "Running",
+}  # fmt: skip
+_STOPPED = re.compile(
+    r"shutdown with strategy|^(main: )?(Error|OOMKilled) \(exit code (137|143)\)|^terminated$|^Stopped with strategy"
+)
+_PROGRESS = re.compile(r"^([0-9]{1,9})/([0-9]{1,9})$")
+
+
+def run_of(workflow: Mapping[str, Any], request: Mapping[str, Any] | None = None) -> Run:
+    """The run that a Workflow with its status describes. Never fails on a document that Kubernetes would hold.
+
+    Args:
+        workflow: the document; kept as ``Run.workflow``.
+        request: what only this machine knows of it: ``notebook`` and ``executed``, paths or None.
+    """
+    metadata, spec, status = (_mapping(workflow.get(key)) for key in ("metadata", "spec", "status"))
+    annotations, labels = _mapping(metadata.get("annotations")), _mapping(metadata.get("labels"))
+    known = _mapping(request)
+    name = str(metadata.get("name") or metadata.get("generateName") or "")
+    phase = _PHASES.get(str(status.get("phase") or ""), "Running")
+    if phase in {"Failed", "Error"} and spec.get("shutdown") in {"Stop", "Terminate"}:
+        phase = "Stopped"
+    steps = tuple(_steps(workflow, annotations, phase))
+    started, created = _time(status.get("startedAt")), _time(metadata.get("creationTimestamp"))
+    return Run(
+        name=name,
+        pipeline=str(labels.get(PIPELINE) or str(metadata.get("generateName") or name).rstrip("-")),
+        phase=phase,
+        steps=steps,
+        created=created if created is not None else started or 0.0,
+        started=started,
+        finished=_time(status.get("finishedAt")),
+        parameters=_parameters(spec),
+        failure=_failure(status, annotations, steps) if phase in {"Failed", "Error"} else None,
+        notebook=known.get("notebook"),
+        executed=known.get("executed"),
+        models=tuple(m for m in _json(annotations.get(MODELS), list) if isinstance(m, dict)),
+        metrics={str(k): v for k, v in _json(annotations.get(METRICS), dict).items() if isinstance(v, int | float)},
+        source_digest=str(annotations.get(SOURCE) or ""),
+        revision=_revision(metadata.get("resourceVersion")),
+        workflow=workflow,
+    )
+
+
+def _steps(workflow: Mapping[str, Any], annotations: Mapping[str, Any], phase: Phase) -> Iterator[StepRun]:
+    """Steps in the plan's order, else the DAG's, each with the state of its node."""
+    nodes = _step_nodes(workflow)
+    for name, cells, needs in _planned(workflow, annotations):
+        node = nodes.get(name)
+        if node is None:
+            yield StepRun(name, "Skipped" if phase in DONE else "Pending", cells, needs)
+            continue
+        message = str(node.get("message") or "")
+        own = _PHASES.get(str(node.get("phase") or ""), "Running")
+        if phase == "Stopped" and own in {"Failed", "Error"} and _STOPPED.search(message):
+            own = "Stopped"
+        if own in {"Failed", "Error"} and (found := failure_of_message(message, name)):
+            message = found.message
+        yield StepRun(
+            name, own, cells, needs, *((None, None) if own == "Skipped" else (_time(node.get("startedAt")), _time(node.get("finishedAt")))),
+            _progress(node.get("progress")), message,
+        )  # fmt: skip
+
+
+def _planned(workflow: Mapping[str, Any], annotations: Mapping[str, Any]) -> list[tuple[str, tuple[int, ...], tuple[str, ...]]]:
+    """(step, cells, needs) in order."""
+    plan = _json(annotations.get(PLAN), dict).get("steps")
+    if isinstance(plan, list):
+        return [
+            (str(step.get("name")), tuple(c for c in step.get("cells") or () if isinstance(c, int)), tuple(step.get("needs") or ()))
+            for step in plan
+            if isinstance(step, dict)
+        ]
+    spec = _mapping(workflow.get("spec"))
+    templates = [t for t in spec.get("templates") or () if isinstance(t, dict)]
+    entry = next((t for t in templates if t.get("name") == spec.get("entrypoint")), {})
+    tasks = _mapping(entry.get("dag")).get("tasks")
+    if not isinstance(tasks, list):
+        return [(str(spec["entrypoint"]), (), ())] if spec.get("entrypoint") else []
+    names = [str(task.get("name")) for task in tasks]
+    return [(str(task.get("name")), (), _needs(task, names)) for task in tasks]
+
+
+def _needs(task: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
+    """Tasks that a task names in ``depends`` or ``dependencies``."""
+    if isinstance(task.get("dependencies"), list):
+        return tuple(str(name) for name in task["dependencies"])
+    words = re.findall(r"[a-zA-Z0-9][-a-zA-Z0-9]*", str(task.get("depends") or ""))
+    return tuple(name for name in dict.fromkeys(words) if name in names)
+
+
+def _step_nodes(workflow: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Node of each step; the attempts of a Retry node lend it the progress that Argo writes only on them."""
+    metadata, status = _mapping(workflow.get("metadata")), _mapping(workflow.get("status"))
+    nodes = {str(key): node for key, node in _mapping(status.get("nodes")).items() if isinstance(node, dict)}
+    found: dict[str, Mapping[str, Any]] = {}
+    for node in nodes.values():
+        if node.get("type") in {"DAG", "Steps", "StepGroup", "TaskGroup"} or _is_attempt(node):
+            continue
+        attempts = [nodes[child] for child in node.get("children") or () if _is_attempt(nodes.get(child, {}))]
+        if node.get("type") == "Retry" and attempts:
+            last = max(attempts, key=lambda attempt: str(attempt.get("startedAt") or ""))
+            node = {**node, "progress": last.get("progress"), "message": node.get("message") or last.get("message")}  # noqa: PLW2901
+        name = str(node.get("displayName") or "")
+        single = node.get("name") == metadata.get("name")
+        found[str(node.get("templateName")) if single else name] = node
+    return found
+
+
+def _is_attempt(node: Mapping[str, Any]) -> bool:
+    return bool(_mapping(node.get("nodeFlag")).get("retried"))
+
+
+def _failure(status: Mapping[str, Any], annotations: Mapping[str, Any], steps: Sequence[StepRun]) -> Failure:
+    """The root cause: what the engine found out, else the first step that failed, else what the run itself says."""
+    if own := _json(annotations.get(FAILURE), dict):
+        return failure_of_object(own, None)
+    nodes = [node for node in _mapping(status.get("nodes")).values() if isinstance(node, dict)]
+    failed = sorted(
+        (node for node in nodes if node.get("phase") in {"Failed", "Error"} and node.get("type") in {"Pod", "Container", "Retry"}),
+        key=lambda node: (str(node.get("finishedAt") or "9"), node.get("type") != "Retry"),
+    )
+    names = {step.name for step in steps}
+    for node in failed:
+        label = str(node.get("displayName") or "")
+        name = label if label in names else re.sub(r"\([0-9]+\)$", "", label)
+        step = name if name in names else str(node.get("templateName") or "") or None
+        if found := failure_of_message(str(node.get("message") or ""), step):
+            return found
+    message = str(status.get("message") or "") or "the run failed without saying why"
+    return failure_of_message(message, None) or Failure("run-failed", message, blame="platform")
+
+
+def _parameters(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The notebook's parameters; those of the platform hold a '-', which no Python name does."""
+    found: dict[str, Any] = {}
+    for parameter in _mapping(spec.get("arguments")).get("parameters") or ():
+        name, value = str(parameter.get("name")), parameter.get("value")
+        if "-" in name:
+            continue
+        try:
+            found[name] = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def _progress(text: Any) -> tuple[int, int] | None:
+    match = _PROGRESS.match(text) if isinstance(text, str) else None
+    return (int(match.group(1)), int(match.group(2))) if match else None
+
+
+def _time(text: Any) -> float | None:
+    """RFC 3339 to seconds; Python before 3.11 knows neither 'Z' nor fractions of odd length."""
+    if not isinstance(text, str):
+        return None
+    match = re.match(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$", text)
+    if match is None:
+        return None
+    zone = "+00:00" if match.group(3) == "Z" else match.group(3)
+    return datetime.fromisoformat(match.group(1) + zone).timestamp() + float(match.group(2) or 0)
+
+
+def _revision(text: Any) -> int:
+    return int(text) if isinstance(text, str | int) and str(text).isdecimal() else 0
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _json(text: Any, kind: type[Any]) -> Any:
+    """A JSON annotation if it is of the kind expected, else an empty one of it."""
+    try:
+        found = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        found = None
+    return found if isinstance(found, kind) else kind()

@@ -1,0 +1,57 @@
+"""The executed notebook: what ran, with the outputs that the steps have reported, as it grows.
+
+The notebook is taken from the bundle, since that is what ran, whatever has been saved since. It is replaced as a whole, so
+that an editor that has it open never reads half of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops.engine.local.folder import replace_file
+from jupyter_mlops.engine.local.observe import read_json
+
+
+class Executed:
+    """The executed notebook of one run, in the hands of its only writer."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._source: Mapping[str, Any] = {}
+        self._outputs: dict[int, Mapping[str, Any]] = {}
+        self._ended: dict[int, Mapping[str, Any]] = {}
+
+    def use(self, *candidates: Path | None) -> None:
+        """Take the first notebook that can be read; what was taken once stays."""
+        for path in candidates:
+            if not self._source and path is not None and isinstance((found := read_json(path)).get("cells"), list):
+                self._source = found
+
+    def add(self, folder: Path) -> None:
+        """Take over what a step has reported in ``outputs.json``."""
+        for key, cell in read_json(folder / "outputs.json").items():
+            if key.isdecimal() and isinstance(cell, Mapping):
+                self._outputs[int(key)] = cell
+
+    def end_cell(self, cell: int, message: str) -> None:
+        """Say in the notebook that a cell was cut short, where the step itself could not."""
+        self._ended[cell] = {"output_type": "error", "ename": "StepEnded", "evalue": message, "traceback": [message]}
+
+    def write(self) -> None:
+        """Replace the file, if there is anything to show."""
+        if not self._source or not (self._outputs or self._ended):
+            return
+        document = copy.deepcopy(dict(self._source))
+        for index, cell in enumerate(document["cells"]):
+            if not isinstance(cell, dict) or cell.get("cell_type") != "code":
+                continue
+            ran = self._outputs.get(index, {})
+            cell["execution_count"] = ran.get("execution_count")
+            cell["outputs"] = list(ran.get("outputs") or ())
+            if index in self._ended and not any(output.get("output_type") == "error" for output in cell["outputs"]):
+                cell["outputs"].append(self._ended[index])
+        replace_file(self._target, (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode())

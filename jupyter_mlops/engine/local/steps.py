@@ -1,0 +1,247 @@
+"""Runs the steps of a program: starts what may start, watches what runs, retries, ends, and writes down what it sees.
+
+Everything here happens in one thread of one process, the run's supervisor; ``tick`` never blocks. The order is the
+document's: of the steps that may start, the earlier one starts first, and as many run beside each other as there are
+processors.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops.engine.decode import METRICS, MODELS
+from jupyter_mlops.engine.local.assemble import Executed
+from jupyter_mlops.engine.local.folder import RunFolder, replace_file
+from jupyter_mlops.engine.local.machine import Machine
+from jupyter_mlops.engine.local.manifest import Program, Task
+from jupyter_mlops.engine.local.observe import Observed
+from jupyter_mlops.engine.local.pod import Host, make_pod
+from jupyter_mlops.engine.local.process import StepProcess, refused, start
+from jupyter_mlops.engine.local.status import Status
+from jupyter_mlops.engine.local.template_text import replace
+from jupyter_mlops.engine.logs import Tail
+from jupyter_mlops.errors import MlopsError
+
+SHUTDOWN = "workflow shutdown with strategy: Stop"
+_REFRESH = 1.0
+"""Seconds between two versions of the executed notebook while a step runs."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A step that runs now."""
+
+    task: Task
+    node: str
+    number: int
+    process: StepProcess
+    observed: Observed
+    cut: str = ""
+    """Why it is being ended before its time; '' while it is not."""
+
+
+@dataclass(slots=True)
+class Steps:
+    """All steps of one run."""
+
+    program: Program
+    status: Status
+    folder: RunFolder
+    executed: Executed
+    interpreter: Sequence[str]
+    cache: Path
+    notebooks: tuple[Path | None, ...]
+    grace: float
+    machine: Machine
+    phases: dict[str, str] = field(default_factory=dict)
+    """How each finished step ended."""
+
+    running: list[Attempt] = field(default_factory=list)
+    stopping: str = ""
+    _written: float = 0.0
+    _tails: dict[str, Tail] = field(default_factory=dict)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing runs and nothing can start any more."""
+        return not self.running and not self._ready()
+
+    @property
+    def outcome(self) -> str:
+        """Argo's phase of the run, once it is done."""
+        if any(phase == "Error" for phase in self.phases.values()):
+            return "Error"
+        return "Succeeded" if all(self.phases.get(task.name) == "Succeeded" for task in self.program.tasks) else "Failed"
+
+    def tick(self) -> None:
+        """Take notice of all that has happened, and start what may start."""
+        for attempt in list(self.running):
+            attempt.observed.look()
+            self._note(attempt)
+            code = attempt.process.code
+            if code is not None:
+                self._finish(attempt, code)
+            else:
+                self._hasten(attempt)
+        limit = self.program.parallelism or max(1, os.cpu_count() or 1)
+        for task in self._ready():
+            if len(self.running) < limit:
+                self._start(task, 0)
+        self._refresh()
+
+    def stop(self, reason: str) -> None:
+        """End everything that runs and start nothing more."""
+        self.stopping = self.stopping or reason
+        for attempt in self.running:
+            attempt.cut = attempt.cut or reason
+            attempt.process.terminate()
+
+    def close(self) -> None:
+        """Say of the steps that never started that they will not."""
+        for task in self.program.tasks:
+            if task.name not in self.phases:
+                self.status.omit(task, self.stopping or "omitted: a step that it needs did not succeed")
+        self._refresh(now=True)
+
+    # -- what may start ----------------------------------------------------------------------------------------------------
+
+    def _ready(self) -> list[Task]:
+        """Steps that may start now, in document order."""
+        failed = self.program.fail_fast and any(phase != "Succeeded" for phase in self.phases.values())
+        if self.stopping or failed:
+            return []
+        busy = {attempt.task.name for attempt in self.running} | set(self.phases)
+        return [
+            task
+            for task in self.program.tasks
+            if task.name not in busy and all(self.phases.get(name) == "Succeeded" for name in task.needs)
+        ]
+
+    def _common(self) -> dict[str, str]:
+        metadata = self.status.document["metadata"]
+        known = {"workflow.name": self.folder.name, "workflow.uid": str(metadata.get("uid", ""))}
+        known["workflow.namespace"] = str(metadata.get("namespace") or "local")
+        return known | {f"workflow.parameters.{name}": value for name, value in self.program.parameters.items()}
+
+    def _inputs(self, task: Task, common: Mapping[str, str]) -> dict[str, str]:
+        """Values of a task's inputs: its arguments with all tags filled in, else the template's defaults."""
+        known = dict(common)
+        for name in self.phases:
+            for output, value in self.status.outputs(name).items():
+                known[f"tasks.{name}.outputs.parameters.{output}"] = value
+        given: dict[str, str] = replace(dict(task.arguments), known)
+        defaults = {name: value for name, value in task.template.inputs.items() if value is not None}
+        return {**replace(defaults, common), **given}
+
+    def _start(self, task: Task, number: int) -> None:
+        common = self._common()
+        inputs = self._inputs(task, common)
+        node = self.status.start_step(task, number, inputs, self.machine.note(task.template.container))
+        try:
+            host = Host(self.interpreter, self.cache, os.environ)
+            pod = make_pod(task, inputs, common, self.folder, host, attempt=number)
+            process = start(pod, self.folder.log(task.name))
+            replace_file(self.folder.pod(task.name) / "process.json", process.record())
+        except (OSError, MlopsError) as error:
+            message = refused(error, getattr(error, "code", "not-started"), getattr(error, "fix", "") or "Look at the message.")
+            self.status.end_attempt(node, "Error", message, 64, {})
+            self._over(task, node, "Error")
+            return
+        tail = self._tails.setdefault(task.name, Tail(self.folder.log(task.name)))
+        self.running.append(Attempt(task, node, number, process, Observed(tail)))
+
+    # -- what runs ---------------------------------------------------------------------------------------------------------
+
+    def _note(self, attempt: Attempt) -> None:
+        """Write down what a step has told."""
+        seen = attempt.observed
+        if seen.progress:
+            self.status.progress(attempt.node, *seen.progress)
+        if seen.metrics:
+            self.status.annotate(METRICS, {**(self.status.annotation(METRICS) or {}), **seen.metrics})
+        if seen.models:
+            known: list[Any] = self.status.annotation(MODELS) or []
+            self.status.annotate(MODELS, known + [model for model in seen.models if model not in known])
+
+    def _hasten(self, attempt: Attempt) -> None:
+        """End a step that is past its time, and kill one that does not end."""
+        now, process = time.monotonic(), attempt.process
+        limit = attempt.task.template.timeout
+        if limit is not None and now - process.began > limit:
+            attempt.cut = attempt.cut or "Step exceeded its deadline"
+            process.terminate()
+        if process.ending is not None and now - process.ending > self.grace:
+            process.kill()
+
+    def _finish(self, attempt: Attempt, code: int) -> None:
+        """A step's first process has ended: so does all of it."""
+        attempt.process.kill()
+        self.running.remove(attempt)
+        pod = attempt.process.pod
+        attempt.observed.finish(pod.reports)
+        self._note(attempt)
+        outputs, missing = _read_outputs(pod.outputs)
+        message = attempt.process.message(code) if code else ""
+        phase = "Succeeded" if code == 0 else "Failed"
+        if attempt.cut and code:
+            message = attempt.cut
+        elif code == 0 and missing:
+            phase, message = "Error", f"wait: Error (exit code 64): no file {missing[0]} for the output parameter {missing[1]!r}"
+        if attempt.observed.running_cell is not None and code:
+            self.executed.end_cell(attempt.observed.running_cell, message)
+        self.status.end_attempt(attempt.node, phase, message, code, outputs)
+        self._show(attempt)
+        retry = attempt.task.template
+        again = {"Failed": ("OnFailure", "Always"), "Error": ("OnError", "Always")}.get(phase, ())
+        if not self.stopping and attempt.number < retry.retries and retry.retry_policy in again:
+            self._start(attempt.task, attempt.number + 1)
+        else:
+            self._over(attempt.task, attempt.node, phase)
+
+    def _over(self, task: Task, node: str, phase: str) -> None:
+        self.phases[task.name] = phase
+        good = sum(1 for ended in self.phases.values() if ended == "Succeeded")
+        self.status.end_step(task, node, done=good, total=len(self.program.tasks))
+
+    # -- the executed notebook ---------------------------------------------------------------------------------------------
+
+    def _show(self, attempt: Attempt) -> None:
+        """Take over the outputs that a step has reported."""
+        self.executed.use(*self.notebooks)
+        for folder in attempt.process.pod.reports:
+            self.executed.add(folder)
+        attempt.observed.reported = False
+
+    def _refresh(self, *, now: bool = False) -> None:
+        """Write the executed notebook, not more often than people can see."""
+        fresh = [attempt for attempt in self.running if attempt.observed.reported]
+        if now or (fresh and time.monotonic() - self._written >= _REFRESH):
+            for attempt in fresh:
+                self._show(attempt)
+            self._written = time.monotonic()
+            with suppress(OSError):  # a full disk is told by the step that meets it
+                self.executed.write()
+
+
+def _read_outputs(wanted: Mapping[str, tuple[Path, str | None]]) -> tuple[dict[str, str], tuple[Path, str] | None]:
+    """Output parameters, and the first that has neither file nor default. One newline at the end goes, as in Argo."""
+    found: dict[str, str] = {}
+    for name, (path, default) in wanted.items():
+        value = _read_output(path, default)
+        if value is None:
+            return found, (path, name)
+        found[name] = value
+    return found, None
+
+
+def _read_output(path: Path, default: str | None) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").removesuffix("\n")
+    except (OSError, UnicodeDecodeError):
+        return default
