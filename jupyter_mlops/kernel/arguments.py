@@ -106,23 +106,18 @@ def options(name: str) -> Sequence[str]:
     return tuple(commands[name]._option_string_actions) if name in commands else ()  # noqa: SLF001  (argparse offers no other way)
 
 
-def assignments(pairs: Iterable[str]) -> dict[str, Any]:
-    """``NAME=VALUE`` pairs: the value is JSON where it can be read as JSON, else the text itself.
+def assignments(pairs: Iterable[str]) -> dict[str, str]:
+    """``NAME=VALUE`` pairs. Values stay text: the pipeline reads them by the type of each parameter.
 
     Raises:
-        WrongUsage: No ``=`` in it.
+        WrongUsage: No ``=`` in it, or no name before it.
     """
-    import json
-
-    values: dict[str, Any] = {}
+    values: dict[str, str] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name.isidentifier():
             raise WrongUsage(f"-p {pair}: not NAME=VALUE", fix="For example -p trees=100")
-        try:
-            values[name] = json.loads(text)
-        except ValueError:
-            values[name] = {"True": True, "False": False, "None": None}.get(text, text)
+        values[name] = text
     return values
 
 

@@ -7,19 +7,20 @@ need not be the server's environment, and so never ask a Jupyter Server for anyt
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.errors import MlopsError, NotFound, Unavailable, WrongUsage
+from jupyter_mlops.errors import MlopsError, NotFound, WrongUsage
 from jupyter_mlops.kernel import present
 from jupyter_mlops.kernel.arguments import assignments
 from jupyter_mlops.kernel.display import CellFailed, output
 from jupyter_mlops.kernel.follow import follow
 from jupyter_mlops.kernel.notebook_path import find_notebook, saved
 from jupyter_mlops.kernel.page import Line, Page
+from jupyter_mlops.serving.wait import POLL_SECONDS, until_ready
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -147,18 +148,10 @@ def _log_line(line: LogLine, step: str | None) -> str:
 
 def models(context: Context, options: Namespace) -> None:
     """All models, or the versions of one."""
-    found = context.bench.models.list()
     if options.model is None:
-        context.show(present.models_page(found))
-        return
-    for model in found:
-        if model.name == options.model:
-            context.show(present.model_page(model))
-            return
-    names = ", ".join(model.name for model in found)
-    raise NotFound(
-        f"no model {options.model}", fix=f"There are: {names}." if names else "log_model(model, name) in a cell registers one."
-    )
+        context.show(present.models_page(context.bench.models.list()))
+    else:
+        context.show(present.model_page(context.bench.models.get(options.model)))
 
 
 def deploy(context: Context, options: Namespace) -> None:
@@ -170,23 +163,24 @@ def deploy(context: Context, options: Namespace) -> None:
         return
     limit = context.bench.settings.serving.ready_timeout
     service = _wait(context, service, limit, lambda now: place.show(present.service_page(now), quiet=True))
-    if service.ready:
-        place.show(present.service_page(service))
-        return
-    log = islice(reversed(list(context.bench.services.logs(service.name, service.namespace))), LOG_TAIL)
-    place.show(present.service_page(service, tuple(log)[::-1]))
-    if service.phase in {"Failed", "Stopped"}:
-        raise CellFailed(f"service {service.name}: {service.phase} (see above)")
-    raise Unavailable(f"{service.name} is not ready after {limit:.0f} s", fix=f"%mlops services {service.name} shows its log.")
+    try:
+        place.show(present.service_page(until_ready(context.bench.services, service.name, service.namespace, 0)))
+    except MlopsError:
+        place.show(present.service_page(service, _log_tail(context, service)))
+        raise
 
 
 def _wait(context: Context, service: Service, limit: float, show: Callable[[Service], None]) -> Service:
     end = time.monotonic() + limit
     while not service.ready and service.phase not in {"Failed", "Stopped"} and time.monotonic() < end:
-        time.sleep(0.1)
+        time.sleep(POLL_SECONDS)
         service = context.bench.services.get(service.name, service.namespace)
         show(service)
     return service
+
+
+def _log_tail(context: Context, service: Service) -> tuple[str, ...]:
+    return tuple(deque(context.bench.services.logs(service.name, service.namespace), maxlen=LOG_TAIL))
 
 
 def predict(context: Context, options: Namespace) -> None:
@@ -200,15 +194,12 @@ def predict(context: Context, options: Namespace) -> None:
     context.show(present.prediction_page(options.service, answer))
 
 
-def _evaluated(context: Context, expression: str) -> list[Any]:
-    from jupyter_mlops.kernel.rows import rows_of
-
+def _evaluated(context: Context, expression: str) -> Any:
     try:
-        value = context.shell.ev(expression)
+        return context.shell.ev(expression)
     except Exception as error:
         message = f"--data {expression}: {type(error).__name__}: {error}"
         raise WrongUsage(message, fix="Give an expression of this notebook, e.g. X_test.head()") from error
-    return rows_of(value)
 
 
 def services(context: Context, options: Namespace) -> None:
@@ -219,8 +210,7 @@ def services(context: Context, options: Namespace) -> None:
         context.show(present.services_page(found))
         return
     service = backend.get(options.service, options.namespace or context.bench.settings.serving.namespace)
-    log = list(backend.logs(service.name, service.namespace))[-LOG_TAIL:]
-    context.show(present.service_page(service, log))
+    context.show(present.service_page(service, _log_tail(context, service)))
 
 
 def stop(context: Context, options: Namespace) -> None:
@@ -253,5 +243,3 @@ COMMANDS: Mapping[str, Callable[[Context, Namespace], None]] = {
     "convert": convert, "run": run, "runs": runs, "logs": logs, "models": models, "deploy": deploy, "predict": predict,
     "services": services, "stop": stop,
 }  # fmt: skip
-
-__all__ = ["COMMANDS", "Context", "MlopsError"]

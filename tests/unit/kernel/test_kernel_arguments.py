@@ -86,13 +86,9 @@ def test_no_line_ends_the_kernel(line):
         assert parse(line).command in COMMANDS
 
 
-@pytest.mark.parametrize(
-    ("pair", "value"),
-    [("n=3", 3), ("x=0.5", 0.5), ("s=word", "word"), ("s=", ""), ('s="3"', "3"), ("b=true", True), ("b=False", False), ("v=None", None),
-     ("v=null", None), ("l=[1, 2]", [1, 2]), ('d={"a": 1}', {"a": 1}), ("s=a=b", "a=b")],
-)  # fmt: skip
-def test_assignments(pair, value):
-    assert list(assignments([pair]).values()) == [value]
+@pytest.mark.parametrize(("pair", "text"), [("n=3", "3"), ("s=", ""), ('s="3"', '"3"'), ("s=a=b", "a=b"), ("l=[1, 2]", "[1, 2]")])
+def test_assignments_stay_text(pair, text):
+    assert list(assignments([pair]).values()) == [text]
 
 
 @pytest.mark.parametrize("pair", ["n", "=3", "a b=3", "1=2", ""])
