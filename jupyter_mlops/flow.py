@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.errors import NotFound, Where, WrongUsage
+from jupyter_mlops.errors import Conflict, NotFound, Where, WrongUsage
 from jupyter_mlops.settings import Settings
 
 if TYPE_CHECKING:
@@ -122,3 +122,22 @@ class Workbench:
         from jupyter_mlops.serving.predict import predict
 
         return predict(self.services, self.models, service, namespace or self.settings.serving.namespace, data)
+
+    def sample(self, service: str, namespace: str | None = None) -> list[Any]:
+        """Rows recorded at training that a service takes. Raises NotFound where none were recorded."""
+        from jupyter_mlops.serving.predict import sample
+
+        return sample(self.services, self.models, service, namespace or self.settings.serving.namespace)
+
+    def delete_model(self, name: str, tag: str) -> None:
+        """Delete a version of a model. Raises Conflict while a service uses it, NotFound if there is none."""
+        from jupyter_mlops.serving.decode import model_reference
+
+        version = self.models.find(f"{name}:{tag}")
+        users = [service for service in self.services.list() if model_reference(service.document) == f"{name}@{version.digest}"]
+        if users:
+            raise Conflict(
+                f"{name}:{tag} is served by {', '.join(service.name for service in users)}",
+                fix=f"Delete the service first: jupyter mlops services delete {users[0].name}",
+            )
+        self.models.delete(name, tag)

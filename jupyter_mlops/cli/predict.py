@@ -6,10 +6,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyter_mlops.cli.console import Console
-from jupyter_mlops.errors import NotFound, Where, WrongUsage
+from jupyter_mlops.errors import NotFound
 
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   jupyter mlops predict churn                             the rows recorded at training
   jupyter mlops predict churn --data rows.json            [{"age": 42, …}, …] or {"instances": […]}
+  jupyter mlops predict churn --data rows.csv             with a header
   echo '[[5.1, 3.5, 1.4, 0.2]]' | jupyter mlops predict iris --data -
   jupyter mlops predict churn --json | jq .predictions"""
 
@@ -24,7 +25,7 @@ EXAMPLES = """\
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     parser.add_argument("service", metavar="SERVICE")
-    parser.add_argument("--data", metavar="FILE", help="rows as JSON; - is standard input")
+    parser.add_argument("--data", metavar="FILE", help="rows as JSON, or as CSV with a header; - is standard input")
     parser.add_argument("--namespace", metavar="NAMESPACE", help="namespace (default: default)")
 
 
@@ -42,14 +43,9 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     return 0
 
 
-def rows(source: str) -> Any:
-    """The JSON document of a file or of standard input. Raises NotFound or WrongUsage."""
+def rows(source: str) -> bytes:
+    """What a file or standard input holds; the model's signature decides how it is read. Raises NotFound."""
     try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-        return json.loads(text)
+        return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except (FileNotFoundError, IsADirectoryError) as error:
-        raise NotFound(f"no file {source}", fix="Give a file with rows as JSON, or - for standard input.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        line = error.lineno if isinstance(error, json.JSONDecodeError) else None
-        name = "standard input" if source == "-" else source
-        raise WrongUsage(f"{name} is not JSON: {error}", fix='Write rows like [{"age": 42}, …].', where=Where(line=line)) from error
+        raise NotFound(f"no file {source}", fix="Give a file with rows as JSON or CSV, or - for standard input.") from error

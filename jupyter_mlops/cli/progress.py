@@ -60,7 +60,7 @@ def show_progress(engine: Engine, started: Run, console: Console) -> Run:
                 last = cast("Run", news)
                 painter.show(last)
             else:
-                painter.log(cast("LogLine", news))
+                painter.log(news)
     finally:
         painter.close()
     return last

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -11,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from jupyter_mlops.doctor.check import Finding, Machine, check, fail, ok, skip, warn
 from jupyter_mlops.errors import MlopsError
@@ -120,17 +120,17 @@ def gpu_by(tool: str) -> Finding:
 
 @check("DL06", "leftovers of runs")
 def leftovers(on: Machine) -> Finding:
-    """Runs that say they go on while their supervisor is gone."""
-    from jupyter_mlops.engine.base import DONE
-    from jupyter_mlops.flow import Workbench
+    """Runs that go on by their document, while the process that drives them is gone: after a power cut, say."""
+    from jupyter_mlops.engine.local.recover import orphaned
 
-    if not on.settings.storage.runs.is_dir():
-        return ok("no run was started yet")
-    engine = Workbench(on.settings).engine
-    dead = [run.name for run in engine.list(limit=200) if run.phase not in DONE and _supervisor_gone(on, run.name)]
+    dead = []
+    for folder in sorted(on.settings.storage.runs.glob("[!.]*")):
+        workflow, request = _json(folder / "workflow.json"), _json(folder / "request.json")
+        if workflow and request and orphaned(workflow, request):
+            dead.append(folder.name)
     if dead:
         return warn(
-            f"{len(dead)} run(s) without a supervisor: {', '.join(dead[:3])}", f"jupyter mlops delete --force {' '.join(dead[:3])}"
+            f"{len(dead)} without a supervisor: {', '.join(dead[:3])}", "jupyter mlops runs   (looking at them ends what is left)"
         )
     return ok("none")
 
@@ -138,12 +138,12 @@ def leftovers(on: Machine) -> Finding:
 @check("DL07", "registry folder")
 def registry(on: Machine) -> Finding:
     """Open an index of the registry, as a run would."""
-    from jupyter_mlops.flow import Workbench
+    from jupyter_mlops.oci.layout import Layout
 
     folder = on.settings.storage.registry
     if not folder.is_dir():
         return ok("no registry yet; the first run makes it")
-    store = Workbench(on.settings).store
+    store = Layout(folder)
     names = store.repositories()
     name = ""
     try:
@@ -216,21 +216,13 @@ def _default_interpreter() -> list[str]:
         return [sys.executable]
 
 
-def _supervisor_gone(on: Machine, name: str) -> bool:
-    request = on.settings.storage.runs / name / "request.json"
+def _json(path: Path) -> dict[str, Any]:
+    """A document, or an empty one: what cannot be read is another check's business."""
     try:
-        pid = int(json.loads(request.read_text(encoding="utf-8")).get("supervisor", 0))
-    except (OSError, ValueError, TypeError):
-        return True
-    if pid <= 0:
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _nearest(path: Path) -> Path:
