@@ -7,7 +7,6 @@ Everything is written to a temporary file of the same file system, synced, and r
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from jupyter_mlops.errors import PlatformError, StorageFull
 from jupyter_mlops.oci.digest import CHUNK
+from jupyter_mlops.oci.lock import try_lock
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -95,7 +95,7 @@ class Upload:
         self.size = 0
         self._hash = hashlib.sha256()
         self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try_lock(self._handle)
 
     @property
     def digest(self) -> str:
@@ -145,12 +145,9 @@ def is_live(path: Path) -> bool:
     except FileNotFoundError:
         return True  # it got its name this moment
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
+        return not try_lock(handle)
     finally:
         os.close(handle)
-    return False
 
 
 def replace_file(target: Path, data: bytes, temporary: Path) -> None:

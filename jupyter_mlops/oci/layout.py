@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_mlops.errors import Corrupt, NotFound, PlatformError, WrongUsage
 from jupyter_mlops.oci.canonical import canonical
-from jupyter_mlops.oci.descriptor import blobs_of, children_of, manifest_of, subject_of
+from jupyter_mlops.oci.descriptor import blobs_of, children_of, manifest_of, points_to, subject_of
 from jupyter_mlops.oci.digest import digest_of, hex_of, is_digest
 from jupyter_mlops.oci.disk import Upload, explained, read_chunks, replace_file, sync_folder
 from jupyter_mlops.oci.index import Index, parse_index
+from jupyter_mlops.oci.lease import Leases
 from jupyter_mlops.oci.lock import locked
 from jupyter_mlops.oci.names import OCI_MANIFEST
 from jupyter_mlops.oci.reference import NAME_RULE, check_repository, check_tag
@@ -58,6 +59,7 @@ class Layout:
         self._uploads = self.root / "_uploads"
         self._indexes: dict[str, tuple[tuple[int, int, int], Index]] = {}
         self._facts: dict[str, Facts] = {}
+        self._leases = Leases(self.lease_file)
 
     @property
     def address(self) -> str:
@@ -163,7 +165,9 @@ class Layout:
             if not (folder / "oci-layout").exists():
                 replace_file(folder / "oci-layout", MARKER, self._uploads)
             sync_folder(folder / "blobs" / "sha256")
-            self._save(repository, self._index(repository).with_manifest(manifest.descriptor, tags))
+            self._save(repository, self.index(repository).with_manifest(manifest.descriptor, tags))
+        rooted = bool(tags) or subject_of(manifest.document) is not None
+        self._leases.settle(repository, (*points_to(manifest), *((manifest.descriptor.digest,) if rooted else ())))
         return manifest
 
     def get_manifest(self, repository: str, reference: str) -> Manifest:
@@ -173,7 +177,7 @@ class Layout:
             NotFound: code ``manifest-unknown``; the fix lists the tags.
             Corrupt: its bytes do not have the digest.
         """
-        index = self._index(repository)
+        index = self.index(repository)
         digest = index.resolve(reference)
         if digest is None and is_digest(reference) and self._is_child(repository, index, reference):
             digest = reference
@@ -189,7 +193,7 @@ class Layout:
 
     def tags(self, repository: str) -> Sequence[str]:
         """All tags, sorted; empty for an unknown repository."""
-        return sorted(self._index(repository).tags)
+        return sorted(self.index(repository).tags)
 
     def referrers(self, repository: str, digest: str, artifact_type: str | None = None) -> Sequence[Descriptor]:
         """Descriptors of the manifests whose subject is this digest, with their annotations, by digest.
@@ -198,7 +202,7 @@ class Layout:
         """
         hex_of(digest)
         found = []
-        for known in sorted(self._index(repository).manifests):
+        for known in sorted(self.index(repository).manifests):
             with suppress(Corrupt, NotFound, WrongUsage):
                 facts = self.facts(repository, known)
                 if facts.subject == digest and artifact_type in {None, facts.descriptor.artifact_type}:
@@ -212,7 +216,7 @@ class Layout:
             NotFound: code ``manifest-unknown``.
         """
         with explained(self.root), self._locked(repository):
-            index = self._index(repository)
+            index = self.index(repository)
             if index.resolve(reference) is None:
                 raise NotFound(f"{repository} has no {reference}", code="manifest-unknown")
             self._save(repository, index.without_manifest(reference) if is_digest(reference) else index.without_tag(reference))
@@ -245,10 +249,6 @@ class Layout:
             self._facts[digest] = facts
         return facts
 
-    def index(self, repository: str) -> Index:
-        """The entries of a repository; empty for an unknown one."""
-        return self._index(repository)
-
     @contextmanager
     def exclusive(self, repository: str) -> Iterator[None]:
         """Keep other publishers out of a repository, for who reads its tags to choose the next. Not reentrant."""
@@ -278,6 +278,10 @@ class Layout:
         """Where a blob lies, whether it is there or not."""
         return self.folder(repository) / "blobs" / "sha256" / hex_of(digest)
 
+    def lease_file(self, repository: str) -> Path:
+        """What publishers share a lock on while they are between blobs and manifest."""
+        return self._lock_file(repository, "lease")
+
     # -- inside ----------------------------------------------------------------------------------------------------------------
 
     def _reuse(self, repository: str, digest: str, size: int) -> bool:
@@ -286,6 +290,8 @@ class Layout:
         A file of another size is what a power cut left: it does not count, and is written again.
         """
         path = self.blob_path(repository, digest)
+        with explained(self.root):
+            self._leases.hold(repository, digest)
         pooled = self.root / "_blobs" / "sha256" / path.name
         if not (_has(path, size) or _has(pooled, size)):
             return False
@@ -330,8 +336,8 @@ class Layout:
             data = stream.read()
         return manifest_of(data, media_type, f"{digest} in {repository}")
 
-    def _index(self, repository: str) -> Index:
-        """Read ``index.json``, or remember it: a replaced file has another inode or time."""
+    def index(self, repository: str) -> Index:
+        """The entries of a repository; empty for an unknown one. Read once: a replaced file has another inode or time."""
         path = self.folder(repository) / "index.json"
         try:
             with path.open("rb") as file:

@@ -21,25 +21,30 @@ LOCK_PATIENCE = 60.0
 
 @contextmanager
 def locked(path: Path, patience: float = LOCK_PATIENCE) -> Iterator[None]:
-    """Hold a lock between processes and threads. Not reentrant.
+    """Hold a lock alone. Not reentrant.
 
     Raises:
         Unavailable: code ``locked``: somebody held it all the time.
         OSError: the lock file cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    handle = open_lock(path)
     try:
-        _acquire(handle, path, patience)
+        acquire(handle, path, fcntl.LOCK_EX, patience)
         yield
     finally:
         os.close(handle)
 
 
-def _acquire(handle: int, path: Path, patience: float) -> None:
-    """Wait for the lock. Polling, since a blocking flock cannot be given a limit outside the main thread."""
+def open_lock(path: Path) -> int:
+    """The file descriptor of a lock file, which is made if need be and never removed. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+
+
+def acquire(handle: int, path: Path, kind: int, patience: float) -> None:
+    """Wait for a lock of this kind. Polling, since a blocking flock cannot be given a limit outside the main thread."""
     deadline, pause = time.monotonic() + patience, 0.001
-    while not _try(handle):
+    while not try_lock(handle, kind):
         if time.monotonic() > deadline:
             raise Unavailable(
                 f"{path} has been locked for {patience:.0f} s",
@@ -50,9 +55,10 @@ def _acquire(handle: int, path: Path, patience: float) -> None:
         pause = min(pause * 1.5, 0.02)
 
 
-def _try(handle: int) -> bool:
+def try_lock(handle: int, kind: int = fcntl.LOCK_EX) -> bool:
+    """Whether the lock was got at once."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

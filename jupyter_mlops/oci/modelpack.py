@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol, runtime_checkable
 
 from jupyter_mlops.errors import Conflict, WrongUsage
@@ -69,12 +69,9 @@ class PublishedModel:
 class _Layer:
     """A layer and which files are in it."""
 
+    kind: str
     descriptor: Descriptor
     names: tuple[str, ...]
-
-    @property
-    def weights(self) -> bool:
-        return len(self.names) == 1
 
 
 @runtime_checkable
@@ -172,16 +169,27 @@ def _by_key(store: Store, repository: str, key: str) -> tuple[str, Manifest] | N
 
 
 def _push_layers(store: Store, repository: str, folder: Path) -> list[_Layer]:
-    """Large files one by one, then all the others together."""
+    """Large files one by one, then the small ones of each kind together, those that describe the model last."""
     files = files_below(folder)
-    large = [name for name, path in files.items() if path.stat().st_size >= WEIGHT][: MAX_LAYERS - 1]
-    groups: list[tuple[str, ...]] = [(name,) for name in large]
-    if rest := tuple(name for name in files if name not in set(large)):
-        groups.append(rest)
-    return [
-        _Layer(store.put_blob(repository, tar_chunks({name: files[name] for name in names}, prefix="models/"), OCI_LAYER), names)
-        for names in groups
+    large = [name for name, path in files.items() if path.stat().st_size >= WEIGHT][: MAX_LAYERS - 2]
+    rest = [name for name in files if name not in set(large)]
+    groups = [
+        *((MODELPACK_WEIGHT, (name,)) for name in large),
+        (MODELPACK_WEIGHT, tuple(name for name in rest if not _describes(name))),
+        (MODELPACK_WEIGHT_CONFIG, tuple(name for name in rest if _describes(name))),
     ]
+    return [
+        _Layer(
+            kind, store.put_blob(repository, tar_chunks({name: files[name] for name in names}, prefix="models/"), OCI_LAYER), names
+        )
+        for kind, names in groups
+        if names
+    ]
+
+
+def _describes(name: str) -> bool:
+    """Whether a file tells about the model: such files have a layer of their own, so that listings need not read weights."""
+    return PurePosixPath(name).suffix in {".json", ".md", ".txt", ".yaml", ".yml", ".toml"} or PurePosixPath(name).name == "MLmodel"
 
 
 def _push_image(store: Store, repository: str, architecture: str, layers: Sequence[_Layer]) -> Descriptor:
@@ -208,7 +216,7 @@ def _push_modelpack(store: Store, repository: str, layers: Sequence[_Layer], not
         "modelfs": {"type": "layers", "diffIds": [layer.descriptor.digest for layer in layers]},
     }
     described = store.put_blob(repository, canonical(config), MODELPACK_CONFIG)
-    parts = [_model_layer(layer, alone=len(layers) == 1) for layer in layers]
+    parts = [_model_layer(layer) for layer in layers]
     manifest = store.put_manifest(repository, artifact_document(MODELPACK_MANIFEST, described, parts), tags=[tag])
     return Descriptor(
         manifest.descriptor.media_type,
@@ -219,12 +227,12 @@ def _push_modelpack(store: Store, repository: str, layers: Sequence[_Layer], not
     )
 
 
-def _model_layer(layer: _Layer, *, alone: bool) -> Descriptor:
+def _model_layer(layer: _Layer) -> Descriptor:
     """A layer in the ModelPack; ``title`` is the file that ``oras pull`` writes."""
-    one = layer.names[0] if layer.weights else None
-    notes = {FILEPATH: f"models/{one}" if one else "models", TITLE: f"{one.replace('/', '_') if one else 'models'}.tar"}
-    kind = MODELPACK_WEIGHT if one or alone else MODELPACK_WEIGHT_CONFIG
-    return Descriptor(kind, layer.descriptor.digest, layer.descriptor.size, notes)
+    one = layer.names[0] if len(layer.names) == 1 else None
+    title = one.replace("/", "_") if one else "weights" if layer.kind == MODELPACK_WEIGHT else "config"
+    notes = {FILEPATH: f"models/{one}" if one else "models", TITLE: f"{title}.tar"}
+    return Descriptor(layer.kind, layer.descriptor.digest, layer.descriptor.size, notes)
 
 
 def _ensure_metrics(store: Store, repository: str, index: Manifest, metrics: Mapping[str, float]) -> None:

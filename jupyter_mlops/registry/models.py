@@ -1,0 +1,299 @@
+"""Registered models: their versions as people see them, read from the index that ``oci/modelpack.py`` publishes.
+
+Everything is read again from tags and manifests, so that a copied folder or a registry filled by others shows the same. A
+version is its digest; ``v<N>`` is the name it got, and never means another one, not even after it was deleted. Aliases
+(``champion``, ``staging``, …) move, and each move leaves an event with who, when, from and to.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops.errors import Conflict, Corrupt, NotFound, WrongUsage
+from jupyter_mlops.oci.artifact import layers_of
+from jupyter_mlops.oci.canonical import parse_object
+from jupyter_mlops.oci.descriptor import children_of
+from jupyter_mlops.oci.modelpack import CREATED, FORMAT, METRIC, model_repository, version_number
+from jupyter_mlops.oci.names import ANNOTATION
+from jupyter_mlops.oci.reference import TAG_RULE, is_tag
+from jupyter_mlops.oci.store import Manifest, Store
+from jupyter_mlops.oci.tar import extract_all, read_member
+from jupyter_mlops.registry.base import Registry
+from jupyter_mlops.registry.events import deletion, movement
+from jupyter_mlops.registry.layout import registry_of
+from jupyter_mlops.registry.suggest import listing, suggestion
+from jupyter_mlops.registry.times import seconds
+
+CARD = "models/mlops.json"
+CARD_LIMIT = 16 << 20
+"""Bytes of the card at most: it holds a signature and a few sample rows."""
+
+LATEST = "latest"
+_HIDDEN = ("_", "sha256-")
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One version. ``tag`` is ``v<N>``, ``digest`` that of the index, ``bytes`` the size of its layers."""
+
+    name: str
+    tag: str
+    digest: str
+    aliases: tuple[str, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    created: float = 0.0
+    bytes: int = 0
+    format: str = ""
+    run: str | None = None
+    inputs: tuple[Mapping[str, Any], ...] = ()
+    outputs: tuple[Mapping[str, Any], ...] = ()
+    card: Mapping[str, Any] = field(default_factory=dict)
+    """``models/mlops.json``; empty when the version has none."""
+
+    @property
+    def reference(self) -> str:
+        """What a deployment names: ``models/<name>@sha256:…``."""
+        return f"models/{self.name}@{self.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model and its versions, newest first."""
+
+    name: str
+    versions: tuple[ModelVersion, ...]
+
+
+class Models:
+    """The models of a store."""
+
+    def __init__(self, store: Store, registry: Registry | None = None) -> None:
+        """Read models from a store; ``registry`` is found by the kind of store when it is not given."""
+        self._store = store
+        self._registry = registry or registry_of(store)
+        self._cards: dict[str, Mapping[str, Any]] = {}
+
+    # -- reading -------------------------------------------------------------------------------------------------------------
+
+    def list(self) -> Sequence[Model]:
+        """All models that have a version, by name."""
+        names = [repository.partition("/")[2] for repository in self._registry.repositories("models/")]
+        return [Model(name, found) for name in names if "/" not in name and (found := self._versions(name))]
+
+    def get(self, name: str) -> Model:
+        """One model.
+
+        Raises:
+            NotFound: the fix names similar ones.
+        """
+        versions = self._versions(name)
+        if not versions:
+            raise NotFound(
+                f"no model named {name!r}", code="model-not-found", fix=suggestion(name, [m.name for m in self.list()], "model")
+            )
+        return Model(name, versions)
+
+    def find(self, reference: str) -> ModelVersion:
+        """The version that ``NAME``, ``NAME:TAG`` or ``NAME@DIGEST`` names; without a tag the newest.
+
+        Raises:
+            WrongUsage: code ``invalid-name``.
+            NotFound: the fix lists what there is.
+            Corrupt: it is there, but damaged.
+        """
+        name, _, digest = reference.removeprefix("models/").partition("@")
+        name, _, tag = name.partition(":")
+        model = self.get(name)
+        if not (tag or digest):
+            return model.versions[0]
+        for version in model.versions:
+            if version.digest == digest if digest else tag == version.tag or tag in version.aliases:
+                return version
+        known = [name for version in model.versions for name in (version.tag, *version.aliases)]
+        if tag in self._store.tags(model_repository(name)):
+            self._store.get_manifest(model_repository(name), tag)  # says what is wrong with it
+        raise NotFound(
+            f"model {name} has no version {digest or tag!r}",
+            code="version-not-found",
+            fix=listing([version.digest for version in model.versions]) if digest else suggestion(tag, known, "version"),
+        )
+
+    def card(self, version: ModelVersion) -> Mapping[str, Any]:
+        """``models/mlops.json`` of a version; nothing else is unpacked.
+
+        Raises:
+            NotFound: it has none.
+            Corrupt: it is damaged.
+        """
+        repository = model_repository(version.name)
+        if version.digest not in self._cards:
+            image = self._image(self._store.get_manifest(repository, version.digest), repository)
+            for layer in reversed(layers_of(image)):
+                with self._store.open_blob(repository, layer.digest) as stream:
+                    data = read_member(stream, CARD, CARD_LIMIT)
+                if data is not None:
+                    self._cards[version.digest] = parse_object(data, f"{CARD} of {version.reference}")
+                    break
+            else:
+                raise NotFound(f"{version.reference} has no {CARD}", code="no-card", fix="Register it again with log_model.")
+        return self._cards[version.digest]
+
+    def extract(self, version: ModelVersion, folder: Path) -> None:
+        """Unpack ``models/…`` into a folder, which appears whole and verified, or not at all.
+
+        Raises:
+            Corrupt: a layer is damaged, or holds what may not be unpacked.
+            WrongUsage: code ``folder-exists``.
+        """
+        repository = model_repository(version.name)
+        image = self._image(self._store.get_manifest(repository, version.digest), repository)
+        extract_all((self._store.open_blob(repository, layer.digest) for layer in layers_of(image)), folder, below="models/")
+
+    # -- changing ------------------------------------------------------------------------------------------------------------
+
+    def set_alias(self, name: str, alias: str, tag: str) -> ModelVersion:
+        """Let an alias name a version; the move is recorded. Returns the version.
+
+        Raises:
+            WrongUsage: code ``invalid-alias``: it looks like a version, is ``latest``, or cannot be a tag.
+            NotFound: no such model or version.
+        """
+        if not is_tag(alias) or version_number(alias) is not None or alias == LATEST or _is_hidden(alias):
+            raise WrongUsage(
+                f"{alias!r} cannot be an alias",
+                code="invalid-alias",
+                fix=f"Choose a name such as champion; latest and v1, v2, … are given by publishing. {TAG_RULE}",
+            )
+        version = self.find(f"{name}:{tag}")
+        repository = model_repository(name)
+        before = next((each.tag for each in self._versions(name) if alias in each.aliases), None)
+        if before != version.tag:
+            subject = self._store.get_manifest(repository, version.digest).descriptor
+            movement(self._store, repository, subject, alias=alias, before=before, after=version.tag)
+            self._registry.point(repository, alias, version.digest)
+        return self.find(f"{name}:{alias}")
+
+    def delete(self, name: str, tag: str) -> None:
+        """Delete a version and free what only it needs. Its number is not used again; ``latest`` moves to the newest left.
+
+        Raises:
+            NotFound: no such model or version.
+            Conflict: an alias other than ``latest`` points to it.
+        """
+        version = self.find(f"{name}:{tag}")
+        named = [alias for alias in version.aliases if alias != LATEST]
+        if named:
+            raise Conflict(
+                f"{name}:{version.tag} is {', '.join(named)}",
+                code="version-in-use",
+                fix=f"Let the alias name another version first: jupyter mlops models {name} --alias {named[0]}=TAG.",
+            )
+        repository = model_repository(name)
+        with self._registry.exclusive(repository):
+            deletion(self._store, repository, tag=version.tag, digest=version.digest)
+            pack = [other for other in self._store.tags(repository) if other == f"{version.tag}.modelpack"]
+            self._registry.delete(repository, version.digest, *pack)
+            left = self._versions(name)
+            if left and LATEST in version.aliases:
+                self._registry.point(repository, LATEST, left[0].digest)
+        self._registry.collect(repository)
+
+    # -- inside --------------------------------------------------------------------------------------------------------------
+
+    def _versions(self, name: str) -> tuple[ModelVersion, ...]:
+        """All versions, newest first. A damaged one is left out here, and named by ``find``."""
+        repository = model_repository(name)
+        tags = [tag for tag in self._store.tags(repository) if not _is_hidden(tag)]
+        numbers = sorted(((number, tag) for tag in tags if (number := version_number(tag)) is not None), reverse=True)
+        manifests = {tag: manifest for tag in tags if (manifest := self._readable(name, tag))}
+        aliases: dict[str, list[str]] = {}
+        for tag, manifest in manifests.items():
+            if version_number(tag) is None:
+                aliases.setdefault(manifest.descriptor.digest, []).append(tag)
+        return tuple(
+            self._version(name, tag, manifests[tag], aliases.get(manifests[tag].descriptor.digest, ()))
+            for _, tag in numbers
+            if tag in manifests
+        )
+
+    def _readable(self, name: str, tag: str) -> Manifest | None:
+        """The manifest, or None and a line in the log."""
+        try:
+            return self._store.get_manifest(model_repository(name), tag)
+        except (Corrupt, NotFound, WrongUsage) as error:
+            _LOG.warning("models/%s:%s cannot be read: %s", name, tag, error)
+            return None
+
+    def _version(self, name: str, tag: str, index: Manifest, aliases: Sequence[str]) -> ModelVersion:
+        """What the manifest and the card say."""
+        notes = index.descriptor.annotations
+        numbers = {key[len(METRIC) :]: _number(text) for key, text in notes.items() if key.startswith(METRIC)}
+        version = ModelVersion(
+            name=name,
+            tag=tag,
+            digest=index.descriptor.digest,
+            aliases=tuple(sorted(aliases)),
+            metrics={metric: number for metric, number in numbers.items() if number is not None},
+            created=seconds(notes.get(CREATED, "")),
+            format=notes.get(FORMAT, ""),
+            run=notes.get(ANNOTATION + "run"),
+        )
+        try:
+            version = replace(version, bytes=sum(layer.size for layer in layers_of(self._image(index, model_repository(name)))))
+            card = self.card(version)
+        except (Corrupt, NotFound, WrongUsage) as error:
+            _LOG.warning("%s cannot be read whole: %s", version.reference, error)
+            return version
+        signature = card.get("signature") or {}
+        return replace(
+            version,
+            format=version.format or str(card.get("format", "")),
+            inputs=tuple(signature.get("inputs") or ()),
+            outputs=tuple(signature.get("outputs") or ()),
+            card=card,
+        )
+
+    def _image(self, index: Manifest, repository: str) -> Manifest:
+        """A manifest of the index whose layers are the model: any image will do, since all share them."""
+        for child in children_of(index.document):
+            if (child.platform or {}).get("os") == "linux":
+                return self._store.get_manifest(repository, child.digest)
+        raise Corrupt(
+            f"{index.descriptor.digest} in {repository} holds no image for linux", code="not-a-model", fix="Register it again."
+        )
+
+
+def to_json(value: Model | ModelVersion) -> dict[str, Any]:
+    """As REST and ``--json`` show it. Metrics that JSON cannot say (NaN, infinity) are left out."""
+    if isinstance(value, Model):
+        return {"name": value.name, "versions": [to_json(version) for version in value.versions]}
+    return {
+        "tag": value.tag,
+        "digest": value.digest,
+        "aliases": list(value.aliases),
+        "metrics": {name: number for name, number in value.metrics.items() if math.isfinite(number)},
+        "created": value.created,
+        "bytes": value.bytes,
+        "format": value.format,
+        "run": value.run,
+        "inputs": [dict(tensor) for tensor in value.inputs],
+        "outputs": [dict(tensor) for tensor in value.outputs],
+    }
+
+
+def _is_hidden(tag: str) -> bool:
+    """Tags that are there for other tools and for the collector."""
+    return tag.startswith(_HIDDEN) or tag.endswith(".modelpack") or ".linux-" in tag
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,103 @@
+"""Finished runs as artifacts: ``runs/<pipeline>:run-<run>``, beside the states and reports that its steps pushed.
+
+The config is the run as REST shows it, so that a listing reads one small blob a run; the layers are the executed notebook,
+the Workflow with its status, and one log a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.errors import NotFound
+from jupyter_mlops.oci.artifact import layers_of, push_artifact, read_config
+from jupyter_mlops.oci.modelpack import TITLE
+from jupyter_mlops.oci.names import NOTEBOOK, RUN, RUN_CONFIG, RUN_WORKFLOW
+from jupyter_mlops.oci.store import Descriptor, Store
+from jupyter_mlops.registry.base import Registry
+from jupyter_mlops.registry.layout import registry_of
+from jupyter_mlops.registry.suggest import suggestion
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from typing import BinaryIO
+
+PREFIX = "run-"
+_TYPES = {".ipynb": NOTEBOOK, ".json": RUN_WORKFLOW, ".log": "text/plain"}
+
+
+def run_repository(pipeline: str) -> str:
+    """Where all artifacts of a pipeline's runs lie."""
+    return f"runs/{pipeline}"
+
+
+class RunRecords:
+    """The records of a store."""
+
+    def __init__(self, store: Store, registry: Registry | None = None) -> None:
+        self._store = store
+        self._registry = registry or registry_of(store)
+
+    def put(self, pipeline: str, run: str, record: Mapping[str, Any], files: Mapping[str, Path | bytes]) -> str:
+        """Push the record of a finished run and return its digest; a second time replaces it.
+
+        Args:
+            pipeline: its name.
+            run: the run's name.
+            record: the run as REST shows it.
+            files: title → content; ``.ipynb`` is the executed notebook, ``.json`` the Workflow, ``.log`` a step's log.
+        """
+        repository = run_repository(pipeline)
+        layers = []
+        for title, content in sorted(files.items()):
+            kind = _TYPES.get(PurePosixPath(title).suffix, "application/octet-stream")
+            layer = self._store.put_blob(repository, content, kind)
+            layers.append(Descriptor(layer.media_type, layer.digest, layer.size, {TITLE: title}))
+        manifest = push_artifact(self._store, repository, RUN, record, layers, config_type=RUN_CONFIG, tags=[PREFIX + run])
+        return manifest.descriptor.digest
+
+    def get(self, pipeline: str, run: str) -> dict[str, Any]:
+        """The record of a run.
+
+        Raises:
+            NotFound: there is none; the fix names similar ones.
+            Corrupt: it is damaged.
+        """
+        repository = run_repository(pipeline)
+        if PREFIX + run not in self._store.tags(repository):
+            known = self.runs(pipeline)
+            raise NotFound(
+                f"no record of run {run!r} of {pipeline}", code="run-not-found", fix=suggestion(run, known, "recorded run")
+            )
+        return read_config(self._store, repository, self._store.get_manifest(repository, PREFIX + run))
+
+    def open(self, pipeline: str, run: str, title: str) -> AbstractContextManager[BinaryIO]:
+        """One file of a record, verified while it is read. Raises NotFound."""
+        repository = run_repository(pipeline)
+        layers = layers_of(self._store.get_manifest(repository, PREFIX + run))
+        for layer in layers:
+            if layer.annotations.get(TITLE) == title:
+                return self._store.open_blob(repository, layer.digest)
+        known = [layer.annotations.get(TITLE, "") for layer in layers]
+        raise NotFound(f"run {run} has no file {title!r}", code="file-not-found", fix=suggestion(title, known, "file"))
+
+    def runs(self, pipeline: str) -> list[str]:
+        """Names of the recorded runs of a pipeline, sorted."""
+        return [tag.removeprefix(PREFIX) for tag in self._store.tags(run_repository(pipeline)) if tag.startswith(PREFIX)]
+
+    def pipelines(self) -> list[str]:
+        """Names of the pipelines that have left anything, sorted."""
+        return [name.partition("/")[2] for name in self._registry.repositories("runs/")]
+
+    def delete(self, pipeline: str, run: str) -> None:
+        """Remove what a run left (record, states, reports) and free what only it needs. No error if it left nothing."""
+        repository = run_repository(pipeline)
+        tags = [
+            tag
+            for tag in self._store.tags(repository)
+            if tag == PREFIX + run or tag.startswith((f"state.{run}.", f"report.{run}."))
+        ]
+        if tags:
+            self._registry.delete(repository, *tags)
+            self._registry.collect(repository)
