@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from jupyter_mlops.engine.base import Failure, LogLine, Run, StepRun
     from jupyter_mlops.errors import Diagnostic
     from jupyter_mlops.pipeline.pipeline import Link, Options, Parameter, Pipeline, Step
-    from jupyter_mlops.registry.models import Model, ModelVersion
     from jupyter_mlops.serving.base import Service
 
 JSON = dict[str, Any]
@@ -89,27 +88,6 @@ def service_view(service: Service) -> JSON:
         "conditions": [asdict(condition) for condition in service.conditions],
         "message": service.message,
         "fix": service.fix,
-    }
-
-
-def model_view(model: Model) -> JSON:
-    """A model with all its versions, newest first."""
-    return {"name": model.name, "versions": [version_view(version) for version in model.versions]}
-
-
-def version_view(version: ModelVersion) -> JSON:
-    """One version of a model."""
-    return {
-        "tag": version.tag,
-        "digest": version.digest,
-        "aliases": list(version.aliases),
-        "metrics": finite(version.metrics),
-        "created": version.created,
-        "bytes": version.bytes,
-        "format": version.format,
-        "run": version.run,
-        "inputs": [_plain(tensor) for tensor in version.inputs],
-        "outputs": [_plain(tensor) for tensor in version.outputs],
     }
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.cli.console import Console, ago, size
 from jupyter_mlops.errors import WrongUsage
-from jupyter_mlops.views import model_view
 
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
@@ -33,6 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
     """List, show, or do what the first word says."""
+    from jupyter_mlops.registry.models import to_json
+
     words = list(arguments.words)
     if words[:1] == ["alias"] and len(words) == ALIAS_WORDS:
         return _alias(words[1], words[2], words[3], console, bench)
@@ -46,13 +47,13 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     if words:
         found = bench.models.get(words[0])
         if console.as_json:
-            console.emit(model_view(found))
+            console.emit(to_json(found))
         else:
             show(found, console)
         return 0
     listed = bench.models.list()
     if console.as_json:
-        console.emit({"models": [model_view(model) for model in listed]})
+        console.emit({"models": [to_json(model) for model in listed]})
     elif not listed:
         console.note("No models yet. Register one in a cell: log_model(model, 'name')")
     else:
@@ -91,9 +92,11 @@ def _metrics(metrics: object) -> str:
 
 
 def _alias(name: str, tag: str, alias: str, console: Console, bench: Workbench) -> int:
-    bench.models.alias(name, tag, alias)
+    from jupyter_mlops.registry.models import to_json
+
+    bench.models.set_alias(name, alias, tag)
     if console.as_json:
-        console.emit(model_view(bench.models.get(name)))
+        console.emit(to_json(bench.models.get(name)))
     else:
         console.line(f"{name}:{alias} is now {name}:{tag}")
     return 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jupyter_mlops
 from jupyter_mlops.doctor.check import Finding, Machine, check, fail, ok, skip, warn
+from jupyter_mlops.errors import MlopsError, Refused
 
 EXTENSION = "jupyter_mlops"
 FRONT_END = "jupyter-mlops"
@@ -107,37 +108,39 @@ def closed(server: Mapping[str, Any]) -> Finding:
 
 @check("DJ06", "kernels")
 def kernels(on: Machine) -> Finding:
-    """Python kernels whose interpreter exists and has IPython."""
+    """Python kernels whose interpreter starts and has IPython."""
     del on
-    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_mlops.engine.kernels import find_kernel, kernel_names
 
-    return usable(KernelSpecManager().get_all_specs())
+    return usable(kernel_names(), find_kernel)
 
 
-def usable(specs: Mapping[str, Mapping[str, Any]]) -> Finding:
-    """The check, for any kernelspecs."""
-    import subprocess
+def usable(names: Sequence[str], find: Callable[[str], object]) -> Finding:
+    """The check, for any kernels."""
+    from concurrent.futures import ThreadPoolExecutor
 
-    python = {name: spec["spec"]["argv"][0] for name, spec in specs.items() if spec["spec"].get("language", "").lower() == "python"}
-    if not python:
+    with ThreadPoolExecutor(8) as pool:
+        found = dict(zip(names, pool.map(lambda name: _state(name, find), names), strict=True))
+    good = [name for name, state in found.items() if state is None]
+    bad = {name: state for name, state in found.items() if isinstance(state, MlopsError)}
+    if bad:
+        first = next(iter(bad.values()))
+        said = "; ".join(error.message for error in bad.values())
+        return (warn if good else fail)(said, first.fix)
+    if not good:
         return fail("there is no Python kernel", "pip install ipykernel && python -m ipykernel install --user")
-    wrong = []
-    for name, interpreter in python.items():
-        test = "import IPython, ipykernel"
-        probe = "import importlib.util as u, sys; sys.exit(not all(u.find_spec(n) for n in ('IPython', 'ipykernel')))"
-        try:
-            done = subprocess.run([interpreter, "-c", probe], capture_output=True, timeout=2.5, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            wrong.append(f"{name} ({error.__class__.__name__})")
-            continue
-        if done.returncode != 0:
-            wrong.append(f"{name} (cannot `{test}`)")
-    if wrong:
-        advice = (
-            "Install it again with that Python: python -m ipykernel install --user; or remove it: jupyter kernelspec remove NAME"
-        )
-        return (fail if len(wrong) == len(python) else warn)(f"not usable: {', '.join(wrong)}", advice)
-    return ok(", ".join(sorted(python)))
+    return ok(", ".join(good))
+
+
+def _state(name: str, find: Callable[[str], object]) -> MlopsError | str | None:
+    """None for a kernel that steps can use, why not, or a word for one that is not ours to judge."""
+    try:
+        find(name)
+    except Refused:
+        return "another language"
+    except MlopsError as error:
+        return error
+    return None
 
 
 def _document(path: Path) -> dict[str, Any]:

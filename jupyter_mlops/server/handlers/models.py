@@ -5,9 +5,9 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from jupyter_mlops.registry.models import to_json
 from jupyter_mlops.server.handlers.base import MlopsHandler
 from jupyter_mlops.server.requests import AliasRequest
-from jupyter_mlops.views import model_view
 
 
 class ModelsHandler(MlopsHandler):
@@ -18,7 +18,7 @@ class ModelsHandler(MlopsHandler):
     async def get(self) -> None:
         """All models."""
         found = await self.work(self.bench.models.list)
-        self.answer({"models": [model_view(model) for model in found]})
+        self.answer({"models": [to_json(model) for model in found]})
 
 
 class ModelHandler(MlopsHandler):
@@ -28,7 +28,7 @@ class ModelHandler(MlopsHandler):
     @authorized("read", "mlops:models")
     async def get(self, model: str) -> None:
         """One model, newest version first."""
-        self.answer(model_view(await self.work(self.bench.models.get, model)))
+        self.answer(to_json(await self.work(self.bench.models.get, model)))
 
 
 class AliasHandler(MlopsHandler):
@@ -39,9 +39,9 @@ class AliasHandler(MlopsHandler):
     async def put(self, model: str, alias: str) -> None:
         """Let an alias name a version."""
         asked = self.body_as(AliasRequest)
-        await self.work(self.bench.models.alias, model, asked.tag, alias)
+        await self.work(self.bench.models.set_alias, model, alias, asked.tag)
         self.app.watcher.hurry()
-        self.answer(model_view(await self.work(self.bench.models.get, model)))
+        self.answer(to_json(await self.work(self.bench.models.get, model)))
 
 
 class VersionHandler(MlopsHandler):
