@@ -81,10 +81,8 @@ def _steps(workflow: Mapping[str, Any], annotations: Mapping[str, Any], phase: P
             own = "Stopped"
         if own in {"Failed", "Error"} and (found := failure_of_message(message, name)):
             message = found.message
-        yield StepRun(
-            name, own, cells, needs, *((None, None) if own == "Skipped" else (_time(node.get("startedAt")), _time(node.get("finishedAt")))),
-            _progress(node.get("progress")), message,
-        )  # fmt: skip
+        begun, ended = (None, None) if own == "Skipped" else (_time(node.get("startedAt")), _time(node.get("finishedAt")))
+        yield StepRun(name, own, cells, needs, begun, ended, _progress(node.get("progress")), message)
 
 
 def _planned(workflow: Mapping[str, Any], annotations: Mapping[str, Any]) -> list[tuple[str, tuple[int, ...], tuple[str, ...]]]:

@@ -88,7 +88,7 @@ def _spec(name: str, *, fallback: bool) -> tuple[Sequence[str], Mapping[str, str
         raise NotFound(
             f"there is no kernel {name!r} on this machine",
             code="kernel-not-found",
-            fix=f"Choose one that there is with --kernel ({there}), or install it: python -m ipykernel install --user --name {name}",
+            fix=f"Choose one with --kernel ({there}), or install it: python -m ipykernel install --user --name {name}",
         ) from error
     return [str(part) for part in spec.argv], {str(k): str(v) for k, v in (spec.env or {}).items()}, str(spec.language or "python")
 

@@ -85,7 +85,8 @@ class LocalEngine:
                 (runs / name).mkdir(mode=0o700)
             except FileExistsError as error:
                 if given:
-                    raise Conflict(f"a run named {name!r} exists", code="run-exists", fix="Delete it, or choose another name.") from error
+                    fix = "Delete it, or choose another name."
+                    raise Conflict(f"a run named {name!r} exists", code="run-exists", fix=fix) from error
                 continue
             return RunFolder(runs / name)
 
@@ -183,7 +184,8 @@ class LocalEngine:
         if run.phase not in DONE:
             run = self._stop(folder)
         if verb == "delete":
-            delete_run(self._settings, self._store, run.pipeline, folder)
+            with contextlib.suppress(FileNotFoundError):
+                delete_run(self._store, run.pipeline, folder)
         return run
 
     def _stop(self, folder: RunFolder) -> Run:
@@ -222,7 +224,7 @@ class LocalEngine:
             for item in os.scandir(self._settings.storage.runs):
                 if not item.name.startswith("."):
                     with contextlib.suppress(OSError):
-                        found.append((os.stat(f"{item.path}/request.json").st_mtime_ns / 1e9, Path(item.path)))
+                        found.append((RunFolder(Path(item.path)).request.stat().st_mtime_ns / 1e9, Path(item.path)))
         return sorted(found, key=lambda pair: (-pair[0], pair[1].name))
 
 
@@ -232,4 +234,3 @@ def _stamp(folder: RunFolder) -> tuple[int, int] | None:
     except OSError:
         return None
     return about.st_mtime_ns, about.st_ino
-

@@ -20,7 +20,8 @@ _PLACEMENT = frozenset({
 USED: Mapping[str, frozenset[str]] = {
     "spec": frozenset({"entrypoint", "arguments", "templates", "activeDeadlineSeconds", "volumes", "parallelism"}),
     "template": frozenset({
-        "name", "container", "dag", "inputs", "outputs", "retryStrategy", "timeout", "activeDeadlineSeconds", "volumes",
+        "name", "container", "dag", "inputs", "outputs", "retryStrategy", "suspend", "timeout", "activeDeadlineSeconds",
+        "volumes",
     }),
     "container": frozenset({"name", "image", "command", "args", "env", "resources", "volumeMounts", "workingDir"}),
     "dag": frozenset({"tasks", "failFast"}),

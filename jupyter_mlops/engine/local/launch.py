@@ -42,13 +42,13 @@ def start_supervisor(folder: RunFolder) -> None:
         ) from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise PlatformError(
-            f"the run's supervisor did not start: {said[0]}", code="not-started", fix="Run `jupyter mlops doctor`."
-        )
+        raise PlatformError(f"the run's supervisor did not start: {said[0]}", code="not-started", fix="Run `jupyter mlops doctor`.")
 
 
 def storage_error(error: OSError, where: Path) -> MlopsError:
     """The error of ours for one of the file system, where runs are kept."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return StorageFull(f"no room left for a run in {where}", fix="Free space on the disk, or delete runs that are no longer needed.")
-    return PlatformError(f"the run's folder in {where} cannot be written: {error}", code="not-writable", fix="Check its permissions.")
+        fix = "Free space on the disk, or delete runs that are no longer needed."
+        return StorageFull(f"no room left for a run in {where}", fix=fix)
+    message = f"the run's folder in {where} cannot be written: {error}"
+    return PlatformError(message, code="not-writable", fix="Check its permissions.")

@@ -96,6 +96,9 @@ def read_program(workflow: Mapping[str, Any]) -> Program:
         dag = check("dag", entry["dag"], f"{path}.dag")
         fail_fast = dag.get("failFast") is not False
         tasks = _tasks(dag, f"{path}.dag", templates)
+    elif entry.get("suspend"):
+        _check_pause(entry["suspend"], f"{path}.suspend")
+        tasks = ()
     else:
         tasks = (Task(entrypoint, _template(entry, path, volumes)),)
     for task in tasks:
@@ -176,9 +179,7 @@ def _check_tags(task: Task, parameters: Mapping[str, str], tasks: Mapping[str, T
     """Every tag of a task and its template can be resolved when the task starts."""
     common = {f"workflow.parameters.{name}" for name in parameters} | {"workflow.name", "workflow.namespace", "workflow.uid"}
     earlier = {
-        f"tasks.{name}.outputs.parameters.{output.name}"
-        for name in _before(task, tasks)
-        for output in tasks[name].template.outputs
+        f"tasks.{name}.outputs.parameters.{output.name}" for name in _before(task, tasks) for output in tasks[name].template.outputs
     }
     own = {f"inputs.parameters.{name}" for name in task.template.inputs} | {"pod.name", "retries"}
     for where, value, known in (
@@ -201,6 +202,12 @@ def _before(task: Task, tasks: Mapping[str, Task]) -> set[str]:
             found.add(name)
             waiting += tasks[name].needs
     return found
+
+
+def _check_pause(suspend: Any, path: str) -> None:
+    """A pause of no time is a workflow that does nothing; one that waits for a person is not for this machine."""
+    if not isinstance(suspend, Mapping) or set(suspend) != {"duration"} or seconds(suspend["duration"]) != 0:
+        raise refusal(path, "a Workflow that waits to be resumed is not supported on this machine")
 
 
 def _outputs(document: Mapping[str, Any], path: str) -> tuple[Output, ...]:

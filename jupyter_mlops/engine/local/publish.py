@@ -50,7 +50,7 @@ def publish(work: Path, folder: Path, before: Mapping[str, Entry], ignore: Seque
     after = {entry.path: entry for entry in scan(work, ignore)}
     for path, entry in after.items():
         known = before.get(path)
-        if path == notebook or (known is not None and known.kind == entry.kind and (known.kind == "link" or known.stamp == entry.stamp)):
+        if path == notebook or (known is not None and _untouched(known, entry)):
             continue
         try:
             if entry.kind == "folder":
@@ -63,6 +63,11 @@ def publish(work: Path, folder: Path, before: Mapping[str, Entry], ignore: Seque
         if path not in after and path != notebook and known.kind != "folder":
             _remove(folder / path, known.stamp, path, result)
     return result
+
+
+def _untouched(before: Entry, after: Entry) -> bool:
+    """A link of the view points elsewhere than the person's own, so its time tells nothing."""
+    return before.kind == after.kind and (before.kind == "link" or before.stamp == after.stamp)
 
 
 def _give(source: Path, target: Path, known: Stamp | None, run: str, path: str, result: Published) -> None:

@@ -25,12 +25,12 @@ from jupyter_mlops.errors import MlopsError
 STARTING = 30.0
 """Seconds in which a submitter may bring its supervisor up."""
 
-_FINISHED = frozenset({"Succeeded", "Failed", "Error"})
+FINISHED = frozenset({"Succeeded", "Failed", "Error"})
 
 
 def orphaned(document: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
     """Whether a run goes on by its document, but nobody drives it."""
-    if (document.get("status") or {}).get("phase") in _FINISHED:
+    if (document.get("status") or {}).get("phase") in FINISHED:
         return False
     supervisor = request.get("supervisor")
     if supervisor:

@@ -140,8 +140,10 @@ class LocalRun:
 
     def _prune(self) -> None:
         """Make room: older runs of this pipeline go when a new one starts."""
+        from jupyter_mlops.oci.open import open_store
+
         try:
-            prune(self.request.settings, self.request.store, self.request.pipeline)
+            prune(self.request.settings, open_store(self.request.store), self.request.pipeline)
         except (OSError, MlopsError) as error:
             print(f"older runs were not removed: {error}", file=sys.stderr)  # noqa: T201
 
@@ -163,4 +165,3 @@ def failure_of(error: OSError | MlopsError) -> dict[str, Any]:
             fix="Free space on the disk, or delete runs that are no longer needed." if full else "Look at the message.",
         )
     return json.loads(json.dumps(error.to_dict())) | {"blame": error.blame}  # type: ignore[no-any-return]
-

@@ -203,4 +203,3 @@ class Status:
         for parent in parents:
             if parent != own and parent in nodes and own not in nodes[parent].setdefault("children", []):
                 nodes[parent]["children"].append(own)
-

@@ -1,0 +1,371 @@
+"""Conformance suite of the engine port: what every adapter does, whoever wrote it.
+
+An adapter's tests subclass ``EngineConformance``, give an ``engine`` fixture, and switch off by a flag what it cannot do::
+
+    class TestMyEngine(EngineConformance):
+        @pytest.fixture
+        def engine(self, tmp_path):
+            return MyEngine(...)
+
+Workflows of the suite are plain: ``python3 -c`` in one container a step, no bundle, no registry.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import pytest
+
+from jupyter_mlops.engine.base import DONE, Engine, Run, Submission
+from jupyter_mlops.errors import MlopsError, NotFound, Refused
+from jupyter_mlops.oci.names import LABEL
+
+Step = tuple[str, str]
+"""A step of a test: its name and its Python source."""
+
+
+def workflow(
+    *steps: Step,
+    name: str = "conformance",
+    parameters: Mapping[str, Any] | None = None,
+    chain: bool = True,
+    template: Mapping[str, Any] | None = None,
+    container: Mapping[str, Any] | None = None,
+    image: str = "docker.io/library/python:3.11-slim",
+) -> dict[str, Any]:
+    """A Workflow whose steps run Python source, one after the other, or beside each other if not ``chain``.
+
+    Args:
+        steps: (name, source). A source reads ``sys.argv[1:]``: the parameters' values as JSON texts, then the output of the
+            step before it; what it writes to the file ``/mlops/out/state`` is its own output.
+        name: the pipeline.
+        parameters: values of the run.
+        chain: whether each step needs the one before it.
+        template: further fields of every container template.
+        container: further fields of every container.
+        image: image of every step.
+    """
+    given = {key: json.dumps(value) for key, value in (parameters or {}).items()}
+    tasks, templates = [], []
+    previous = ""
+    for step, source in steps:
+        state = f"{{{{tasks.{previous}.outputs.parameters.state}}}}" if previous and chain else ""
+        task: dict[str, Any] = {"name": step, "template": step, "arguments": {"parameters": [{"name": "state", "value": state}]}}
+        if previous and chain:
+            task["depends"] = f"{previous}.Succeeded"
+        tasks.append(task)
+        arguments = [*(f"{{{{workflow.parameters.{key}}}}}" for key in given), "{{inputs.parameters.state}}", "/mlops/out"]
+        templates.append(
+            {
+                "name": step,
+                "inputs": {"parameters": [{"name": "state"}]},
+                "container": {
+                    "image": image,
+                    "command": ["python3", "-c", _PRELUDE + source],
+                    "args": arguments,
+                    "volumeMounts": [{"name": "mlops", "mountPath": "/mlops"}],
+                    **(container or {}),
+                },
+                "outputs": {"parameters": [{"name": "state", "valueFrom": {"path": "/mlops/out/state", "default": ""}}]},
+                **(template or {}),
+            }
+        )
+        previous = step
+    planned = [
+        {"name": step, "cells": [index], "needs": [before for before, _ in steps[:index][-1:]]}
+        for index, (step, _) in enumerate(steps)
+    ]
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {
+            "generateName": f"{name}-",
+            "labels": {"app.kubernetes.io/managed-by": "jupyter-mlops", f"{LABEL}pipeline": name},
+            "annotations": {f"{LABEL}plan": json.dumps({"steps": planned}), f"{LABEL}source-digest": "sha256:" + "0" * 64},
+        },
+        "spec": {
+            "entrypoint": "pipeline",
+            "arguments": {"parameters": [{"name": key, "value": value} for key, value in given.items()]},
+            "volumes": [{"name": "mlops", "emptyDir": {}}],
+            "templates": [{"name": "pipeline", "dag": {"tasks": tasks}}, *templates],
+        },
+    }
+
+
+_PRELUDE = """
+import json, os, pathlib, sys, time
+out = pathlib.Path(sys.argv[-1])
+given = sys.argv[-2]
+def hand_on(text):
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "state").write_text(text)
+def say(**event):
+    print("@mlops " + json.dumps(event), flush=True)
+def fail(**message):
+    path = os.environ.get("MLOPS_TERMINATION", "/dev/termination-log")
+    pathlib.Path(path).write_text(json.dumps(message))
+    raise SystemExit(1)
+"""
+"""What every step of the suite begins with: the contract between a step and its engine, in a few lines of its own."""
+
+
+def wait(engine: Engine, name: str, until: Callable[[Run], bool] = lambda run: run.phase in DONE, *, seconds: float = 60) -> Run:
+    """The run once ``until`` holds; fails the test if that takes too long."""
+    end = time.monotonic() + seconds
+    while not until(run := engine.get(name)):
+        assert time.monotonic() < end, f"{name} is still {run.phase}: {[(s.name, s.phase, s.message) for s in run.steps]}"
+        time.sleep(0.02)
+    return run
+
+
+def phases(run: Run) -> dict[str, str]:
+    """Phase by step."""
+    return {step.name: step.phase for step in run.steps}
+
+
+class EngineConformance:
+    """What every engine does."""
+
+    streams_logs: ClassVar[bool] = True
+    """Lines can be followed while a step runs."""
+
+    sees_events: ClassVar[bool] = True
+    """Progress, models and metrics of structured lines reach the run."""
+
+    seconds: ClassVar[float] = 60
+    """How long a small run may take here."""
+
+    @pytest.fixture
+    def engine(self) -> Engine:
+        """The adapter under test."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def submit(self, engine: Engine) -> Iterator[Callable[..., Run]]:
+        """Submits a workflow of steps, and deletes the run when the test is over."""
+        names: list[str] = []
+
+        def start(*steps: Step, **options: Any) -> Run:
+            run = engine.submit(Submission(workflow(*steps, **options)))
+            names.append(run.name)
+            return run
+
+        yield start
+        for name in names:
+            with contextlib.suppress(NotFound):
+                engine.control(name, "delete")
+
+    def finish(self, engine: Engine, run: Run) -> Run:
+        """The run when it is done."""
+        return wait(engine, run.name, seconds=self.seconds)
+
+    # -- running -----------------------------------------------------------------------------------------------------------
+
+    def test_a_submitted_run_is_there_at_once_and_succeeds(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """Submit returns before the work is done; the end has times, phases and the plan's cells."""
+        run = submit(("load", "time.sleep(0.3)"), ("train", "pass"))
+        assert run.phase in {"Pending", "Running"}
+        assert run.pipeline == "conformance"
+        assert [step.name for step in run.steps] == ["load", "train"]
+        run = self.finish(engine, run)
+        assert (run.phase, phases(run), run.failure) == ("Succeeded", {"load": "Succeeded", "train": "Succeeded"}, None)
+        assert run.started is not None
+        assert run.finished is not None
+        assert run.created <= run.finished + 1
+        assert [step.cells for step in run.steps] == [(0,), (1,)]
+        assert run.steps[1].needs == ("load",)
+        assert run.source_digest.startswith("sha256:")
+
+    def test_a_step_hands_its_output_to_the_next(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """Output parameters travel as text, exactly, less one newline at the end."""
+        text = "a {} \\\\ \\' \u00fc"
+        run = submit(("first", f"hand_on('{text}' + chr(10))"), ("second", f"assert given == '{text}', given"))
+        assert self.finish(engine, run).phase == "Succeeded"
+
+    def test_a_missing_output_is_its_default(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """A step that writes nothing hands on the default."""
+        run = submit(("first", "pass"), ("second", "assert given == '', given"))
+        assert self.finish(engine, run).phase == "Succeeded"
+
+    def test_parameters_reach_every_step(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """Values arrive as JSON text and are shown with the run."""
+        values = {"lr": 0.5, "name": "a b'\"{x}", "flag": True, "many": [1, None]}
+        check = "assert [json.loads(v) for v in sys.argv[1:5]] == " + repr(list(values.values()))
+        run = submit(("one", check), ("two", check), parameters=values)
+        assert self.finish(engine, run).phase == "Succeeded"
+        assert dict(engine.get(run.name).parameters) == values
+
+    def test_steps_without_links_may_run_beside_each_other(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """All of them run, whatever the order."""
+        run = self.finish(engine, submit(("a", "pass"), ("b", "pass"), ("c", "pass"), chain=False))
+        assert set(phases(run).values()) == {"Succeeded"}
+
+    # -- failing -----------------------------------------------------------------------------------------------------------
+
+    def test_a_failure_names_step_cell_and_line(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """The termination message of a step is the run's failure; later steps are skipped."""
+        told = {
+            "code": "step-failed",
+            "blame": "user",
+            "message": "ValueError: no",
+            "cell": 3,
+            "line": 2,
+            "step": "train",
+            "fix": "f",
+        }
+        source = f"fail(**{told!r}, traceback=['t'])"
+        run = self.finish(engine, submit(("load", "pass"), ("train", source), ("test", "pass")))
+        assert (run.phase, phases(run)) == ("Failed", {"load": "Succeeded", "train": "Failed", "test": "Skipped"})
+        failure = run.failure
+        assert failure is not None
+        assert (failure.code, failure.cell, failure.line, failure.step, failure.blame) == ("step-failed", 3, 2, "train", "user")
+        assert (failure.message, failure.fix, failure.traceback) == ("ValueError: no", "f", ("t",))
+
+    def test_a_step_that_says_nothing_still_fails_with_a_reason(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """An exit code alone is told in words."""
+        run = self.finish(engine, submit(("only", "raise SystemExit(7)")))
+        assert run.failure is not None
+        assert "7" in run.failure.message
+        assert run.failure.step == "only"
+        assert run.failure.fix
+
+    def test_a_step_that_is_retried_can_succeed(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """``retryStrategy.limit`` more attempts; the run's failure is that of none of them."""
+        run = submit(("flaky", "sys.exit(1 if '{{retries}}' == '0' else 0)"), template={"retryStrategy": {"limit": "2"}})
+        run = self.finish(engine, run)
+        assert (run.phase, phases(run), run.failure) == ("Succeeded", {"flaky": "Succeeded"}, None)
+
+    def test_a_step_past_its_time_is_ended(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """``timeout`` ends it and is said."""
+        run = self.finish(engine, submit(("slow", "time.sleep(600)"), template={"timeout": "1s"}))
+        assert run.phase == "Failed"
+        assert run.failure is not None
+        assert run.failure.code == "timeout"
+
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            (("spec", "entrypoint"), "nowhere"),
+            (("spec", "templates", 0, "dag", "tasks", 0, "template"), "nowhere"),
+            (("spec", "templates", 1, "container", "args"), ["{{inputs.parameters.nothing}}"]),
+        ],
+    )
+    def test_a_document_that_cannot_run_is_refused(self, engine: Engine, path: Sequence[Any], value: Any) -> None:
+        """Before anything starts, with the field."""
+        document = workflow(("only", "pass"))
+        target: Any = document
+        for key in path[:-1]:
+            target = target[key]
+        target[path[-1]] = value
+        before = [run.name for run in engine.list()]
+        with pytest.raises(Refused) as caught:
+            engine.submit(Submission(document))
+        assert caught.value.where.field or caught.value.diagnostics
+        assert [run.name for run in engine.list()] == before
+
+    # -- looking -----------------------------------------------------------------------------------------------------------
+
+    def test_an_unknown_run_is_not_found(self, engine: Engine) -> None:
+        """By every method alike, also for a name that could not be one."""
+        for name in ("no-such-run", "../etc", "", "A b"):
+            for ask in (
+                engine.get,
+                lambda n: next(engine.watch(n)),
+                lambda n: list(engine.logs(n)),
+                lambda n: engine.control(n, "stop"),
+                lambda n: engine.control(n, "delete"),
+            ):
+                with pytest.raises(NotFound):
+                    ask(name)
+
+    def test_watch_tells_every_change_until_the_end(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """Revisions grow, the last state is the end, and a finished run is told once."""
+        run = submit(("a", "time.sleep(0.3)"), ("b", "pass"))
+        seen = list(engine.watch(run.name))
+        assert seen[-1].phase == "Succeeded"
+        assert all(one.revision < two.revision for one, two in itertools.pairwise(seen))
+        assert [again.phase for again in engine.watch(run.name)] == ["Succeeded"]
+
+    def test_the_list_is_newest_first_and_pages(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """``before`` goes on where a page ended, without gap or repetition; ``pipeline`` selects."""
+        names = [submit(("a", "pass"), name="paged").name for _ in range(3)]
+        submit(("a", "pass"), name="other")
+        first = engine.list(pipeline="paged", limit=2)
+        assert [run.name for run in first] == names[:0:-1]
+        rest = engine.list(pipeline="paged", limit=2, before=first[-1].created)
+        assert [run.name for run in rest] == names[:1]
+        assert not engine.list(pipeline="nothing")
+
+    def test_logs_hold_every_line_with_its_step(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """Output and error, in order; structured lines also as events."""
+        first = "print('one'); print('zwei ü'); say(event='metric', name='x', value=1)"
+        run = submit(("a", first), ("b", "print('three', end='')"))
+        self.finish(engine, run)
+        lines = list(engine.logs(run.name))
+        assert [(line.step, line.text) for line in lines if line.event is None] == [("a", "one"), ("a", "zwei ü"), ("b", "three")]
+        assert [line.event for line in lines if line.event] == [{"event": "metric", "name": "x", "value": 1}]
+        assert {line.step for line in engine.logs(run.name, step="b")} == {"b"}
+        with pytest.raises(NotFound):
+            list(engine.logs(run.name, step="c"))
+
+    def test_logs_can_be_followed(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """A line comes while its step still runs, and following ends with the run."""
+        if not self.streams_logs:
+            pytest.skip("this engine shows logs when a step is over")
+        run = submit(("a", "print('first', flush=True); time.sleep(1.5); print('last')"))
+        lines = engine.logs(run.name, follow=True)
+        assert next(lines).text == "first"
+        assert engine.get(run.name).phase == "Running"
+        assert [line.text for line in lines] == ["last"]
+
+    def test_events_become_progress_models_and_metrics(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """What a step tells while it runs is in the run."""
+        if not self.sees_events:
+            pytest.skip("this engine does not read structured lines")
+        digest = "sha256:" + "1" * 64
+        source = (
+            "say(event='cell', phase='succeeded', cell=1, k=2, n=3); say(event='metric', name='acc', value=0.5);"
+            f"say(event='model', name='m', tag='v1', digest='{digest}')"
+        )
+        run = submit(("a", source))
+        run = self.finish(engine, run)
+        assert run.steps[0].progress == (2, 3)
+        assert dict(run.metrics) == {"acc": 0.5}
+        assert [dict(model) for model in run.models] == [{"name": "m", "tag": "v1", "digest": digest}]
+
+    # -- acting ------------------------------------------------------------------------------------------------------------
+
+    def test_a_run_can_be_stopped(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """Its step ends, nothing more starts, it counts as stopped and not as failed; stopping again is no error."""
+        run = submit(("a", "time.sleep(600)"), ("b", "pass"))
+        wait(engine, run.name, lambda now: now.steps[0].phase == "Running", seconds=self.seconds)
+        engine.control(run.name, "stop")
+        run = self.finish(engine, run)
+        assert (run.phase, phases(run), run.failure) == ("Stopped", {"a": "Stopped", "b": "Skipped"}, None)
+        assert engine.control(run.name, "stop").phase == "Stopped"
+
+    def test_stopping_what_has_ended_changes_nothing(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """A run that succeeded stays so."""
+        run = self.finish(engine, submit(("a", "pass")))
+        assert engine.control(run.name, "stop").phase == "Succeeded"
+
+    def test_a_running_run_can_be_deleted(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """It is stopped first, and then gone."""
+        run = submit(("a", "time.sleep(600)"))
+        wait(engine, run.name, lambda now: now.phase == "Running", seconds=self.seconds)
+        engine.control(run.name, "delete")
+        with pytest.raises(NotFound):
+            engine.get(run.name)
+        assert run.name not in {other.name for other in engine.list()}
+
+    def test_an_unknown_verb_is_refused(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """And the run goes on."""
+        run = submit(("a", "pass"))
+        with pytest.raises(MlopsError):
+            engine.control(run.name, "explode")  # type: ignore[arg-type]
+        assert self.finish(engine, run).phase == "Succeeded"
