@@ -69,7 +69,6 @@ class LocalBackend:
             self._end(place)
             self._check_port(wanted)
             place.write({**wanted, "status": status.pending(wanted, time.time())})
-            _forget_model(place)
             self._start(place)
             return self._service(place)
 
@@ -268,8 +267,3 @@ def _touched(document: Mapping[str, Any], *, stop: bool) -> dict[str, Any]:
 
 def _pending(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**document, "status": status.pending(document, time.time())}
-
-
-def _forget_model(place: Place) -> None:
-    """The next supervisor fetches the model again: it may be another one."""
-    (place.model / ".complete").unlink(missing_ok=True)

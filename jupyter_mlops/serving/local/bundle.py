@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from jupyter_mlops.errors import PlatformError, StorageFull
+from jupyter_mlops.serving.local.place import private
 
 VENDORED = ("tornado", "prometheus_client", "cloudpickle")
 OURS = ("__init__.py", "_version.py", "errors.py", "serving/__init__.py")
@@ -31,7 +32,7 @@ def server_bundle(cache: Path) -> Path:
     target = cache / "bundles" / hashlib.sha256(sums.encode()).hexdigest()
     if target.is_dir():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private(target.parent)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as temporary:
             made = Path(temporary) / "bundle"

@@ -43,7 +43,13 @@ class Server:
 
 
 def launch(
-    place: Place, interpreter: Interpreter, bundle: Path, port: int, document: Mapping[str, Any], limits: Mapping[str, Any]
+    place: Place,
+    model: Path,
+    interpreter: Interpreter,
+    bundle: Path,
+    port: int,
+    document: Mapping[str, Any],
+    limits: Mapping[str, Any],
 ) -> Server:
     """Start the server; its output is the log of the place. Raises PlatformError if it cannot be started at all."""
     metadata = document["metadata"]
@@ -51,7 +57,7 @@ def launch(
     said, says = os.pipe()
     lived, lives = os.pipe()
     command = [
-        *interpreter.command, "-m", "jupyter_mlops.serving.server", str(place.model), "--name", metadata["name"],
+        *interpreter.command, "-m", "jupyter_mlops.serving.server", str(model), "--name", metadata["name"],
         "--version", limits.get("version") or "1", "--port", str(port), "--token-file", str(place.secret),
         "--body-limit", str(limits["body_limit"]), "--grace", str(limits["grace"]),
         "--announce-fd", str(says), "--lifeline-fd", str(lived),
@@ -65,7 +71,7 @@ def launch(
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=place.model,
+                cwd=model,
                 env=environment(interpreter, bundle, given),
                 pass_fds=(says, lived),
                 start_new_session=True,

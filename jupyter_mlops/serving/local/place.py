@@ -64,8 +64,8 @@ class Place:
         return self.folder / "secret.json"
 
     @property
-    def model(self) -> Path:
-        """The model, extracted and verified."""
+    def models(self) -> Path:
+        """Extracted and verified models, a folder each, named by digest; only the current one is kept."""
         return self.folder / "model"
 
     @property
@@ -109,7 +109,7 @@ class Place:
 
     def write(self, document: Mapping[str, Any]) -> None:
         """Replace the document."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private(self.folder)
         _replace(self.document_path, json.dumps(document, ensure_ascii=False, indent=1))
 
     def change(self, edit: Callable[[dict[str, Any]], Mapping[str, Any]], *, generation: int | None = None) -> Mapping[str, Any]:
@@ -131,7 +131,7 @@ class Place:
     @contextlib.contextmanager
     def locked(self, what: str) -> Iterator[None]:
         """Alone among all processes; the lock lies beside the folder, so that the folder can go while it is held."""
-        self.folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private(self.folder.parent)
         try:
             with FileLock(self.folder.parent / f".{self.name}.{what}.lock", timeout=LOCK_SECONDS):
                 yield
@@ -144,7 +144,7 @@ class Place:
             return str(json.loads(self.secret.read_text())["token"])
         except (OSError, ValueError, KeyError):
             token = secrets.token_urlsafe(32)
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private(self.folder)
             _replace(self.secret, json.dumps({"token": token}))
             return token
 
@@ -157,6 +157,20 @@ class Place:
     def remove(self) -> None:
         """Everything of it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for this user alone (``mkdir`` gives only the last one its mode)."""
+    missing = [folder]
+    while not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    try:
+        for each in reversed(missing):
+            each.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StorageFull(
+            f"cannot make the folder {folder}: {error.strerror}", fix="Make room on the disk, or choose another home."
+        ) from error
 
 
 def _replace(path: Path, text: str) -> None:

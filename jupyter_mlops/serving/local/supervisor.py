@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from jupyter_mlops.serving.local.process import identify
 
 if TYPE_CHECKING:
+    from jupyter_mlops.serving.local.interpreter import Interpreter
     from jupyter_mlops.serving.local.launch import Server
     from jupyter_mlops.serving.local.place import Place
 
@@ -110,9 +111,9 @@ class Supervisor:
         from jupyter_mlops.serving.local.launch import launch
 
         try:
-            bundle, interpreter, warnings = self._prepare()
+            model, bundle, interpreter = self._prepare()
             self.say(f"starting {' '.join(interpreter.command)}")
-            server = launch(self.place, interpreter, bundle, port, self.document, self.request)
+            server = launch(self.place, model, interpreter, bundle, port, self.document, self.request)
         except MlopsError as error:
             self.say(str(error))
             lines = [str(error), error.fix]
@@ -120,7 +121,7 @@ class Supervisor:
             return False, port
         ready_port = None
         try:
-            ready_port = self._watch(server, warnings)
+            ready_port = self._watch(server, [interpreter.remark] if interpreter.remark else [])
         except MlopsError as error:
             self.say(str(error))
         finally:
@@ -129,8 +130,8 @@ class Supervisor:
             return self._ended(server, code, served=False, failures=failures), 0  # the earlier port may be taken by now
         return self._ended(server, code, served=ready_port is not None, failures=failures), ready_port or port
 
-    def _prepare(self) -> tuple[Path, Any, list[str]]:
-        """Model, server bundle, interpreter. The model is fetched once a supervisor: nothing else writes there."""
+    def _prepare(self) -> tuple[Path, Path, Interpreter]:
+        """Model folder, server bundle, interpreter. Raises what the registry, the disk or the rules of trust say."""
         from jupyter_mlops.oci.open import open_store
         from jupyter_mlops.registry.models import Models
         from jupyter_mlops.serving.local.bundle import server_bundle
@@ -138,15 +139,16 @@ class Supervisor:
         from jupyter_mlops.serving.local.trust import check_registry, checked_reference
         from jupyter_mlops.serving.server.loaders import read_card
 
-        if not (self.place.model / ".complete").exists():
+        reference = checked_reference(self.document)
+        folder = self.place.models / reference.rpartition(":")[2]
+        if not folder.is_dir():
             check_registry(self.request["registry"])
             models = Models(open_store(self.request["registry"]))
-            shutil.rmtree(self.place.model, ignore_errors=True)
-            models.extract(models.find(checked_reference(self.document)), self.place.model)
-            (self.place.model / ".complete").touch()
-        _, card = read_card(self.place.model)
-        interpreter = interpreter_of(card)
-        return server_bundle(Path(self.request["cache"])), interpreter, [interpreter.remark] if interpreter.remark else []
+            shutil.rmtree(self.place.models, ignore_errors=True)  # an earlier version's
+            self.place.models.mkdir(mode=0o700)
+            models.extract(models.find(reference), folder)  # appears verified and whole, or not at all
+        place, card = read_card(folder)
+        return place, server_bundle(Path(self.request["cache"])), interpreter_of(card)
 
     def _watch(self, server: Server, warnings: list[str]) -> int | None:
         """Follow the server until its pipe ends; the port if it became ready. Raises Stopped on SIGTERM."""

@@ -163,10 +163,12 @@ class BodyHandler(Handler):
             self._check(int(length))
 
     def data_received(self, chunk: bytes) -> None:
-        """Keep a piece of the body."""
+        """Keep a piece of the body, unless it is too much already. An exception here would end the connection unanswered."""
         self._size += len(chunk)
-        self._check(self._size)
-        self._chunks.append(chunk)
+        if self._size <= self.context.body_limit:
+            self._chunks.append(chunk)
+        else:
+            self._chunks.clear()
 
     def _check(self, size: int) -> None:
         if size > self.context.body_limit:
@@ -174,7 +176,8 @@ class BodyHandler(Handler):
             raise TooLarge(f"the body has more than {self.context.body_limit} bytes; send fewer rows at a time")
 
     def body(self) -> bytes:
-        """The whole body."""
+        """The whole body. Raises TooLarge for one that grew above the limit while it was sent in chunks."""
+        self._check(self._size)
         return b"".join(self._chunks)
 
 
