@@ -1,0 +1,298 @@
+/**
+ * The only module that talks to the server: one method per operation of `api.yaml`, one error class.
+ */
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import { TranslationBundle } from '@jupyterlab/translation';
+
+import type { components } from './api-types';
+
+type Schemas = components['schemas'];
+
+export type Conversion = Schemas['Conversion'];
+export type Diagnostic = Schemas['Diagnostic'];
+export type Failure = Schemas['Failure'];
+export type Logs = Schemas['Logs'];
+export type LogLine = Schemas['LogLine'];
+export type Model = Schemas['Model'];
+export type ModelVersion = Schemas['ModelVersion'];
+export type Parameter = Schemas['Parameter'];
+export type Phase = Schemas['Phase'];
+export type PlannedStep = Schemas['PlannedStep'];
+export type Prediction = Schemas['Prediction'];
+export type Run = Schemas['Run'];
+export type Runs = Schemas['Runs'];
+export type Service = Schemas['Service'];
+export type Status = Schemas['Status'];
+export type StepRun = Schemas['StepRun'];
+export type Tensor = Schemas['Tensor'];
+
+/** Below the server's base URL. */
+const ROOT = 'jupyter-mlops/api/v1';
+
+/** What went wrong, where, and how to get on: the server's error body as an exception. */
+export class MlopsError extends Error {
+  constructor(
+    body: Partial<Schemas['Error']> & { message: string },
+    readonly status: number = 0,
+    options?: ErrorOptions
+  ) {
+    super(body.message, options);
+    this.name = 'MlopsError';
+    this.code = body.code ?? 'error';
+    this.fix = body.fix ?? '';
+    this.notebook = body.notebook ?? null;
+    this.cell = body.cell ?? null;
+    this.line = body.line ?? null;
+    this.diagnostics = body.diagnostics ?? [];
+  }
+
+  /** Stable, for documentation and search. */
+  readonly code: string;
+  /** What the person can do about it; may be empty. */
+  readonly fix: string;
+  readonly notebook: string | null;
+  /** Index among all cells, from 0. */
+  readonly cell: number | null;
+  /** Line of that cell, from 1. */
+  readonly line: number | null;
+  /** All findings where a notebook was refused. */
+  readonly diagnostics: ReadonlyArray<Diagnostic>;
+}
+
+/** Names of a service; together they are unique. */
+export interface IServiceKey {
+  namespace: string;
+  name: string;
+}
+
+/** Typed calls of the REST interface. Every method rejects with `MlopsError` and nothing else. */
+export class MlopsClient {
+  constructor(
+    readonly serverSettings: ServerConnection.ISettings,
+    private _trans: TranslationBundle
+  ) {}
+
+  status(): Promise<Status> {
+    return this._json('GET', ['status']);
+  }
+
+  convert(path: string): Promise<Conversion> {
+    return this._json('POST', ['convert'], { body: { path } });
+  }
+
+  workflow(path: string): Promise<string> {
+    return this._text('POST', ['workflow'], { body: { path } });
+  }
+
+  runs(options: { limit?: number; before?: number } = {}): Promise<Runs> {
+    return this._json('GET', ['runs'], { query: options });
+  }
+
+  submit(path: string, parameters: Record<string, unknown>): Promise<Run> {
+    return this._json('POST', ['runs'], { body: { path, parameters } });
+  }
+
+  run(name: string): Promise<Run> {
+    return this._json('GET', ['runs', name]);
+  }
+
+  stopRun(name: string): Promise<Run> {
+    return this._json('POST', ['runs', name, 'stop']);
+  }
+
+  deleteRun(name: string): Promise<void> {
+    return this._none('DELETE', ['runs', name]);
+  }
+
+  runLogs(
+    name: string,
+    query: { step?: string; offset?: number; limit?: number } = {}
+  ): Promise<Logs> {
+    return this._json('GET', ['runs', name, 'logs'], { query });
+  }
+
+  executedNotebook(name: string): Promise<unknown> {
+    return this._json('GET', ['runs', name, 'notebook']);
+  }
+
+  runWorkflow(name: string): Promise<string> {
+    return this._text('GET', ['runs', name, 'workflow']);
+  }
+
+  async models(): Promise<Model[]> {
+    return (await this._json<Schemas['Models']>('GET', ['models'])).models;
+  }
+
+  setAlias(model: string, alias: string, tag: string): Promise<Model> {
+    return this._json('PUT', ['models', model, 'aliases', alias], {
+      body: { tag }
+    });
+  }
+
+  deleteVersion(model: string, tag: string): Promise<void> {
+    return this._none('DELETE', ['models', model, 'versions', tag]);
+  }
+
+  async services(): Promise<Service[]> {
+    return (await this._json<Schemas['Services']>('GET', ['services']))
+      .services;
+  }
+
+  deploy(model: string, name?: string): Promise<Service> {
+    return this._json('POST', ['services'], { body: { model, name } });
+  }
+
+  service(key: IServiceKey): Promise<Service> {
+    return this._json('GET', servicePath(key));
+  }
+
+  stopService(key: IServiceKey): Promise<Service> {
+    return this._json('POST', [...servicePath(key), 'stop']);
+  }
+
+  startService(key: IServiceKey): Promise<Service> {
+    return this._json('POST', [...servicePath(key), 'start']);
+  }
+
+  deleteService(key: IServiceKey): Promise<void> {
+    return this._none('DELETE', servicePath(key));
+  }
+
+  serviceLogs(
+    key: IServiceKey,
+    query: { offset?: number; limit?: number } = {}
+  ): Promise<Logs> {
+    return this._json('GET', [...servicePath(key), 'logs'], { query });
+  }
+
+  sample(key: IServiceKey): Promise<Schemas['Sample']> {
+    return this._json('GET', [...servicePath(key), 'sample']);
+  }
+
+  predict(key: IServiceKey, instances: unknown[]): Promise<Prediction> {
+    return this._json('POST', [...servicePath(key), 'predict'], {
+      body: { instances }
+    });
+  }
+
+  private async _json<T>(
+    method: string,
+    path: string[],
+    options: IRequest = {}
+  ): Promise<T> {
+    const response = await this._request(method, path, options);
+    return (await response.json()) as T;
+  }
+
+  private async _text(
+    method: string,
+    path: string[],
+    options: IRequest = {}
+  ): Promise<string> {
+    return (await this._request(method, path, options)).text();
+  }
+
+  private async _none(method: string, path: string[]): Promise<void> {
+    await this._request(method, path, {});
+  }
+
+  private async _request(
+    method: string,
+    path: string[],
+    { query = {}, body }: IRequest
+  ): Promise<Response> {
+    const url =
+      URLExt.join(
+        this.serverSettings.baseUrl,
+        ROOT,
+        ...path.map(encodeURIComponent)
+      ) + queryString(query);
+    const init: RequestInit = { method };
+    if (body !== undefined) {
+      init.body = JSON.stringify(body);
+    } else if (method === 'POST') {
+      init.body = '{}';
+    }
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(
+        url,
+        init,
+        this.serverSettings
+      );
+    } catch (reason) {
+      throw new MlopsError(
+        {
+          code: 'offline',
+          message: this._trans.__('Jupyter Server does not answer.'),
+          fix: this._trans.__(
+            'Check that the server is still running and that you are connected to it.'
+          )
+        },
+        0,
+        { cause: reason }
+      );
+    }
+    if (!response.ok) {
+      throw await this._error(response);
+    }
+    return response;
+  }
+
+  /** The server's error body, or what can be said of an answer that has none (a proxy, an old server). */
+  private async _error(response: Response): Promise<MlopsError> {
+    const trans = this._trans;
+    let body: Partial<Schemas['Error']> = {};
+    try {
+      body = (await response.json()) as Partial<Schemas['Error']>;
+    } catch {
+      // Not JSON: the status has to do.
+    }
+    return new MlopsError(
+      {
+        ...body,
+        code: body.code ?? `http-${response.status}`,
+        message:
+          body.message ||
+          trans.__('The server answered %1.', String(response.status)),
+        fix:
+          body.fix ??
+          (response.status === 403
+            ? trans.__('Sign in again; the session may have ended.')
+            : '')
+      },
+      response.status
+    );
+  }
+}
+
+/** Everything a panel shows as an error is one of ours; what is not becomes a bug of ours. */
+export function asMlopsError(reason: unknown): MlopsError {
+  if (reason instanceof MlopsError) {
+    return reason;
+  }
+  const message = reason instanceof Error ? reason.message : String(reason);
+  return new MlopsError({ code: 'bug', message }, 0, { cause: reason });
+}
+
+interface IRequest {
+  query?: Record<string, string | number | undefined>;
+  body?: unknown;
+}
+
+function servicePath(key: IServiceKey): string[] {
+  return ['services', key.namespace, key.name];
+}
+
+/** `?a=1&b=2` of the values that are set. */
+function queryString(query: NonNullable<IRequest['query']>): string {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== undefined) {
+      search.set(key, String(value));
+    }
+  }
+  const text = search.toString();
+  return text ? `?${text}` : '';
+}

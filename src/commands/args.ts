@@ -1,0 +1,60 @@
+/**
+ * What commands take: the JSON schemas that palette, documentation and assistants read.
+ */
+import { ReadonlyJSONObject } from '@lumino/coreutils';
+
+const STRING = { type: 'string' } as const;
+
+function object(
+  properties: ReadonlyJSONObject,
+  required: string[] = []
+): { args: ReadonlyJSONObject } {
+  return {
+    args: { type: 'object', additionalProperties: true, required, properties }
+  };
+}
+
+/** `describedBy` of each kind of command. */
+export const ARGS = {
+  none: object({}),
+  convert: object({
+    source: {
+      type: 'string',
+      description:
+        'browser: the notebook that is selected in the file browser; else the one in front'
+    },
+    toolbar: { type: 'boolean' }
+  }),
+  run: object({
+    path: STRING,
+    parameters: { type: 'object', description: 'Values that are not defaults' }
+  }),
+  workflow: object({
+    path: { ...STRING, description: 'Of a notebook' },
+    run: { ...STRING, description: 'Name of a run, for the Workflow it had' }
+  }),
+  reveal: object(
+    {
+      path: STRING,
+      cell: {
+        type: ['integer', 'null'],
+        description: 'Index among all cells, from 0'
+      },
+      line: { type: ['integer', 'null'], description: 'From 1' }
+    },
+    ['path']
+  ),
+  step: object({ step: { ...STRING, description: 'Asked for where absent' } }),
+  panel: object({
+    section: {
+      type: 'string',
+      description: 'pipeline, runs, models or services'
+    }
+  }),
+  runName: object({ run: STRING }),
+  deploy: object({
+    model: { ...STRING, description: 'NAME, NAME:TAG or NAME@DIGEST' }
+  }),
+  version: object({ model: STRING, tag: STRING }, ['model', 'tag']),
+  service: object({ namespace: STRING, name: STRING })
+};

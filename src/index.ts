@@ -1,0 +1,23 @@
+/**
+ * The front end of jupyter-mlops: a model of what the server knows, and small plugins that show it.
+ * Each can be switched off by its id without the others.
+ */
+import { commandsPlugin } from './plugins/commands';
+import { modelPlugin } from './plugins/model';
+import { notebookPlugin } from './plugins/notebook';
+import { rendererPlugin } from './plugins/renderer';
+import { sidebarPlugin } from './plugins/sidebar';
+import { statusPlugin } from './plugins/status';
+import { viewsPlugin } from './plugins/views';
+
+export * from './tokens';
+
+export default [
+  modelPlugin,
+  notebookPlugin,
+  commandsPlugin,
+  sidebarPlugin,
+  viewsPlugin,
+  rendererPlugin,
+  statusPlugin
+];

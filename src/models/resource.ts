@@ -1,0 +1,133 @@
+import { IDisposable } from '@lumino/disposable';
+import { Poll, Throttler } from '@lumino/polling';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { MlopsError, asMlopsError } from '../api';
+
+/** Milliseconds between two reloads that events ask for. */
+const EVENT_LIMIT = 500;
+
+/** Milliseconds of the safety net, for events that were lost. */
+const IDLE_INTERVAL = 30_000;
+
+/** The same while something is going on. */
+const BUSY_INTERVAL = 5_000;
+
+/**
+ * Something of the server that is loaded, kept fresh and shown: a value, or why there is none.
+ *
+ * Events say "it changed" and the value is loaded again; a slow poll is the safety net, since events are dropped
+ * when the socket is down. A failed reload keeps the last value beside the error.
+ */
+export abstract class Resource<T> implements IDisposable {
+  constructor() {
+    this._poll = new Poll({
+      auto: false,
+      factory: () => this._reload(),
+      frequency: { interval: IDLE_INTERVAL, backoff: true, max: 300_000 },
+      standby: 'when-hidden'
+    });
+    this._throttler = new Throttler(() => this.refresh(), {
+      limit: EVENT_LIMIT,
+      edge: 'trailing'
+    });
+  }
+
+  /** The last value that was loaded; null before the first. */
+  get value(): T | null {
+    return this._value;
+  }
+
+  /** Why the last load failed; null when it did not. */
+  get error(): MlopsError | null {
+    return this._error;
+  }
+
+  /** Emitted after every change of value or error. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this._poll.isDisposed;
+  }
+
+  /** Begin to follow the server; calls after the first do nothing. */
+  start(): void {
+    if (!this._started) {
+      this._started = true;
+      void this.refresh();
+    }
+  }
+
+  /** Load now, and go on polling. Never rejects: see `error`. */
+  async refresh(): Promise<void> {
+    if (this.isDisposed) {
+      return;
+    }
+    this._started = true;
+    try {
+      await this._poll.refresh();
+      await this._poll.tick;
+    } catch {
+      // The poll backs off by itself; the reason is in `error`.
+    }
+  }
+
+  /** Something changed on the server: load soon, once for many events. */
+  poke(): void {
+    if (this._started && !this.isDisposed) {
+      this._throttler.invoke().catch(() => undefined);
+    }
+  }
+
+  dispose(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    this._throttler.dispose();
+    this._poll.dispose();
+    Signal.clearData(this);
+  }
+
+  /** Get the value from the server. */
+  protected abstract load(): Promise<T>;
+
+  /** Whether the value is likely to change soon. */
+  protected busy(_value: T): boolean {
+    return false;
+  }
+
+  /** Put in a value that an action returned, without asking again. */
+  protected set(value: T): void {
+    this._value = value;
+    this._error = null;
+    const interval = this.busy(value) ? BUSY_INTERVAL : IDLE_INTERVAL;
+    if (this._poll.frequency.interval !== interval) {
+      this._poll.frequency = { ...this._poll.frequency, interval };
+    }
+    this._changed.emit();
+  }
+
+  private async _reload(): Promise<void> {
+    try {
+      const value = await this.load();
+      if (!this.isDisposed) {
+        this.set(value);
+      }
+    } catch (reason) {
+      if (!this.isDisposed) {
+        this._error = asMlopsError(reason);
+        this._changed.emit();
+      }
+      throw reason;
+    }
+  }
+
+  private _value: T | null = null;
+  private _error: MlopsError | null = null;
+  private _started = false;
+  private _poll: Poll;
+  private _throttler: Throttler<void>;
+  private _changed = new Signal<this, void>(this);
+}

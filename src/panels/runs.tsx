@@ -1,0 +1,138 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import { stopIcon } from '@jupyterlab/ui-components';
+import React from 'react';
+
+import { Run } from '../api';
+import { CommandIDs } from '../commands/ids';
+import { isDone } from '../models/runs';
+import { Ago } from '../parts/live';
+import { PhaseIcon, phaseLabel } from '../parts/phase';
+import { Action, Empty, IconAction } from '../parts/states';
+import { IContext } from '../tokens';
+import { Loaded } from './resource';
+
+/** All runs, newest first, live. */
+export function RunsPanel(props: { context: IContext }): JSX.Element {
+  const { context } = props;
+  const { model, trans } = context;
+  return (
+    <Loaded resource={model.runs} context={context}>
+      {({ runs }) =>
+        runs.length === 0 ? (
+          <Empty
+            message={trans.__('No runs yet.')}
+            hint={trans.__('Convert a notebook, then press Run.')}
+          />
+        ) : (
+          <>
+            <ul className="jp-mlops-list" aria-label={trans.__('Runs')}>
+              {runs.map(run => (
+                <RunItem key={run.name} run={run} context={context} />
+              ))}
+            </ul>
+            {model.runs.hasMore && (
+              <div className="jp-mlops-actions">
+                <Action onClick={() => void model.runs.loadMore()}>
+                  {trans.__('Load More')}
+                </Action>
+              </div>
+            )}
+          </>
+        )
+      }
+    </Loaded>
+  );
+}
+
+function RunItem(props: { run: Run; context: IContext }): JSX.Element {
+  const { run, context } = props;
+  const { trans, commands } = context;
+  return (
+    <li className="jp-mlops-item" data-run={run.name}>
+      <button
+        className="jp-mlops-item-main"
+        title={run.name}
+        onClick={() =>
+          void commands.execute(CommandIDs.openRun, { run: run.name })
+        }
+      >
+        <PhaseIcon phase={run.phase} label={phaseLabel(run.phase, trans)} />
+        <span className="jp-mlops-item-text">
+          <span className="jp-mlops-item-name">{run.pipeline}</span>
+          <span className="jp-mlops-hint">{progressText(run, trans)}</span>
+        </span>
+        <span className="jp-mlops-hint jp-mlops-item-time">
+          <Ago time={run.created} trans={trans} />
+        </span>
+      </button>
+      {!isDone(run.phase) && (
+        <IconAction
+          icon={stopIcon}
+          label={trans.__('Stop %1', run.name)}
+          onClick={() =>
+            void commands.execute(CommandIDs.stopRun, { run: run.name })
+          }
+        />
+      )}
+      {!isDone(run.phase) && <RunProgress run={run} trans={trans} />}
+    </li>
+  );
+}
+
+/** Part of a run that is done, 0 to 1, counting cells where they are known. */
+export function progressOf(run: Run): number {
+  if (run.steps.length === 0) {
+    return 0;
+  }
+  const done = run.steps.reduce((sum, step) => {
+    if (isDone(step.phase)) {
+      return sum + 1;
+    }
+    const [k, n] = step.progress ?? [0, 0];
+    return sum + (n ? k / n : 0);
+  }, 0);
+  return done / run.steps.length;
+}
+
+export function RunProgress(props: {
+  run: Run;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const part = progressOf(props.run);
+  return (
+    <div
+      className="jp-mlops-progress"
+      role="progressbar"
+      aria-label={props.trans.__('Progress')}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round(100 * part)}
+    >
+      <div style={{ width: `${100 * part}%` }} />
+    </div>
+  );
+}
+
+/** "train: cell 2 of 5 · step 3 of 4", or how it ended. */
+export function progressText(run: Run, trans: TranslationBundle): string {
+  const total = run.steps.length;
+  const current = run.steps.findIndex(step => step.phase === 'Running');
+  if (current >= 0) {
+    const step = run.steps[current];
+    const [k, n] = step.progress ?? [0, 0];
+    return n
+      ? trans.__(
+          'Step %1 of %2 · %3, cell %4 of %5',
+          current + 1,
+          total,
+          step.name,
+          Math.min(k + 1, n),
+          n
+        )
+      : trans.__('Step %1 of %2 · %3', current + 1, total, step.name);
+  }
+  if (run.failure?.step) {
+    return trans.__('Failed in %1', run.failure.step);
+  }
+  return phaseLabel(run.phase, trans);
+}

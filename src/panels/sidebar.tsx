@@ -1,0 +1,117 @@
+import { ITranslator } from '@jupyterlab/translation';
+import {
+  LabIcon,
+  PanelWithToolbar,
+  ReactWidget,
+  SidePanel,
+  ToolbarButton,
+  refreshIcon
+} from '@jupyterlab/ui-components';
+import { AccordionPanel } from '@lumino/widgets';
+import React from 'react';
+
+import { CommandIDs } from '../commands/ids';
+import { pipelineIcon } from '../icons';
+import { DOMAIN, IContext } from '../tokens';
+import { ModelsPanel } from './models';
+import { PipelinePanel } from './pipeline';
+import { RunsPanel } from './runs';
+import { ServicesPanel } from './services';
+import { VersionNote } from './version';
+
+/** Sections of the sidebar, in their order. */
+export type Section = 'pipeline' | 'runs' | 'models' | 'services';
+
+/** The one sidebar: an accordion of what the product knows. */
+export class MlopsSidebar extends SidePanel {
+  constructor(context: IContext, translator: ITranslator) {
+    super({ translator });
+    const trans = translator.load(DOMAIN);
+    const { model, commands } = context;
+    this.id = 'jupyter-mlops-sidebar';
+    this.title.icon = pipelineIcon;
+    this.title.caption = trans.__('MLOps');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', trans.__('MLOps'));
+    this.addClass('jp-mlops-sidebar');
+    this._context = context;
+
+    this.header.addWidget(
+      ReactWidget.create(<VersionNote context={context} />)
+    );
+    this._add(
+      'pipeline',
+      trans.__('Pipeline'),
+      <PipelinePanel context={context} />,
+      {
+        icon: pipelineIcon,
+        label: trans.__('Convert the notebook'),
+        onClick: () => void commands.execute(CommandIDs.convert)
+      }
+    );
+    this._add('runs', trans.__('Runs'), <RunsPanel context={context} />, {
+      icon: refreshIcon,
+      label: trans.__('Refresh runs'),
+      onClick: () => void model.runs.refresh()
+    });
+    this._add('models', trans.__('Models'), <ModelsPanel context={context} />, {
+      icon: refreshIcon,
+      label: trans.__('Refresh models'),
+      onClick: () => void model.models.refresh()
+    });
+    this._add(
+      'services',
+      trans.__('Services'),
+      <ServicesPanel context={context} />,
+      {
+        icon: refreshIcon,
+        label: trans.__('Refresh services'),
+        onClick: () => void model.services.refresh()
+      }
+    );
+  }
+
+  /** Open a section, leaving the others as they are. */
+  expand(section: Section): void {
+    const index = this._sections.indexOf(section);
+    if (index >= 0) {
+      (this.content as AccordionPanel).expand(index);
+    }
+  }
+
+  /** What is shown is loaded when it is shown first. */
+  protected override onBeforeShow(): void {
+    const { runs, models, services } = this._context.model;
+    runs.start();
+    models.start();
+    services.start();
+  }
+
+  private _add(
+    section: Section,
+    title: string,
+    body: JSX.Element,
+    button: { icon: LabIcon; label: string; onClick: () => void }
+  ): void {
+    const panel = new PanelWithToolbar();
+    panel.addClass('jp-mlops-section');
+    panel.title.label = title;
+    panel.toolbar.node.setAttribute('aria-label', button.label);
+    panel.toolbar.addItem(
+      section,
+      new ToolbarButton({
+        icon: button.icon,
+        tooltip: button.label,
+        onClick: button.onClick
+      })
+    );
+    const content = ReactWidget.create(body);
+    content.addClass('jp-mlops-scroll');
+    panel.addWidget(content);
+    this.addWidget(panel);
+    this._sections.push(section);
+  }
+
+  private _context: IContext;
+  private _sections: Section[] = [];
+}

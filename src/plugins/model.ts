@@ -1,0 +1,34 @@
+import {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { version } from '../../package.json';
+import { MlopsClient } from '../api';
+import { MlopsModel } from '../models/mlops';
+import { DOMAIN, IMlopsModel } from '../tokens';
+
+export const modelPlugin: JupyterFrontEndPlugin<IMlopsModel> = {
+  id: 'jupyter-mlops:model',
+  description: 'Keeps runs, models and services in step with the server.',
+  autoStart: true,
+  optional: [ITranslator],
+  provides: IMlopsModel,
+  activate: (app: JupyterFrontEnd, translator: ITranslator | null) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const { serverSettings, events } = app.serviceManager;
+    const model = new MlopsModel(
+      new MlopsClient(serverSettings, trans),
+      version,
+      events
+    );
+    void app.restored.then(async () => {
+      await model.server.refresh();
+      if (model.server.fit !== 'missing') {
+        model.runs.start();
+      }
+    });
+    return model;
+  }
+};

@@ -1,0 +1,2 @@
+/** Id of the plugin whose settings schema is `labextension/schema/plugin.json`. */
+export const SETTINGS = 'jupyter-mlops:plugin';

@@ -1,0 +1,213 @@
+import {
+  ILayoutRestorer,
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import {
+  InputDialog,
+  MainAreaWidget,
+  WidgetTracker
+} from '@jupyterlab/apputils';
+import { IEditorServices } from '@jupyterlab/codeeditor';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { yamlIcon } from '@jupyterlab/ui-components';
+
+import { ARGS } from '../commands/args';
+import { CommandIDs } from '../commands/ids';
+import { chooseService } from '../commands/models';
+import { attempt } from '../commands/report';
+import { pipelineIcon } from '../icons';
+import { DOMAIN, IContext, IMlopsModel } from '../tokens';
+import type { RunView } from '../views/run';
+import type { ServiceView } from '../views/service';
+
+export const viewsPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-mlops:views',
+  description: 'Views of a run, a service and a Workflow in the main area.',
+  autoStart: true,
+  requires: [IMlopsModel, IRenderMimeRegistry],
+  optional: [ITranslator, ILayoutRestorer, IEditorServices],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IMlopsModel,
+    rendermime: IRenderMimeRegistry,
+    translator: ITranslator | null,
+    restorer: ILayoutRestorer | null,
+    editors: IEditorServices | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const context = { model, commands: app.commands, trans };
+    addRunView(app, context, rendermime, restorer);
+    addServiceView(app, context, restorer);
+    addWorkflowView(app, context, editors);
+  }
+};
+
+function addRunView(
+  app: JupyterFrontEnd,
+  context: IContext,
+  rendermime: IRenderMimeRegistry,
+  restorer: ILayoutRestorer | null
+): void {
+  const { model, trans } = context;
+  const tracker = new WidgetTracker<MainAreaWidget<RunView>>({
+    namespace: 'mlops-run'
+  });
+  app.commands.addCommand(CommandIDs.openRun, {
+    label: trans.__('Open Run…'),
+    caption: args =>
+      args.run || model.runs.runs.length
+        ? trans.__('Show steps, outputs and logs of a run')
+        : trans.__('There is no run yet'),
+    icon: pipelineIcon,
+    describedBy: ARGS.runName,
+    isEnabled: args =>
+      typeof args.run === 'string' || model.runs.runs.length > 0,
+    execute: async args => {
+      const run =
+        typeof args.run === 'string'
+          ? args.run
+          : (
+              await InputDialog.getItem({
+                title: trans.__('Which run?'),
+                items: model.runs.runs.map(({ name }) => name)
+              })
+            ).value;
+      if (!run) {
+        return;
+      }
+      let widget = tracker.find(open => open.content.run === run);
+      if (!widget) {
+        const { RunView } = await import('../views/run');
+        const content = new RunView(run, context, rendermime);
+        widget = new MainAreaWidget({ content });
+        widget.id = `mlops-run-${run}`;
+        widget.title.label = run;
+        widget.title.caption = trans.__('Run %1', run);
+        widget.title.icon = pipelineIcon;
+        widget.title.closable = true;
+        widget.toolbar.hide();
+        app.shell.add(widget, 'main');
+        await tracker.add(widget);
+        closeWhenDeleted(context, widget);
+      }
+      app.shell.activateById(widget.id);
+    }
+  });
+  void restorer?.restore(tracker, {
+    command: CommandIDs.openRun,
+    args: widget => ({ run: widget.content.run }),
+    name: widget => widget.content.run
+  });
+}
+
+/** A view of a run that a person deleted has nothing to show any more. */
+function closeWhenDeleted(
+  { model }: IContext,
+  widget: MainAreaWidget<RunView>
+): void {
+  let known = false;
+  const check = () => {
+    const there = model.runs.find(widget.content.run) !== undefined;
+    if (known && !there && !model.runs.hasMore) {
+      widget.close();
+    }
+    known = known || there;
+  };
+  check();
+  model.runs.changed.connect(check);
+  widget.disposed.connect(() => model.runs.changed.disconnect(check));
+}
+
+function addServiceView(
+  app: JupyterFrontEnd,
+  context: IContext,
+  restorer: ILayoutRestorer | null
+): void {
+  const { model, trans } = context;
+  const tracker = new WidgetTracker<MainAreaWidget<ServiceView>>({
+    namespace: 'mlops-service'
+  });
+  const any = () => (model.services.value ?? []).length > 0;
+  app.commands.addCommand(CommandIDs.testService, {
+    label: trans.__('Test Service…'),
+    caption: args =>
+      args.name || any()
+        ? trans.__('Call a service with sample rows')
+        : trans.__('There is no service yet'),
+    icon: pipelineIcon,
+    describedBy: ARGS.service,
+    isEnabled: args => typeof args.name === 'string' || any(),
+    execute: async args => {
+      const key = await chooseService(context, args);
+      if (!key) {
+        return;
+      }
+      let widget = tracker.find(
+        ({ content }) =>
+          content.key.name === key.name &&
+          content.key.namespace === key.namespace
+      );
+      if (!widget) {
+        const { ServiceView } = await import('../views/service');
+        const content = new ServiceView(key, context);
+        widget = new MainAreaWidget({ content });
+        widget.id = `mlops-service-${key.namespace}-${key.name}`;
+        widget.title.label = key.name;
+        widget.title.caption = trans.__('Service %1', key.name);
+        widget.title.icon = pipelineIcon;
+        widget.title.closable = true;
+        widget.toolbar.hide();
+        app.shell.add(widget, 'main');
+        await tracker.add(widget);
+      }
+      app.shell.activateById(widget.id);
+    }
+  });
+  void restorer?.restore(tracker, {
+    command: CommandIDs.testService,
+    args: ({ content }) => ({ ...content.key }),
+    name: ({ content }) => `${content.key.namespace}/${content.key.name}`
+  });
+}
+
+function addWorkflowView(
+  app: JupyterFrontEnd,
+  context: IContext,
+  editors: IEditorServices | null
+): void {
+  const { model, trans } = context;
+  app.commands.addCommand(CommandIDs.workflow, {
+    label: trans.__('View Workflow YAML'),
+    caption: args =>
+      editors && (args.run || args.path || model.pipeline.source)
+        ? trans.__('Show the Argo Workflow of a notebook or a run')
+        : trans.__('Open a notebook first'),
+    icon: yamlIcon,
+    describedBy: ARGS.workflow,
+    isEnabled: args =>
+      editors !== null &&
+      (typeof args.run === 'string' ||
+        typeof args.path === 'string' ||
+        model.pipeline.source !== null),
+    execute: args =>
+      attempt(async () => {
+        let name: string;
+        let yaml: string;
+        if (typeof args.run === 'string') {
+          name = args.run;
+          yaml = await model.client.runWorkflow(name);
+        } else {
+          const path = String(args.path ?? model.pipeline.source?.path);
+          name = path.split('/').pop()!;
+          await model.pipeline.at(path)?.save();
+          yaml = await model.client.workflow(path);
+        }
+        const { workflowView } = await import('../views/workflow');
+        const widget = workflowView(name, yaml, editors!, trans);
+        app.shell.add(widget, 'main');
+        app.shell.activateById(widget.id);
+      })
+  });
+}

@@ -1,0 +1,43 @@
+/**
+ * The contract page: what plugins of this extension share, and what other extensions may require.
+ */
+import { TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import { Token } from '@lumino/coreutils';
+import { ISignal } from '@lumino/signaling';
+
+import { MlopsClient } from './api';
+import { ModelsModel } from './models/models';
+import { PipelineModel } from './models/pipeline';
+import { RunsModel } from './models/runs';
+import { ServerModel } from './models/server';
+import { ServicesModel } from './models/services';
+
+/** Everything the front end knows, kept in step with the server. */
+export interface IMlopsModel {
+  readonly client: MlopsClient;
+  /** Whether the server part is there, and in which version. */
+  readonly server: ServerModel;
+  /** Conversions of the notebooks that are open. */
+  readonly pipeline: PipelineModel;
+  readonly runs: RunsModel;
+  readonly models: ModelsModel;
+  readonly services: ServicesModel;
+  /** Names of runs that the server says have changed. */
+  readonly runChanged: ISignal<IMlopsModel, string>;
+}
+
+export const IMlopsModel = new Token<IMlopsModel>(
+  'jupyter-mlops:IMlopsModel',
+  'Runs, models, services and pipelines, as the server has them.'
+);
+
+/** What every panel and view is given. Actions go through commands, so that menus and palette do the same. */
+export interface IContext {
+  readonly model: IMlopsModel;
+  readonly commands: CommandRegistry;
+  readonly trans: TranslationBundle;
+}
+
+/** Domain of the translations. */
+export const DOMAIN = 'jupyter_mlops';

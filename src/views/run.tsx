@@ -1,0 +1,437 @@
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import {
+  ReactWidget,
+  deleteIcon,
+  notebookIcon,
+  refreshIcon,
+  stopIcon
+} from '@jupyterlab/ui-components';
+import { Message } from '@lumino/messaging';
+import React, { useCallback, useState } from 'react';
+
+import { Run, StepRun } from '../api';
+import { CommandIDs } from '../commands/ids';
+import { brief, cellRange, metric } from '../format';
+import { RunModel } from '../models/run';
+import { isDone } from '../models/runs';
+import { RunProgress } from '../panels/runs';
+import { Graph } from '../parts/graph';
+import { Ago, Live, Took } from '../parts/live';
+import { PhaseIcon, PhasePill, phaseLabel } from '../parts/phase';
+import { Action, Loading, Problem } from '../parts/states';
+import { Tabs } from '../parts/tabs';
+import { IContext, IMlopsModel } from '../tokens';
+import { LogPane } from './log';
+import { Outputs } from './outputs';
+
+/** A run in the main area: graph, states, outputs, logs, what went in and came out. */
+export class RunView extends ReactWidget {
+  constructor(
+    readonly run: string,
+    private _context: IContext,
+    private _rendermime: IRenderMimeRegistry
+  ) {
+    super();
+    this.addClass('jp-mlops-view');
+    const { model } = _context;
+    this._model = new RunModel(model.client, run);
+    model.runs.changed.connect(this._onRuns, this);
+    model.runChanged.connect(this._onRunChanged, this);
+    this._onRuns();
+    this._model.start();
+  }
+
+  override dispose(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    const { model } = this._context;
+    model.runs.changed.disconnect(this._onRuns, this);
+    model.runChanged.disconnect(this._onRunChanged, this);
+    this._model.dispose();
+    super.dispose();
+  }
+
+  protected render(): JSX.Element {
+    const { trans, model } = this._context;
+    return (
+      <Live on={[this._model.changed, model.pipeline.changed]}>
+        {() => {
+          const { value, error } = this._model;
+          return (
+            <>
+              {error && (
+                <Problem
+                  error={error}
+                  trans={trans}
+                  onRetry={() => void this._model.refresh()}
+                />
+              )}
+              {value ? (
+                <RunPage
+                  run={value}
+                  context={this._context}
+                  rendermime={this._rendermime}
+                  visible={this.isVisible}
+                />
+              ) : (
+                !error && <Loading trans={trans} />
+              )}
+            </>
+          );
+        }}
+      </Live>
+    );
+  }
+
+  protected override onAfterShow(msg: Message): void {
+    super.onAfterShow(msg);
+    this.update();
+    this._model.poke();
+  }
+
+  protected override onAfterHide(msg: Message): void {
+    super.onAfterHide(msg);
+    this.update();
+  }
+
+  private _onRuns(): void {
+    const run = this._context.model.runs.find(this.run);
+    if (run) {
+      this._model.offer(run);
+    }
+  }
+
+  private _onRunChanged(_: IMlopsModel, name: string): void {
+    if (name === this.run) {
+      this._model.poke();
+    }
+  }
+
+  private _model: RunModel;
+}
+
+interface IPageProps {
+  run: Run;
+  context: IContext;
+  rendermime: IRenderMimeRegistry;
+  visible: boolean;
+}
+
+type Tab = 'overview' | 'outputs' | 'logs';
+
+function RunPage(props: IPageProps): JSX.Element {
+  const { run, context, visible } = props;
+  const { trans, model } = context;
+  const [tab, setTab] = useState<Tab>('overview');
+  const [step, setStep] = useState<string | null>(null);
+  const fetch = useCallback(
+    (query: { offset: number; limit: number }) =>
+      model.client.runLogs(run.name, { ...query, step: step ?? undefined }),
+    [model, run.name, step]
+  );
+  return (
+    <div className="jp-mlops-page">
+      <Head run={run} context={context} />
+      {run.failure && <FailureBox run={run} context={context} />}
+      <Graph
+        label={trans.__('Steps of the run')}
+        direction="right"
+        selected={step}
+        onSelect={name => setStep(name === step ? null : name)}
+        nodes={run.steps.map(one => node(one, context))}
+      />
+      <Tabs<Tab>
+        label={trans.__('About the run')}
+        current={tab}
+        onSelect={setTab}
+        tabs={[
+          { key: 'overview', label: trans.__('Overview') },
+          { key: 'outputs', label: trans.__('Outputs') },
+          { key: 'logs', label: trans.__('Logs') }
+        ]}
+      >
+        {step && (
+          <p className="jp-mlops-filter">
+            {trans.__('Only the step %1.', step)}{' '}
+            <button className="jp-mlops-link" onClick={() => setStep(null)}>
+              {trans.__('Show all')}
+            </button>
+          </p>
+        )}
+        {tab === 'overview' && <Overview {...props} step={step} />}
+        {tab === 'outputs' && <Outputs {...props} step={step} />}
+        {tab === 'logs' && (
+          <LogPane
+            fetch={fetch}
+            label={trans.__('Log of the run')}
+            visible={visible}
+            showStep={step === null}
+            trans={trans}
+          />
+        )}
+      </Tabs>
+    </div>
+  );
+}
+
+function node(step: StepRun, { trans }: IContext) {
+  const phase = phaseLabel(step.phase, trans);
+  const [k, n] = step.progress ?? [0, 0];
+  const running = step.phase === 'Running' && n > 0;
+  return {
+    id: step.name,
+    needs: step.needs,
+    phase: step.phase,
+    phaseLabel: phase,
+    detail: running
+      ? trans.__('cell %1 of %2', Math.min(k + 1, n), n)
+      : step.cached
+        ? trans.__('from the cache')
+        : cellRange(step.cells, trans),
+    progress: running ? k / n : undefined,
+    label: trans.__(
+      '%1, %2, %3',
+      step.name,
+      phase,
+      cellRange(step.cells, trans)
+    )
+  };
+}
+
+function Head(props: { run: Run; context: IContext }): JSX.Element {
+  const { run, context } = props;
+  const { trans, commands, model } = context;
+  const execute = (command: string) =>
+    void commands.execute(command, { run: run.name });
+  const changed =
+    run.notebook !== null &&
+    run.notebook !== undefined &&
+    model.pipeline.changedSince(run.notebook, run.source_digest);
+  return (
+    <header className="jp-mlops-head">
+      <div className="jp-mlops-row">
+        <h2>{run.pipeline}</h2>
+        <PhasePill phase={run.phase} trans={trans} />
+        {changed && (
+          <span
+            className="jp-mlops-chip jp-mlops-changed"
+            title={trans.__(
+              'The notebook is not as it was when this run began'
+            )}
+          >
+            {trans.__('changed since')}
+          </span>
+        )}
+        <span className="jp-mlops-spacer" />
+        {isDone(run.phase) ? (
+          <Action
+            icon={refreshIcon}
+            onClick={() => execute(CommandIDs.runAgain)}
+          >
+            {trans.__('Run Again')}
+          </Action>
+        ) : (
+          <Action icon={stopIcon} onClick={() => execute(CommandIDs.stopRun)}>
+            {trans.__('Stop')}
+          </Action>
+        )}
+        <Action
+          icon={notebookIcon}
+          disabled={!run.executed}
+          title={
+            run.executed
+              ? trans.__('Open the notebook with the outputs of this run')
+              : trans.__('There are no outputs yet')
+          }
+          onClick={() => execute(CommandIDs.openExecuted)}
+        >
+          {trans.__('Open Executed Notebook')}
+        </Action>
+        <Action onClick={() => execute(CommandIDs.workflow)}>
+          {trans.__('YAML')}
+        </Action>
+        <Action
+          icon={deleteIcon}
+          label={trans.__('Delete this run')}
+          title={trans.__('Delete this run')}
+          onClick={() => execute(CommandIDs.deleteRun)}
+        >
+          {null}
+        </Action>
+      </div>
+      <p className="jp-mlops-hint">
+        {run.name} · <Ago time={run.created} trans={trans} />
+        {typeof run.started === 'number' && (
+          <>
+            {' · '}
+            <Took started={run.started} finished={run.finished} trans={trans} />
+          </>
+        )}
+        {run.notebook && (
+          <>
+            {' · '}
+            <button
+              className="jp-mlops-link"
+              onClick={() =>
+                void commands.execute(CommandIDs.reveal, {
+                  path: run.notebook
+                })
+              }
+            >
+              {run.notebook}
+            </button>
+          </>
+        )}
+      </p>
+      {!isDone(run.phase) && <RunProgress run={run} trans={trans} />}
+    </header>
+  );
+}
+
+function FailureBox(props: { run: Run; context: IContext }): JSX.Element {
+  const { run, context } = props;
+  const { trans, commands } = context;
+  const failure = run.failure!;
+  const traceback = failure.traceback ?? [];
+  return (
+    <Problem
+      error={failure}
+      trans={trans}
+      onShow={
+        run.notebook
+          ? () =>
+              void commands.execute(CommandIDs.reveal, {
+                path: run.notebook,
+                cell: failure.cell ?? null,
+                line: failure.line ?? null
+              })
+          : undefined
+      }
+    >
+      {failure.step && (
+        <p className="jp-mlops-hint">
+          {trans.__('In the step %1', failure.step)}
+        </p>
+      )}
+      {traceback.length > 0 && (
+        <details className="jp-mlops-details">
+          <summary>{trans.__('Traceback')}</summary>
+          <pre tabIndex={0}>{traceback.join('\n')}</pre>
+        </details>
+      )}
+    </Problem>
+  );
+}
+
+function Overview(props: IPageProps & { step: string | null }): JSX.Element {
+  const { run, context, step } = props;
+  const { trans, commands } = context;
+  const parameters = Object.entries(run.parameters);
+  const metrics = Object.entries(run.metrics);
+  const steps = run.steps.filter(one => step === null || one.name === step);
+  return (
+    <div className="jp-mlops-cards">
+      <section className="jp-mlops-card jp-mlops-card-wide">
+        <h3>{trans.__('Steps')}</h3>
+        <table className="jp-mlops-table">
+          <thead>
+            <tr>
+              <th scope="col">{trans.__('Step')}</th>
+              <th scope="col">{trans.__('State')}</th>
+              <th scope="col">{trans.__('Cells')}</th>
+              <th scope="col">{trans.__('Time')}</th>
+              <th scope="col">{trans.__('Message')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {steps.map(one => (
+              <tr key={one.name}>
+                <th scope="row">{one.name}</th>
+                <td>
+                  <span className="jp-mlops-row">
+                    <PhaseIcon phase={one.phase} />
+                    {one.cached
+                      ? trans.__('From the cache')
+                      : phaseLabel(one.phase, trans)}
+                  </span>
+                </td>
+                <td>{cellRange(one.cells, trans)}</td>
+                <td>
+                  {typeof one.started === 'number' && (
+                    <Took
+                      started={one.started}
+                      finished={one.finished}
+                      trans={trans}
+                    />
+                  )}
+                </td>
+                <td>{brief(one.message, 160)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <Facts
+        title={trans.__('Parameters')}
+        none={trans.__('This notebook has no parameters.')}
+        facts={parameters.map(([name, value]) => [name, JSON.stringify(value)])}
+      />
+      <Facts
+        title={trans.__('Metrics')}
+        none={trans.__('No metrics were logged.')}
+        facts={metrics.map(([name, value]) => [name, metric(value)])}
+      />
+      <section className="jp-mlops-card">
+        <h3>{trans.__('Models')}</h3>
+        {run.models.length === 0 && (
+          <p className="jp-mlops-hint">{trans.__('No models were logged.')}</p>
+        )}
+        <ul className="jp-mlops-plain" aria-label={trans.__('Models')}>
+          {run.models.map(({ name, tag }) => (
+            <li className="jp-mlops-row" key={`${name}:${tag}`}>
+              <strong>{name}</strong>
+              <span className="jp-mlops-chip">{tag}</span>
+              <span className="jp-mlops-spacer" />
+              <Action
+                small
+                label={trans.__('Deploy %1 %2', name, tag)}
+                onClick={() =>
+                  void commands.execute(CommandIDs.deploy, {
+                    model: `${name}:${tag}`
+                  })
+                }
+              >
+                {trans.__('Deploy')}
+              </Action>
+            </li>
+          ))}
+        </ul>
+      </section>
+    </div>
+  );
+}
+
+function Facts(props: {
+  title: string;
+  none: string;
+  facts: ReadonlyArray<readonly [string, string]>;
+}): JSX.Element {
+  return (
+    <section className="jp-mlops-card">
+      <h3>{props.title}</h3>
+      {props.facts.length === 0 ? (
+        <p className="jp-mlops-hint">{props.none}</p>
+      ) : (
+        <dl className="jp-mlops-facts">
+          {props.facts.map(([name, value]) => (
+            <React.Fragment key={name}>
+              <dt title={name}>{name}</dt>
+              <dd title={value}>{value}</dd>
+            </React.Fragment>
+          ))}
+        </dl>
+      )}
+    </section>
+  );
+}
