@@ -36,8 +36,8 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
 
     if arguments.output == "-" and console.as_json:
         raise WrongUsage("-o - and --json both want standard output", fix="Give a file: -o workflow.yaml.")
-    notebook = bench.read(arguments.notebook)
     try:
+        notebook = bench.read(arguments.notebook)
         pipeline = bench.convert(notebook)
     except Refused as refused:
         return _refused(refused, console)

@@ -61,12 +61,12 @@ def convert(context: Context, options: Namespace) -> None:
     notebook = context.bench.read(path)
     pipeline = context.bench.convert(notebook)
     if options.output is not None:
-        import yaml
+        from jupyter_mlops.workflow.yaml import dump
 
         workflow = context.bench.compile(notebook, pipeline, path.parent)
         target = Path(options.output).expanduser()
         try:
-            target.write_text(yaml.safe_dump(workflow, sort_keys=False, allow_unicode=True), encoding="utf-8")
+            target.write_text(dump(workflow), encoding="utf-8")
         except OSError as error:
             raise WrongUsage(f"cannot write {target}: {error.strerror}", fix="Give a file in a folder you may write to.") from error
     context.show(present.pipeline_page(pipeline, options.output))
