@@ -1,0 +1,1 @@
+"""The planner's room: cells and their links become steps with parameters and options."""

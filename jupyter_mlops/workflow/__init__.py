@@ -1,0 +1,1 @@
+"""A pipeline becomes one Argo Workflow, as a document, as YAML, and checked before anyone sees it."""

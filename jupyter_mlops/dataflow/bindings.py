@@ -1,0 +1,191 @@
+"""Names, assignments and imports: where names get values, and where a value gets a second name.
+
+``y = x`` and ``a = b = []`` make one object with several names; a change through one of them is a change of all. Names bound
+by an import are code: a store into a module (``os.environ["A"] = …``) is setup of the process, no value of the notebook.
+"""
+
+# ruff: noqa: N802 - the names of visitors are ast.NodeVisitor's
+
+from __future__ import annotations
+
+import ast
+
+from jupyter_mlops.dataflow.facts import Definition
+from jupyter_mlops.dataflow.flow import Flow
+
+IN_PLACE = (ast.List, ast.ListComp, ast.Set, ast.SetComp, ast.Dict, ast.DictComp)
+"""What only containers take by ``+=`` and ``|=``: such a statement changes its target in place."""
+
+
+def root(node: ast.expr) -> str | None:
+    """Name at the root of ``a.b[c].d``; None where there is none."""
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Starred)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """Every name in a tree."""
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+
+
+class Bindings(Flow):
+    """Walks what binds names."""
+
+    def visit_Name(self, node: ast.Name) -> None:
+        """A name by its context: read, bound or deleted."""
+        self.at(node.lineno)
+        if isinstance(node.ctx, ast.Load):
+            self.read(node.id)
+        elif isinstance(node.ctx, ast.Store):
+            self.bind(node.id, classes=self.classes_in_play())
+        else:
+            self.delete(node.id)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        """``a = b = value``."""
+        self.visit(node.value)
+        for target in node.targets:
+            self.visit(target)
+        names = [t.id for t in node.targets if isinstance(t, ast.Name) and t.id not in self.shadow]
+        self._alias(names, node)
+        for name in names:
+            bind = self.draft.defs[name]
+            if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+                bind.const = node.value.value
+            bind.unstorable = self.unstorable(node.value)
+
+    def unstorable(self, value: ast.expr) -> str:
+        """What a value surely is, where no store can hold it; ''."""
+        return "a generator" if isinstance(value, ast.GeneratorExp) else ""
+
+    def _alias(self, names: list[str], node: ast.Assign) -> None:
+        """Several names for one object: ``a = b = …`` and ``y = x``. Constants cannot change, so they need no group."""
+        if isinstance(node.value, ast.Constant):
+            return
+        source = node.value.id if isinstance(node.value, ast.Name) and not self.is_code(node.value.id) else None
+        same = [*names, source] if source and source not in self.shadow else names
+        if names and len(same) > 1:
+            group = self.alias.get(same[-1]) or f"{same[-1]}@{self.context.cell}:{node.lineno}:{node.col_offset}"
+            self.alias.update(dict.fromkeys(same, group))
+
+    def is_code(self, name: str) -> bool:
+        """Whether a name is bound to a definition: handed over by running its statement, so never in a group."""
+        bind = self.bind_of(name)
+        return bind is not None and bind.code is not None
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        """``x += 1`` reads and binds; where ``x`` has a second name, that object may change in place."""
+        self.visit(node.value)
+        if not isinstance(node.target, ast.Name):
+            self.visit(node.target)
+            return
+        name = node.target.id
+        self.at(node.lineno)
+        self.read(name)
+        others = self.same(name) - {name}
+        if others and isinstance(node.value, IN_PLACE):
+            group = self.alias[name]
+            self.mutate(name)
+            self.bind(name, classes=self.classes_in_play())
+            self.alias[name] = group
+            return
+        if others and not isinstance(node.value, ast.Constant):
+            self.mutate(name)
+        self.bind(name, classes=self.classes_in_play())
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        """``x: int = 1`` binds, ``x: int`` does not; the annotation is evaluated unless it is text or put off."""
+        self.types(node.annotation)
+        if node.value is not None:
+            self.visit(node.value)
+            self.visit(node.target)
+            if isinstance(node.target, ast.Name) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+                bind = self.draft.defs.get(node.target.id)
+                if bind is not None:
+                    bind.const = node.value.value
+        elif not isinstance(node.target, ast.Name):
+            self.visit(node.target.value)
+
+    def types(self, annotation: ast.expr | None) -> frozenset[str]:
+        """Read the names of an annotation that is evaluated where it stands."""
+        if annotation is None or self.lazy or isinstance(annotation, ast.Constant):
+            return frozenset()
+        names = names_in(annotation)
+        for name in names:
+            self.read_type(name)
+        return frozenset(names)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        """``a.b``: a store changes ``a``."""
+        self.visit(node.value)
+        self._store_into(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        """``a[b]``: a store changes ``a``."""
+        self.visit(node.value)
+        self.visit(node.slice)
+        self._store_into(node)
+
+    def _store_into(self, node: ast.Attribute | ast.Subscript) -> None:
+        if isinstance(node.ctx, ast.Load):
+            return
+        name = root(node)
+        if name is not None and self.is_module(name):
+            self.draft.setup.append(ast.unparse(node))
+        else:
+            self.mutate(name)
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
+        """``(x := 1)``: inside a comprehension it binds outside of it, on some rounds."""
+        self.visit(node.value)
+        name = node.target.id
+        if name not in self.shadow:
+            self.bind(name, certain=not self.shadow)
+
+    # -- patterns ----------------------------------------------------------------------------------------------------------
+
+    def visit_MatchAs(self, node: ast.MatchAs) -> None:
+        """``case pattern as name``."""
+        if node.pattern:
+            self.visit(node.pattern)
+        if node.name:
+            self.bind(node.name)
+
+    def visit_MatchStar(self, node: ast.MatchStar) -> None:
+        """``case [first, *rest]``."""
+        if node.name:
+            self.bind(node.name)
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
+        """``case {"key": value, **rest}``."""
+        self.generic_visit(node)
+        if node.rest:
+            self.bind(node.rest)
+
+    # -- imports -----------------------------------------------------------------------------------------------------------
+
+    def visit_Import(self, node: ast.Import) -> None:
+        """``import a.b`` binds ``a``; ``import a.b as c`` binds ``c``."""
+        for alias in node.names:
+            self.bind(alias.asname or alias.name.split(".")[0], code=Definition("import", module=alias.name))
+            self._local_file(alias.name)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        """``from a import b``; a future import stays in force for later cells, as IPython keeps it."""
+        module = "." * node.level + (node.module or "")
+        if module == "__future__":
+            self.lazy |= any(alias.name == "annotations" for alias in node.names)
+            return
+        self._local_file(module)
+        for alias in node.names:
+            if alias.name == "*":
+                self.draft.stars.append(module)
+            else:
+                self.bind(alias.asname or alias.name, code=Definition("import", module=f"{module}:{alias.name}"))
+
+    def _local_file(self, module: str) -> None:
+        """The file an import reads if a cell wrote it with ``%%writefile``."""
+        name = module.lstrip(".").split(".")[0]
+        if name:
+            self.draft.modules.add(f"{name}.py")

@@ -1,0 +1,189 @@
+"""Calls: what they change, which files they touch, whom they ask.
+
+The effects of the notebook's own functions are known from their bodies; those of methods from tables; of the rest it is assumed
+that a call whose result is thrown away was made to change something.
+"""
+
+# ruff: noqa: N802 - the names of visitors are ast.NodeVisitor's
+
+from __future__ import annotations
+
+import ast
+
+from jupyter_mlops.dataflow import effects
+from jupyter_mlops.dataflow.bindings import root
+from jupyter_mlops.dataflow.definitions import Definitions
+from jupyter_mlops.dataflow.facts import Bind, Question
+
+FILE_ENDINGS = (ast.Name, ast.Attribute, ast.Subscript)
+
+
+class Calls(Definitions):
+    """Walks calls."""
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        """A call as a statement of its own throws its result away."""
+        value = node.value.value if isinstance(node.value, ast.Await) else node.value
+        if isinstance(value, ast.Call):
+            self._call(value, discarded=True)
+        else:
+            self.visit(node.value)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """A call within an expression."""
+        self._call(node, discarded=False)
+
+    def _call(self, node: ast.Call, *, discarded: bool) -> None:
+        self.at(node.lineno)
+        if self.magic(node):
+            return
+        self.visit(node.func)
+        for argument in node.args:
+            self.visit(argument)
+        for keyword in node.keywords:
+            self.visit(keyword.value)
+        self.at(node.lineno)
+        name = called_name(node.func)
+        self.draft.calls.add(name)
+        if isinstance(node.func, ast.Attribute):
+            self._method(node, name, root(node.func), discarded=discarded)
+        elif isinstance(node.func, ast.Name):
+            self._function_call(node, name, discarded=discarded)
+        self._arguments(node, name)
+        self._files(node, name)
+        self._asks(node, name)
+
+    def magic(self, node: ast.Call) -> bool:
+        """Whether the call is IPython syntax, and was walked as such."""
+        raise NotImplementedError
+
+    # -- effects -----------------------------------------------------------------------------------------------------------
+
+    def _method(self, node: ast.Call, name: str, receiver: str | None, *, discarded: bool) -> None:
+        """``receiver.name(…)``."""
+        if receiver is None:
+            return
+        if self.is_module(receiver):
+            if discarded and (effects.SETUP.fullmatch(name) or name in effects.MODULE_LISTS):
+                self.draft.setup.append(ast.unparse(node))
+        elif effects.changes_receiver(name, discarded=discarded) or _is_true(keyword(node, "inplace")):
+            self.mutate(receiver)
+
+    def _function_call(self, node: ast.Call, name: str, *, discarded: bool) -> None:
+        """``name(…)``: the notebook's own functions are known, an unknown one called for its effect changes its arguments."""
+        bind = self.bind_of(name)
+        if bind is not None and bind.code is not None and bind.code.kind != "import":
+            self._own_function(node, name, bind)
+        elif discarded and (bind is None or bind.code is not None) and not self.is_builtin(name) and name not in self.shadow:
+            for argument in node.args:
+                changed = root(argument) if isinstance(argument, FILE_ENDINGS) else None
+                if changed is not None and not self.is_module(changed):
+                    self.mutate(changed)
+        elif self.is_builtin(name) and (name in effects.NAMESPACE_READERS or (name == "vars" and not node.args)):
+            self.doubt("dynamic", f"{name}()")
+
+    def _own_function(self, node: ast.Call, name: str, bind: Bind) -> None:
+        """A function of the notebook: what it does to its arguments and to names of the notebook."""
+        code = bind.code
+        if code is None:
+            return
+        for place, parameter in enumerate(code.params):
+            if parameter not in code.mutates_params:
+                continue
+            given = node.args[place] if place < len(node.args) else keyword(node, parameter)
+            if isinstance(given, FILE_ENDINGS):
+                self.mutate(root(given))
+        for changed in sorted(self._effects(name, "mutates")):
+            self.read(changed, via=True)
+            if changed not in self.must:
+                self.draft.mutates.add(changed)
+        for written in sorted(self._effects(name, "writes")):
+            self.bind(written, certain=False)
+
+    def _effects(self, name: str, which: str) -> set[str]:
+        """Names that a call binds or changes, through all functions of the notebook that it may call."""
+        found: set[str] = set()
+        for inner in {name} | self._reachable(name):
+            bind = self.bind_of(inner)
+            if bind is not None and bind.code is not None:
+                found |= bind.code.writes if which == "writes" else bind.code.mutates
+        return found
+
+    def _arguments(self, node: ast.Call, name: str) -> None:
+        """Functions that are known to change an argument, and ``out=``."""
+        place = effects.ARGUMENT_MUTATORS.get(name)
+        if place is not None and place < len(node.args) and isinstance(node.args[place], FILE_ENDINGS):
+            self.mutate(root(node.args[place]))
+        out = keyword(node, "out")
+        if isinstance(out, FILE_ENDINGS):
+            self.mutate(root(out))
+
+    # -- files -------------------------------------------------------------------------------------------------------------
+
+    def _files(self, node: ast.Call, name: str) -> None:
+        """Files with a literal or constant path."""
+        paths = [path for path in map(self._text, node.args) if path]
+        receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if isinstance(receiver, ast.Call) and root(receiver.func) in effects.PATH_CLASSES:
+            paths = [path for path in map(self._text, receiver.args) if path] + (paths if name == "open" else [])
+        if not paths:
+            return
+        if name == "open":
+            mode = paths[1] if len(paths) > 1 else self._text(keyword(node, "mode")) or "r"
+            (self.draft.writes_files if set(mode) & set("wax+") else self.draft.reads_files).add(paths[0])
+        elif name in effects.WRITERS:
+            self.draft.writes_files.add(paths[0])
+        elif name in effects.READERS:
+            self.draft.reads_files.add(paths[0])
+
+    def _text(self, node: ast.expr | None) -> str | None:
+        """The text that an expression surely is."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value
+        if isinstance(node, ast.Call) and root(node.func) in effects.PATH_CLASSES and len(node.args) == 1:
+            return self._text(node.args[0])
+        bind = self.bind_of(node.id) if isinstance(node, ast.Name) else None
+        return bind.const if bind else None
+
+    def unstorable(self, value: ast.expr) -> str:
+        """Also what known calls return: files, locks, pools."""
+        if isinstance(value, ast.Call):
+            name = called_name(value.func)
+            what = effects.OPENERS.get(name, "")
+            if name == "open":
+                return what if isinstance(value.func, ast.Name) and self.is_builtin("open") else ""
+            return what if what and self._module_of(value.func) in effects.OPENER_MODULES else ""
+        return super().unstorable(value)
+
+    def _module_of(self, function: ast.expr) -> str:
+        """The module that a called name was imported from; ''."""
+        name = root(function)
+        bind = self.bind_of(name) if name else None
+        return bind.code.module.split(":")[0] if bind and bind.code else ""
+
+    # -- questions ---------------------------------------------------------------------------------------------------------
+
+    def _asks(self, node: ast.Call, name: str) -> None:
+        """``input()`` and ``getpass()``: nobody is there to answer."""
+        if name == "input" and isinstance(node.func, ast.Name) and self.is_builtin("input"):
+            self.draft.questions.append(Question("input", self.context.line))
+        elif name == "getpass":
+            taken = root(node.func)
+            if taken is not None and self._module_of(node.func) == "getpass":
+                self.draft.questions.append(Question(taken, self.context.line))
+
+
+def called_name(function: ast.expr) -> str:
+    """Last part of what is called: ``fit`` of ``model.fit``."""
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def keyword(node: ast.Call, name: str) -> ast.expr | None:
+    """Value of a keyword argument."""
+    return next((k.value for k in node.keywords if k.arg == name), None)
+
+
+def _is_true(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True

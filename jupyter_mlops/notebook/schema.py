@@ -1,0 +1,241 @@
+"""The metadata schema: each key that a cell or notebook may hold under ``mlops``, and how its value is read.
+
+One table; the parser in ``metadata.py``, the JSON schema and the table of ``docs/metadata.md`` come from it. A reader takes
+what JSON holds and returns the value as ``pipeline.Options`` has it, or raises ``Unfit`` with what was expected.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+QUANTITY = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?")
+"""Kubernetes' quantities, without a sign: nobody asks for less than nothing."""
+
+RESOURCE = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?")
+LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?)?")
+ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+OBJECT_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
+SECRET_KEY = re.compile(r"[-._A-Za-z0-9]{1,253}")
+DURATION = re.compile(r"(\d+)\s*([smhd]?)")
+SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+class Unfit(ValueError):
+    """The value does not fit; the message says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of the schema."""
+
+    name: str
+    read: Callable[[Any], Any]
+    schema: Mapping[str, Any]
+    """Its JSON schema."""
+
+    meaning: str
+    example: Any
+    notebook: bool = True
+    """Whether the notebook's metadata may hold it, as the default of every step."""
+
+
+def text(value: Any) -> str:
+    """Text that is not blank."""
+    if not isinstance(value, str) or not value.strip():
+        raise Unfit("expected a text")
+    return value.strip()
+
+
+def flag(value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise Unfit("expected true or false")
+    return value
+
+
+def image(value: Any) -> str:
+    """An image reference: no white space."""
+    found = text(value)
+    if re.search(r"\s", found):
+        raise Unfit("expected an image reference such as ghcr.io/me/train:1, without blanks")
+    return found
+
+
+def count(value: Any) -> int:
+    """A whole number from 0 on."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise Unfit("expected a whole number, 0 or more")
+    return value
+
+
+def quantity(value: Any) -> str:
+    """A Kubernetes quantity; a number stands for itself."""
+    found = str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+    if not isinstance(found, str) or not QUANTITY.fullmatch(found):
+        raise Unfit("expected a Kubernetes quantity such as 500m, 2, 512Mi or 16Gi")
+    return found
+
+
+def resource(value: Any) -> str:
+    """Name of a resource, e.g. ``nvidia.com/gpu``."""
+    if not isinstance(value, str) or not RESOURCE.fullmatch(value):
+        raise Unfit("expected a resource name such as nvidia.com/gpu")
+    return value
+
+
+def seconds(value: Any) -> int:
+    """Seconds, or a text such as 30m; more than 0."""
+    found = value
+    if isinstance(value, str) and (match := DURATION.fullmatch(value.strip())):
+        found = int(match[1]) * SECONDS[match[2]]
+    if isinstance(found, bool) or not isinstance(found, int) or found <= 0:
+        raise Unfit("expected seconds, or a text such as 90s, 30m or 2h; more than 0")
+    return found
+
+
+def mapping(key: Callable[[Any], str], value: Callable[[Any], str]) -> Callable[[Any], dict[str, str]]:
+    """Reader of an object whose names and values have readers of their own."""
+
+    def read(found: Any) -> dict[str, str]:
+        if not isinstance(found, Mapping):
+            raise Unfit("expected an object {name: value}")
+        return {key(name): value(item) for name, item in found.items()}
+
+    return read
+
+
+def env_name(value: Any) -> str:
+    """Name of an environment variable."""
+    if not isinstance(value, str) or not ENV_NAME.fullmatch(value):
+        raise Unfit(f"{value!r} is no name of an environment variable")
+    return value
+
+
+def env_value(value: Any) -> str:
+    """Environment variables are text; numbers and booleans are written as JSON writes them."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, (str, int, float)):
+        raise Unfit("expected texts as values")
+    return str(value)
+
+
+def label_value(value: Any) -> str:
+    """Value of a Kubernetes label."""
+    if not isinstance(value, str) or not LABEL_VALUE.fullmatch(value):
+        raise Unfit(f"{value!r} is no value of a Kubernetes label")
+    return value
+
+
+def tolerations(value: Any) -> tuple[dict[str, str], ...]:
+    """List of tolerations: key, operator, value, effect."""
+    if not isinstance(value, list):
+        raise Unfit("expected a list of objects with key, operator, value, effect")
+    found = []
+    for item in value:
+        if not isinstance(item, Mapping) or not all(isinstance(v, str) for v in item.values()):
+            raise Unfit("expected objects with the texts key, operator, value, effect")
+        if extra := sorted(set(map(str, item)) - {"key", "operator", "value", "effect"}):
+            raise Unfit(f"a toleration has key, operator, value and effect, not {', '.join(extra)}")
+        if item.get("operator", "Equal") not in {"Equal", "Exists"} or item.get("effect", EFFECTS[0]) not in EFFECTS:
+            raise Unfit(f"operator is Equal or Exists, effect one of {', '.join(EFFECTS)}")
+        if "key" not in item and item.get("operator") != "Exists":
+            raise Unfit("a toleration without key needs the operator Exists")
+        if item.get("operator") == "Exists" and item.get("value"):
+            raise Unfit("a toleration with the operator Exists takes no value")
+        found.append({part: item[part] for part in ("key", "operator", "value", "effect") if part in item})
+    return tuple(found)
+
+
+def secrets(value: Any) -> tuple[dict[str, str], ...]:
+    """List of references to Kubernetes secrets; a value is refused, since a notebook is no place for one."""
+    shape = 'expected a list of {"env": NAME, "secret": name of the secret, "key": its key}'
+    if not isinstance(value, list):
+        raise Unfit(shape)
+    found = []
+    for item in value:
+        if not isinstance(item, Mapping) or set(item) - {"env", "secret", "key"}:
+            raise Unfit(f"{shape}; a secret's value never belongs into a notebook")
+        if set(item) != {"env", "secret", "key"} or not all(isinstance(v, str) for v in item.values()):
+            raise Unfit(shape)
+        if not OBJECT_NAME.fullmatch(item["secret"]) or not SECRET_KEY.fullmatch(item["key"]):
+            raise Unfit(f"{shape}, with names that Kubernetes takes")
+        found.append({"env": env_name(item["env"]), "secret": item["secret"], "key": item["key"]})
+    return tuple(found)
+
+
+def outputs(value: Any) -> tuple[str, ...]:
+    """``model`` or ``model:VARIABLE``, one or a list."""
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, (list, tuple)) or not listed:
+        raise Unfit('expected "model" or "model:VARIABLE"')
+    for item in listed:
+        kind, _, name = item.partition(":") if isinstance(item, str) else ("", "", "")
+        if kind != "model" or (item != "model" and (not name.isidentifier() or keyword.iskeyword(name))):
+            raise Unfit(f'expected "model" or "model:VARIABLE", not {item!r}')
+    return tuple(dict.fromkeys(listed))
+
+
+_TEXT: Mapping[str, Any] = {"type": "string", "minLength": 1}
+_COUNT: Mapping[str, Any] = {"type": "integer", "minimum": 0}
+_QUANTITY: Mapping[str, Any] = {"type": ["string", "number"], "pattern": f"^{QUANTITY.pattern}$", "minimum": 0}
+_TEXTS: Mapping[str, Any] = {"type": "object", "additionalProperties": {"type": "string"}}
+_SECONDS: Mapping[str, Any] = {"type": ["integer", "string"], "minimum": 1, "pattern": r"^\d+\s*[smhd]?$"}
+_TOLERATION: Mapping[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "key": {"type": "string"},
+        "operator": {"enum": ["Equal", "Exists"]},
+        "value": {"type": "string"},
+        "effect": {"enum": list(EFFECTS)},
+    },
+}
+_SECRET: Mapping[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["env", "secret", "key"],
+    "properties": {"env": {"type": "string"}, "secret": {"type": "string"}, "key": {"type": "string"}},
+}
+_OUTPUTS: Mapping[str, Any] = {"type": ["string", "array"], "items": {"type": "string", "pattern": "^model(:.+)?$"}}
+
+KEYS: Mapping[str, Key] = {
+    key.name: key
+    for key in (
+        Key("step", text, _TEXT, "The step this cell begins or belongs to.", "train", notebook=False),
+        Key("skip", flag, {"type": "boolean"}, "true: no step runs this cell.", example=True, notebook=False),
+        Key("gpu", count, _COUNT, "Number of GPUs.", 1),
+        Key("gpu_resource", resource, _TEXT, "What the cluster calls its GPUs; `nvidia.com/gpu` if absent.", "amd.com/gpu"),
+        Key("cpu", quantity, _QUANTITY, "CPU cores, as a Kubernetes quantity.", "500m"),
+        Key("memory", quantity, _QUANTITY, "Memory, as a Kubernetes quantity.", "16Gi"),
+        Key("resources", mapping(resource, quantity), _TEXTS, "Any other resource by its name.", {"ephemeral-storage": "20Gi"}),
+        Key("tolerations", tolerations, {"type": "array", "items": _TOLERATION}, "Taints of nodes that the step may run on.",
+            [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]),
+        Key("node_selector", mapping(resource, label_value), _TEXTS, "Labels that the step's node must have.", {"zone": "a"}),
+        Key("image", image, _TEXT, "Container image of the step; any with Python and your packages.", "ghcr.io/me/train:1"),
+        Key("env", mapping(env_name, env_value), _TEXTS, "Environment variables.", {"OMP_NUM_THREADS": "4"}),
+        Key("secrets", secrets, {"type": "array", "items": _SECRET}, "Environment variables from Kubernetes secrets: names only.",
+            [{"env": "TOKEN", "secret": "hub", "key": "token"}]),
+        Key("retries", count, _COUNT, "How often a failed step is tried again.", 2),
+        Key("timeout", seconds, _SECONDS, "Seconds (or `30m`, `2h`) until the step is given up, waiting included.", "2h"),
+        Key("outputs", outputs, _OUTPUTS, "`model` or `model:VARIABLE`: that variable is registered when the step ends.",
+            ["model:clf"], notebook=False),
+    )
+}  # fmt: skip
+"""Every key, in the order of the documentation."""
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of a cell's ``metadata.mlops``, for editors and forms."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "jupyter-mlops cell metadata",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {key.name: {**key.schema, "description": key.meaning} for key in KEYS.values()},
+    }

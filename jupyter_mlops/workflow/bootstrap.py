@@ -1,0 +1,19 @@
+"""The text that starts a step's container, as the runner ships it.
+
+It is data to the compiler: ``runner`` stands apart from the flow (it travels into steps), so its file is read as a packaged
+resource and never imported.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+LIMIT = 4096
+"""Bytes; the text stands in the manifest once for each container template."""
+
+
+@cache
+def bootstrap_text() -> str:
+    """Standard-library Python, at most ``LIMIT`` bytes."""
+    return files("jupyter_mlops.runner").joinpath("bootstrap.py").read_text(encoding="utf-8")

@@ -1,0 +1,172 @@
+"""A pipeline becomes one plain Argo Workflow: the same bytes for the same pipeline, only fields that Argo 3.6 to 4.1 share.
+
+No source of the notebook stands in the manifest: a container gets a bootstrap, and the bundle's digest. A DAG in document
+order hands one parameter from task to task, the digest of the session state. Steps that ask for the same share a container
+template, because a Workflow may hold 200 templates at most and people read it. See ``docs/formats.md``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_mlops.errors import Diagnostic, Refused, Where
+from jupyter_mlops.oci.names import LABEL
+from jupyter_mlops.pipeline.pipeline import Pipeline, Step
+from jupyter_mlops.settings import DEFAULT_IMAGE
+from jupyter_mlops.workflow.bootstrap import bootstrap_text
+from jupyter_mlops.workflow.container import container_template, template_key
+
+MAX_TASKS = 200
+"""Tasks of a DAG: a limit in the definitions that Argo 4 installs (and of templates as well)."""
+
+PLAN_BYTES = 65_536
+"""Bytes of the plan annotation; Kubernetes allows 256 KiB for all annotations of an object."""
+
+DAYS = 86_400
+KEEP_FINISHED = 7 * DAYS
+"""Seconds that a cluster keeps a finished Workflow object; runs are recorded in the registry before."""
+
+KEEP_PODS = "600s"
+"""How long pods of a successful run stay for whoever reads their logs in the cluster; those of a failed one stay with it."""
+
+USER = 1000
+"""User and group of every container. Not root: namespaces that enforce PodSecurity ``restricted`` take nothing else."""
+
+
+def compile_workflow(
+    pipeline: Pipeline,
+    *,
+    bundle: str,
+    source_digest: str,
+    registry: str = "",
+    image: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The Workflow of a pipeline.
+
+    Args:
+        pipeline: What to run.
+        bundle: ``<repository>@sha256:…`` of the code bundle.
+        source_digest: Digest of the notebook's sources, by which a run knows that the notebook has changed since.
+        registry: Address of the registry; '' where the target fills it in.
+        image: Step image of steps that name none; by default Python's own of the pipeline's minor version.
+        parameters: Values of a run, already checked (``check_parameters``); defaults stand for the rest.
+
+    Raises:
+        Refused: more steps than a Workflow holds.
+    """
+    _check_size(pipeline)
+    templates, chosen = _templates(pipeline)
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": _metadata(pipeline, source_digest),
+        "spec": {
+            "entrypoint": "pipeline",
+            "arguments": {"parameters": _arguments(pipeline, bundle, registry, image, parameters or {})},
+            "podMetadata": {"annotations": {"sidecar.istio.io/inject": "false"}},
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": USER,
+                "runAsGroup": USER,
+                "fsGroup": USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "ttlStrategy": {"secondsAfterCompletion": KEEP_FINISHED},
+            "podGC": {"strategy": "OnWorkflowSuccess", "deleteDelayDuration": KEEP_PODS},
+            "volumes": [{"name": "mlops", "emptyDir": {}}, {"name": "work", "emptyDir": {}}],
+            "templates": [_entrypoint(pipeline, chosen), *templates],
+        },
+    }
+
+
+def _check_size(pipeline: Pipeline) -> None:
+    """A Workflow that a cluster would refuse is refused here, with a way on."""
+    if len(pipeline.steps) > MAX_TASKS:
+        message = f"{pipeline.notebook} has {len(pipeline.steps)} steps; a Workflow holds {MAX_TASKS} at most"
+        found = Diagnostic("too-many-steps", "error", message, fix="Give neighbouring cells the same step name.")
+        raise Refused(message, found.code, found.fix, Where(pipeline.notebook), (found,))
+    if len(plan_annotation(pipeline)) > PLAN_BYTES:
+        message = f"the plan of {pipeline.notebook} is larger than {PLAN_BYTES} bytes"
+        found = Diagnostic("too-many-cells", "error", message, fix="Split the notebook.")
+        raise Refused(message, found.code, found.fix, Where(pipeline.notebook), (found,))
+
+
+def _metadata(pipeline: Pipeline, source_digest: str) -> dict[str, Any]:
+    return {
+        "generateName": f"{pipeline.name}-",
+        "labels": {"app.kubernetes.io/managed-by": "jupyter-mlops", f"{LABEL}pipeline": pipeline.name},
+        "annotations": {
+            "workflows.argoproj.io/title": pipeline.notebook,
+            f"{LABEL}notebook": pipeline.notebook,
+            f"{LABEL}source-digest": source_digest,
+            f"{LABEL}plan": plan_annotation(pipeline),
+        },
+    }
+
+
+def plan_annotation(pipeline: Pipeline) -> str:
+    """The steps with their cells and needs as compact JSON: what a run shows without the bundle."""
+    steps = [{"name": step.name, "cells": list(step.cells), "needs": list(step.needs)} for step in pipeline.steps]
+    return json.dumps({"steps": steps}, separators=(",", ":"))
+
+
+def _arguments(
+    pipeline: Pipeline, bundle: str, registry: str, image: str | None, values: Mapping[str, Any]
+) -> list[dict[str, str]]:
+    """Arguments of the Workflow: three of ours, then the notebook's parameters as JSON text."""
+    given = {
+        "mlops-registry": registry,
+        "mlops-bundle": bundle,
+        "mlops-image": image or DEFAULT_IMAGE.format(minor=pipeline.python or "3"),
+    }
+    own = {parameter.name: json_argument(values.get(parameter.name, parameter.default)) for parameter in pipeline.parameters}
+    return [{"name": name, "value": value} for name, value in {**given, **own}.items()]
+
+
+def json_argument(value: Any) -> str:
+    """JSON text that Argo hands on as it is.
+
+    Argo replaces ``{{…}}`` wherever it stands, in a parameter's value too. Two braces can only meet inside a JSON string, where
+    an escape means the same character.
+    """
+    return json.dumps(value, ensure_ascii=False).replace("{{", "{\\u007b")
+
+
+def _templates(pipeline: Pipeline) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Container templates, each named for the first step that needs it, and step → template."""
+    parameter_cells = {parameter.cell for parameter in pipeline.parameters}
+    templates: list[dict[str, Any]] = []
+    names: dict[str, str] = {}
+    chosen: dict[str, str] = {}
+    for step in pipeline.steps:
+        wanted = tuple(parameter.name for parameter in pipeline.parameters if parameter_cells & set(step.cells) & {parameter.cell})
+        key = template_key(step.options, wanted)
+        if key not in names:
+            names[key] = f"run-{step.name}"
+            templates.append(container_template(names[key], step.options, wanted, bootstrap_text()))
+        chosen[step.name] = names[key]
+    return templates, chosen
+
+
+def _entrypoint(pipeline: Pipeline, chosen: Mapping[str, str]) -> dict[str, Any]:
+    """The DAG in document order; a pipeline of no steps is one that is done at once, since Argo takes no empty DAG."""
+    if not pipeline.steps:
+        return {"name": "pipeline", "suspend": {"duration": "0"}}
+    before: tuple[Step | None, ...] = (None, *pipeline.steps[:-1])
+    return {
+        "name": "pipeline",
+        "dag": {"tasks": [_task(step, previous, chosen[step.name]) for step, previous in zip(pipeline.steps, before, strict=True)]},
+    }
+
+
+def _task(step: Step, previous: Step | None, template: str) -> dict[str, Any]:
+    """One step; it takes the state that the previous one left."""
+    state = f"{{{{tasks.{previous.name}.outputs.parameters.state}}}}" if previous else ""
+    task: dict[str, Any] = {"name": step.name, "template": template}
+    if previous:
+        task["depends"] = f"{previous.name}.Succeeded"
+    task["arguments"] = {"parameters": [{"name": "step", "value": step.name}, {"name": "state", "value": state}]}
+    return task

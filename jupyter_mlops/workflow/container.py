@@ -1,0 +1,105 @@
+"""The container template of a step: what its options ask for, in Kubernetes' words.
+
+The container is the same for every notebook but for its options: a bootstrap, its arguments, one emptyDir for what the runner
+keeps (cache, outputs, home) and one that is the working folder. Nothing here knows what a step runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from jupyter_mlops.pipeline.options import set_options
+from jupyter_mlops.pipeline.pipeline import Options
+
+MOUNT = "/mlops"
+WORK = "/mlops/work"
+"""The working folder is a volume of its own: Kubernetes makes a missing ``workingDir`` as root, and steps are not root."""
+
+
+def template_key(options: Options, parameters: Sequence[str]) -> str:
+    """Equal for steps that can share a template."""
+    asked = {name: value for name, value in set_options(options).items() if name != "outputs"}
+    return json.dumps([asked, list(parameters)], sort_keys=True)
+
+
+def container_template(name: str, options: Options, parameters: Sequence[str], bootstrap: str) -> dict[str, Any]:
+    """The template of steps with these options that run cells defining these parameters."""
+    template: dict[str, Any] = {"name": name, "inputs": {"parameters": [{"name": "step"}, {"name": "state"}]}}
+    if options.node_selector:
+        template["nodeSelector"] = dict(options.node_selector)
+    if options.tolerations:
+        template["tolerations"] = [dict(item) for item in options.tolerations]
+    if options.timeout is not None:
+        template["timeout"] = f"{options.timeout}s"
+    if options.retries:
+        template["retryStrategy"] = {"limit": str(options.retries), "retryPolicy": "Always"}
+    template["container"] = _container(options, parameters, bootstrap)
+    if options.gpu:
+        template["volumes"] = [{"name": "shm", "emptyDir": {"medium": "Memory"}}]
+    template["outputs"] = {"parameters": [{"name": "state", "valueFrom": {"path": f"{MOUNT}/out/state", "default": ""}}]}
+    return template
+
+
+def _container(options: Options, parameters: Sequence[str], bootstrap: str) -> dict[str, Any]:
+    container: dict[str, Any] = {
+        "image": options.image or "{{workflow.parameters.mlops-image}}",
+        "command": ["python3", "-c", bootstrap],
+        "args": _arguments(parameters),
+        "workingDir": WORK,
+        "env": _environment(options),
+    }
+    resources = _resources(options)
+    if resources:
+        container["resources"] = resources
+    container["securityContext"] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    container["volumeMounts"] = [{"name": "mlops", "mountPath": MOUNT}, {"name": "work", "mountPath": WORK}]
+    if options.gpu:  # data loaders of PyTorch hand batches over in shared memory, of which a container has 64 MiB by default
+        container["volumeMounts"].append({"name": "shm", "mountPath": "/dev/shm"})  # noqa: S108 - Linux's shared memory, not a temporary file
+    return container
+
+
+def _arguments(parameters: Sequence[str]) -> list[str]:
+    arguments = [
+        "--registry", "{{workflow.parameters.mlops-registry}}",
+        "--bundle", "{{workflow.parameters.mlops-bundle}}",
+        "--run", "{{workflow.name}}",
+        "--step", "{{inputs.parameters.step}}",
+        "--state", "{{inputs.parameters.state}}",
+        "--out", f"{MOUNT}/out",
+    ]  # fmt: skip
+    for name in parameters:
+        arguments += ["--param", f"{name}={{{{workflow.parameters.{name}}}}}"]
+    return arguments
+
+
+def _environment(options: Options) -> list[dict[str, Any]]:
+    """HOME first, so that a step can set another: a user without a name has ``/`` as home, where it may not write."""
+    env: dict[str, dict[str, Any]] = {"HOME": {"name": "HOME", "value": MOUNT}}
+    env |= {name: {"name": name, "value": value} for name, value in options.env.items()}
+    for secret in options.secrets:
+        reference = {"name": secret["secret"], "key": secret["key"]}
+        env[secret["env"]] = {"name": secret["env"], "valueFrom": {"secretKeyRef": reference}}
+    return list(env.values())
+
+
+def _resources(options: Options) -> dict[str, dict[str, str]]:
+    """Requests and limits. Extended resources stand in limits alone, from where Kubernetes takes the request.
+
+    Memory is limited to what was asked for, so that a step that needs more is told so instead of taking its neighbours'; CPU is
+    not, since a limit only slows a step down while cores are idle.
+    """
+    limits: dict[str, str] = {}
+    requests: dict[str, str] = {}
+    if options.cpu is not None:
+        requests["cpu"] = options.cpu
+    if options.memory is not None:
+        requests["memory"] = limits["memory"] = options.memory
+    for name, quantity in options.resources.items():
+        limits[name] = quantity
+        if name in {"cpu", "memory", "ephemeral-storage"} or name.startswith("hugepages-"):
+            requests.setdefault(name, quantity)
+    if options.gpu:
+        limits[options.gpu_resource] = str(options.gpu)
+    return {kind: values for kind, values in (("requests", requests), ("limits", limits)) if values}
