@@ -106,7 +106,11 @@ ROWS: tuple[tuple[re.Pattern[str], Make], ...] = (
     (re.compile(r"the process that kept this service running is gone.*"), _gone),
 )
 
-LAST = re.compile(r"^(?:[\d:, -]+ (?:ERROR|CRITICAL) )?(?P<said>.*\w.*)$")
+LINE = re.compile(r"^(?:\d{4}-\d\d-\d\d [\d:,.]+ (?:(?P<level>[A-Z]+)|supervisor:) )?(?P<said>.*\w.*)$")
+"""A line of the log, with the level of one that was logged."""
+
+FIX = "fix: "
+"""Start of a last line that says what to do; the line before it says what happened."""
 
 
 def diagnose(log: str, exit_code: int | None) -> Cause:
@@ -116,9 +120,12 @@ def diagnose(log: str, exit_code: int | None) -> Cause:
         log: the last lines of the log, or a container's termination message.
         exit_code: as a shell has it (128 + signal), None where the process could not be started at all.
     """
-    for pattern, make in ROWS:
-        if match := pattern.search(log):
-            return make(match)
+    lines = [match for line in log.splitlines() if (match := LINE.match(line)) and match["level"] in {None, "ERROR", "CRITICAL"}]
+    known = next((make(match) for pattern, make in ROWS if (match := pattern.search(log))), None)
+    if len(lines) > 1 and lines[-1]["said"].startswith(FIX):
+        return Cause(known.code if known else "model-failed", lines[-2]["said"], lines[-1]["said"].removeprefix(FIX))
+    if known:
+        return known
     if exit_code == KILLED:
         return Cause(
             "out-of-memory",
@@ -131,6 +138,5 @@ def diagnose(log: str, exit_code: int | None) -> Cause:
             f"the model server crashed in compiled code (exit code {exit_code})",
             "Most often a compiled package differs from the one that made the model: serve it with that kernel.",
         )
-    line = next((match["said"] for line in reversed(log.splitlines()) if (match := LAST.match(line))), "")
-    what = line or f"the model server ended with exit code {exit_code}"
+    what = lines[-1]["said"] if lines else f"the model server ended with exit code {exit_code}"
     return Cause("model-failed", what, "See the log of the service; then start it again.")

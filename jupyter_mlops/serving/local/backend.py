@@ -6,7 +6,6 @@ that any number of backends (a terminal, a kernel, two Jupyter Servers) see and 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import socket
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import jupyter_mlops
-from jupyter_mlops.errors import Conflict, NotFound, PlatformError, StorageFull, Unavailable, WrongUsage
+from jupyter_mlops.errors import Conflict, Corrupt, NotFound, PlatformError, StorageFull, Unavailable, WrongUsage
 from jupyter_mlops.oci.store import Store
 from jupyter_mlops.serving.base import Request, Response, Service, Verb
 from jupyter_mlops.serving.client import send
@@ -78,11 +77,7 @@ class LocalBackend:
 
     def list(self) -> Sequence[Service]:
         """All services, by namespace and name."""
-        found = []
-        for place in places(self._root):
-            with contextlib.suppress(NotFound):  # deleted while we looked
-                found.append(self._service(place))
-        return found
+        return [service for place in places(self._root) if (service := self._listed(place))]
 
     def logs(self, name: str, namespace: str = "default", *, follow: bool = False) -> Iterator[str]:
         """Lines of the server and its supervisor, oldest first. Following ends when the service is stopped or deleted."""
@@ -92,17 +87,13 @@ class LocalBackend:
         """Stop, start or delete; returns when no process of the old state is left."""
         place = self._place(name, namespace)
         with place.locked("verb"):
-            before = self._service(place)
             if verb == "start":
-                return self._restart(place, before)
-            if verb not in {"stop", "delete"}:
-                raise WrongUsage(f"'{verb}' is not a verb of services", fix="Use stop, start or delete.")
-            place.change(lambda document: _touched(document, stop=True))  # a supervisor in between writes nothing any more
-            self._end(place)
-            stopped = place.change(lambda document: {**document, "status": status.stopped(document, time.time())})
+                return self._restart(place)
             if verb == "delete":
-                place.remove()
-            return service_of(stopped)
+                return self._delete(place)
+            if verb != "stop":
+                raise WrongUsage(f"'{verb}' is not a verb of services", fix="Use stop, start or delete.")
+            return self._stop(place)
 
     def call(self, name: str, request: Request, namespace: str = "default") -> Response:
         """Send one request to the model server. Raises NotFound, or Unavailable with the state it is in."""
@@ -141,6 +132,15 @@ class LocalBackend:
             return service
         return service_of({**document, "status": status.gone(document, time.time())})
 
+    def _listed(self, place: Place) -> Service | None:
+        """As ``get``, but one damaged document must not hide the other services."""
+        try:
+            return self._service(place)
+        except NotFound:  # deleted while we looked
+            return None
+        except Corrupt as error:
+            return Service(place.name, place.namespace, "Failed", False, "", "", 0.0, message=error.message, fix=error.fix)
+
     def _check_model(self, document: Mapping[str, Any]) -> None:
         from jupyter_mlops.registry.models import Models
 
@@ -160,7 +160,22 @@ class LocalBackend:
                     f"port {port} is in use", code="port-in-use", fix="Choose another (--port N), or none to get a free one."
                 ) from error
 
-    def _restart(self, place: Place, before: Service) -> Service:
+    def _stop(self, place: Place) -> Service:
+        place.change(lambda document: _touched(document, stop=True))  # from now on the supervisor writes nothing
+        self._end(place)
+        return service_of(place.change(lambda document: {**document, "status": status.stopped(document, time.time())}))
+
+    def _delete(self, place: Place) -> Service:
+        try:
+            stopped = self._stop(place)
+        except Corrupt:  # it can still be deleted
+            self._end(place)
+            stopped = Service(place.name, place.namespace, "Stopped", False, "", "", 0.0)
+        place.remove()
+        return stopped
+
+    def _restart(self, place: Place) -> Service:
+        before = self._service(place)
         if before.phase not in {"Stopped", "Failed"}:
             return before
         self._end(place)

@@ -115,8 +115,8 @@ class Supervisor:
             self.say(f"starting {' '.join(interpreter.command)}")
             server = launch(self.place, model, interpreter, bundle, port, self.document, self.request)
         except MlopsError as error:
-            self.say(str(error))
-            lines = [str(error), error.fix]
+            lines = [str(error), *([f"fix: {error.fix}"] if error.fix else [])]
+            self.say("\n".join(lines))
             self._write(lambda document: status.failed(document, time.time(), lines, None, _back_off(failures + 1)))
             return False, port
         ready_port = None

@@ -13,10 +13,12 @@ import json
 import logging
 import os
 import signal
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tornado.httpserver
 import tornado.netutil
@@ -30,6 +32,7 @@ from jupyter_mlops.serving.server.metrics import Metrics
 from jupyter_mlops.serving.server.model import Model
 from jupyter_mlops.serving.server.routes import ROUTES
 
+T = TypeVar("T")
 log = logging.getLogger("jupyter_mlops.serving")
 
 UNLIMITED = 1 << 50
@@ -73,7 +76,7 @@ async def serve(options: Options) -> int:
     stop = _stop_signals(options.lifeline_fd)
     announce(event="listening", **place)
     log.info("listening on %s, loading '%s'", place.get("socket") or f"{options.host}:{place.get('port')}", options.name)
-    loading = asyncio.get_running_loop().run_in_executor(None, _load, model)
+    loading = _in_thread(_load, model)
     stopping = asyncio.ensure_future(stop.wait())
     waits: set[asyncio.Future[Any]] = {loading, stopping}
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -86,6 +89,28 @@ async def serve(options: Options) -> int:
         await stopping
     await _drain(server, context, options.grace)
     return 0
+
+
+def _in_thread(work: Callable[[Model], T], model: Model) -> asyncio.Future[T]:
+    """Run in a thread that nobody waits for at the end: a server told to stop does not finish loading first."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if not future.done():
+            future.set_exception(error) if error else future.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, failure = None, None
+        try:
+            result = work(model)
+        except Exception as error:  # noqa: BLE001 - raised again where the future is awaited
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
+            loop.call_soon_threadsafe(settle, result, failure)
+
+    threading.Thread(target=run, name="load", daemon=True).start()
+    return future
 
 
 def _load(model: Model) -> tuple[float, list[str]]:
@@ -155,15 +180,21 @@ class Announcer:
             self._fd = None
 
 
+def _say(error: MlopsError) -> None:
+    log.error("%s", error.message)
+    if error.fix:
+        log.error("fix: %s", error.fix)
+
+
 def run(options: Options) -> int:
     """Serve; on failure say in one last line of the log what it was, since that line is what people are shown."""
     try:
         return asyncio.run(serve(options))
     except Conflict as error:
-        log.error("%s", error.message)
+        _say(error)
         return errno.EADDRINUSE
     except MlopsError as error:
-        log.error("%s", error.message)
+        _say(error)
     except Exception as error:
         log.exception("model '%s' could not be loaded", options.name)
         log.error("model '%s' could not be loaded: %s: %s", options.name, type(error).__name__, error)

@@ -385,7 +385,8 @@ def test_a_document_that_is_no_json_is_said_and_can_be_deleted(machine):
     machine.place("double").document_path.write_text("{")
     with pytest.raises(PlatformError, match="is not JSON"):
         machine.backend.get("double")
-    assert [service.name for service in machine.backend.list()] == []
+    [listed] = machine.backend.list()
+    assert (listed.name, listed.phase, listed.fix) == ("double", "Failed", "Delete the service and deploy again.")
     machine.backend.control("double", "delete")
     assert not machine.place("double").folder.exists()
 
