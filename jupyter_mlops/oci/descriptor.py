@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jupyter_mlops.errors import Corrupt, WrongUsage
@@ -40,7 +40,10 @@ def from_dict(document: Any, what: str = "a manifest") -> Descriptor:
     """
     try:
         media_type, digest, size = document["mediaType"], document["digest"], document["size"]
-        sound = isinstance(media_type, str) and is_digest(digest) and isinstance(size, int) and size >= 0
+        sound = (
+            isinstance(media_type, str) and isinstance(digest, str) and is_digest(digest) and isinstance(size, int) and size >= 0
+        )
+        sound = sound and all(isinstance(document.get(key) or {}, dict) for key in ("annotations", "platform"))
     except (TypeError, KeyError) as error:
         raise Corrupt(f"{what} holds a descriptor without mediaType, digest or size") from error
     if not sound:
@@ -55,7 +58,7 @@ def artifact_type_of(document: Mapping[str, Any]) -> str | None:
     if kind := document.get("artifactType"):
         return str(kind)
     config = document.get("config")
-    return str(config["mediaType"]) if isinstance(config, Mapping) and config.get("mediaType") else None
+    return str(config["mediaType"]) if isinstance(config, dict) and config.get("mediaType") else None
 
 
 def manifest_of(data: bytes, media_type: str | None = None, what: str = "a manifest") -> Manifest:
@@ -85,36 +88,45 @@ def manifest_of(data: bytes, media_type: str | None = None, what: str = "a manif
         raise WrongUsage(f"{what} says that it is {own}, but was sent as {kind}", code="manifest-invalid")
     if kind not in MANIFEST_TYPES or document.get("schemaVersion") != 2:  # noqa: PLR2004 - the only version there is
         raise WrongUsage(f"{what} of type {kind} is not a manifest or index of OCI or Docker v2", code="manifest-invalid")
-    annotations = document.get("annotations") or {}
-    if not isinstance(annotations, dict):
-        raise WrongUsage(f"{what} has annotations that are not an object", code="manifest-invalid")
-    descriptor = Descriptor(kind, digest_of(data), len(data), annotations, artifact_type_of(document))
+    notes = {} if document.get("annotations") is None else document["annotations"]
+    if not isinstance(notes, dict) or not all(isinstance(value, str) for value in notes.values()):
+        raise WrongUsage(f"{what} has annotations that are not texts", code="manifest-invalid")
+    manifest = Manifest(Descriptor(kind, digest_of(data), len(data), notes, artifact_type_of(document)), data, document)
     try:
-        points_to(Manifest(descriptor, data, document))
+        points_to(manifest)
+        subject_of(document)
     except Corrupt as error:
-        raise WrongUsage(str(error), code="manifest-invalid") from error
-    return Manifest(descriptor, data, document)
+        raise WrongUsage(f"{what} is not valid: {error}", code="manifest-invalid") from error
+    return manifest
 
 
 def blobs_of(document: Mapping[str, Any]) -> Iterator[Descriptor]:
     """Config and layers of an image manifest; nothing of an index. Layers that are only elsewhere (``urls``) are left out."""
-    if isinstance(config := document.get("config"), Mapping):
+    if (config := document.get("config")) is not None:
         yield from_dict(config)
-    for layer in document.get("layers") or ():
+    for layer in _objects(document, "layers"):
         if not layer.get("urls"):
             yield from_dict(layer)
 
 
 def children_of(document: Mapping[str, Any]) -> Iterator[Descriptor]:
     """The manifests of an index."""
-    for child in document.get("manifests") or ():
+    for child in _objects(document, "manifests"):
         yield from_dict(child)
+
+
+def _objects(document: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+    """A list of JSON objects; tools write ``null`` for an empty one."""
+    found = document.get(key) or []
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise Corrupt(f"{key} is not a list of objects")
+    return found
 
 
 def subject_of(document: Mapping[str, Any]) -> str | None:
     """Digest of the manifest that this one is about, if it is a referrer."""
     subject = document.get("subject")
-    return from_dict(subject).digest if subject else None
+    return None if subject is None else from_dict(subject).digest
 
 
 def points_to(manifest: Manifest) -> tuple[str, ...]:

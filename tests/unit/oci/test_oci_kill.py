@@ -1,0 +1,138 @@
+"""kill -9 at every single write, sync, rename and link: what is left is a valid layout, and going on heals the rest."""
+
+import contextlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlops.oci.layout import Layout
+from jupyter_mlops.registry.collect import STARTING
+from jupyter_mlops.registry.layout import LayoutRegistry
+
+SWEEP = '''
+"""Publish a model once for every call that changes the disk, each time in a child that dies in the middle of that call."""
+import itertools, json, os, signal, sys
+from pathlib import Path
+from jupyter_mlops.oci.layout import Layout
+from jupyter_mlops.oci.modelpack import publish_model
+from jupyter_mlops.registry.models import Models
+
+base, operation = Path(sys.argv[1]), sys.argv[2]
+folder = base / "model"
+folder.mkdir()
+(folder / "model.bin").write_bytes(b"w" * 3000)
+(folder / "mlops.json").write_text("{}")
+left = -1
+
+def deadly(name):
+    real = getattr(os, name)
+    def call(*args, **options):
+        global left
+        left -= 1
+        if left == 0:
+            if name == "write":
+                real(args[0], bytes(args[1])[: len(args[1]) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*args, **options)
+    setattr(os, name, call)
+
+for name in ("write", "fsync", "replace", "link", "utime", "unlink", "rmdir"):
+    deadly(name)
+
+def publish(root, key):
+    return publish_model(Layout(root), "churn", folder, key=key, annotations={}, metrics={"a": 0.5})
+
+def operate(root):
+    if operation == "publish":
+        publish(root, "k1")
+    else:
+        Models(Layout(root)).delete("churn", "v1")
+
+for n in itertools.count(1):
+    root = base / f"root{n}"
+    if operation == "delete":
+        publish(root, "k1")
+        publish(root, "k2")
+    child = os.fork()
+    if not child:
+        left = n
+        operate(root)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    if not os.WIFSIGNALED(status):
+        assert status == 0, status
+        break
+    print(root, flush=True)
+'''
+
+
+def sweep(tmp_path: Path, operation: str) -> list[Path]:
+    """The roots that the killed left behind."""
+    done = subprocess.run([sys.executable, "-c", SWEEP, tmp_path, operation], capture_output=True, text=True, timeout=150)
+    assert done.returncode == 0, done.stderr
+    return [Path(line) for line in done.stdout.splitlines()]
+
+
+def check_whole(layout: Layout) -> None:
+    """Everything that a tag leads to is there and has its digest."""
+    for repository in layout.repositories():
+        folder = layout.folder(repository)
+        assert json.loads((folder / "oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
+        waiting = list(layout.index(repository).manifests)
+        while waiting:
+            digest = waiting.pop()
+            facts = layout.facts(repository, digest)
+            waiting += facts.children
+            for blob in facts.blobs:
+                with layout.open_blob(repository, blob) as stream:
+                    stream.read()
+
+
+def check_clean(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a collection nothing is left that no tag leads to."""
+    monkeypatch.setattr("jupyter_mlops.registry.collect.STARTING", -STARTING)
+    registry = LayoutRegistry(layout)
+    assert registry.collect().skipped == ()
+    again = registry.collect()
+    assert (again.manifests, again.blobs, again.bytes) == (0, 0, 0)
+    assert list((layout.root / "_uploads").iterdir()) == []
+    pooled = {path.name for path in (layout.root / "_blobs" / "sha256").iterdir()}
+    kept = {path.name for name in layout.repositories() for path in (layout.folder(name) / "blobs" / "sha256").iterdir()}
+    assert pooled <= kept, "a blob without a second name is merely not shared"
+    check_whole(layout)
+
+
+def test_killed_while_publishing(tmp_path, monkeypatch):
+    from jupyter_mlops.oci.modelpack import publish_model
+    from jupyter_mlops.registry.models import Models
+
+    roots = sweep(tmp_path, "publish")
+    assert len(roots) > 50, "every write was hit"
+    for root in roots:
+        layout = Layout(root)
+        check_whole(layout)
+        again = publish_model(layout, "churn", tmp_path / "model", key="k1", annotations={}, metrics={"a": 0.5})
+        assert again.tag == "v1", "an interrupted publication neither loses nor repeats a version"
+        (version,) = Models(layout).get("churn").versions
+        assert (version.digest, version.aliases, dict(version.metrics)) == (again.digest, ("latest",), {"a": 0.5})
+        assert len(layout.referrers("models/churn", version.digest)) == 1
+        check_clean(layout, monkeypatch)
+
+
+def test_killed_while_deleting(tmp_path, monkeypatch):
+    from jupyter_mlops.errors import NotFound
+    from jupyter_mlops.registry.models import Models
+
+    roots = sweep(tmp_path, "delete")
+    assert len(roots) > 10
+    for root in roots:
+        layout = Layout(root)
+        check_whole(layout)
+        models = Models(layout)
+        with contextlib.suppress(NotFound):  # it was gone already
+            models.delete("churn", "v1")
+        assert [version.tag for version in models.get("churn").versions] == ["v2"]
+        check_clean(layout, monkeypatch)
