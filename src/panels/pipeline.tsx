@@ -168,7 +168,7 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
             void commands.execute(CommandIDs.workflow, { path: pipeline.path })
           }
         >
-          {trans.__('View Workflow YAML')}
+          {trans.__('Workflow YAML')}
         </Action>
       </div>
       {conversion.parameters.length > 0 && (

@@ -58,11 +58,13 @@ function RunItem(props: { run: Run; context: IContext }): JSX.Element {
       >
         <PhaseIcon phase={run.phase} label={phaseLabel(run.phase, trans)} />
         <span className="jp-mlops-item-text">
-          <span className="jp-mlops-item-name">{run.pipeline}</span>
+          <span className="jp-mlops-item-line">
+            <span className="jp-mlops-item-name">{run.name}</span>
+            <span className="jp-mlops-hint jp-mlops-item-time">
+              <Ago time={run.created} trans={trans} />
+            </span>
+          </span>
           <span className="jp-mlops-hint">{progressText(run, trans)}</span>
-        </span>
-        <span className="jp-mlops-hint jp-mlops-item-time">
-          <Ago time={run.created} trans={trans} />
         </span>
       </button>
       {!isDone(run.phase) && (

@@ -12,6 +12,8 @@ import React from 'react';
 
 import { CommandIDs } from '../commands/ids';
 import { pipelineIcon } from '../icons';
+import { ModelsModel } from '../models/models';
+import { ServicesModel } from '../models/services';
 import { DOMAIN, IContext } from '../tokens';
 import { ModelsPanel } from './models';
 import { PipelinePanel } from './pipeline';
@@ -21,6 +23,9 @@ import { VersionNote } from './version';
 
 /** Sections of the sidebar, in their order. */
 export type Section = 'pipeline' | 'runs' | 'models' | 'services';
+
+/** Share of the height, in the order of the sections, where all are open. */
+const SIZES = [5, 3, 2, 2];
 
 /** The one sidebar: an accordion of what the product knows. */
 export class MlopsSidebar extends SidePanel {
@@ -69,14 +74,29 @@ export class MlopsSidebar extends SidePanel {
         onClick: () => void model.services.refresh()
       }
     );
+    this._accordion.collapse(this._sections.indexOf('models'));
+    this._accordion.collapse(this._sections.indexOf('services'));
+    this._accordion.setRelativeSizes(SIZES);
+    model.models.changed.connect(this._onModels, this);
+    model.services.changed.connect(this._onServices, this);
   }
 
   /** Open a section, leaving the others as they are. */
   expand(section: Section): void {
     const index = this._sections.indexOf(section);
     if (index >= 0) {
-      (this.content as AccordionPanel).expand(index);
+      this._accordion.expand(index);
     }
+  }
+
+  override dispose(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    const { models, services } = this._context.model;
+    models.changed.disconnect(this._onModels, this);
+    services.changed.disconnect(this._onServices, this);
+    super.dispose();
   }
 
   /** What is shown is loaded when it is shown first. */
@@ -85,6 +105,26 @@ export class MlopsSidebar extends SidePanel {
     runs.start();
     models.start();
     services.start();
+  }
+
+  private get _accordion(): AccordionPanel {
+    return this.content as AccordionPanel;
+  }
+
+  /** Sections without content leave the room to those that have some, until there is some. */
+  private _onModels(model: ModelsModel): void {
+    this._openOnce('models', model.value?.length);
+  }
+
+  private _onServices(model: ServicesModel): void {
+    this._openOnce('services', model.value?.length);
+  }
+
+  private _openOnce(section: Section, count: number | undefined): void {
+    if (count && !this._opened.has(section)) {
+      this._opened.add(section);
+      this.expand(section);
+    }
   }
 
   private _add(
@@ -114,4 +154,5 @@ export class MlopsSidebar extends SidePanel {
 
   private _context: IContext;
   private _sections: Section[] = [];
+  private _opened = new Set<Section>();
 }

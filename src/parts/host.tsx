@@ -1,5 +1,5 @@
 import { Widget } from '@lumino/widgets';
-import React, { useEffect, useRef } from 'react';
+import React, { useLayoutEffect, useRef } from 'react';
 
 /** A Lumino widget inside React; made anew when `make` changes, disposed with its place. */
 export function Host(props: {
@@ -8,7 +8,7 @@ export function Host(props: {
 }): JSX.Element {
   const { make, className } = props;
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!box.current) {
       return;
     }

@@ -12,6 +12,7 @@ import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { yamlIcon } from '@jupyterlab/ui-components';
+import { Widget } from '@lumino/widgets';
 
 import { ARGS } from '../commands/args';
 import { CommandIDs } from '../commands/ids';
@@ -80,14 +81,12 @@ function addRunView(
       let widget = tracker.find(open => open.content.run === run);
       if (!widget) {
         const { RunView } = await import('../views/run');
-        const content = new RunView(run, context, rendermime);
-        widget = new MainAreaWidget({ content });
-        widget.id = `mlops-run-${run}`;
-        widget.title.label = run;
-        widget.title.caption = trans.__('Run %1', run);
-        widget.title.icon = pipelineIcon;
-        widget.title.closable = true;
-        widget.toolbar.hide();
+        widget = framed(
+          new RunView(run, context, rendermime),
+          `mlops-run-${run}`,
+          run,
+          trans.__('Run %1', run)
+        );
         app.shell.add(widget, 'main');
         await tracker.add(widget);
         closeWhenDeleted(context, widget);
@@ -100,6 +99,23 @@ function addRunView(
     args: widget => ({ run: widget.content.run }),
     name: widget => widget.content.run
   });
+}
+
+/** A view as a tab of the main area; its actions are in the view, so the toolbar is not needed. */
+function framed<T extends Widget>(
+  content: T,
+  id: string,
+  label: string,
+  caption: string
+): MainAreaWidget<T> {
+  const widget = new MainAreaWidget({ content });
+  widget.id = id;
+  widget.title.label = label;
+  widget.title.caption = caption;
+  widget.title.icon = pipelineIcon;
+  widget.title.closable = true;
+  widget.toolbar.hide();
+  return widget;
 }
 
 /** A view of a run that a person deleted has nothing to show any more. */
@@ -151,14 +167,12 @@ function addServiceView(
       );
       if (!widget) {
         const { ServiceView } = await import('../views/service');
-        const content = new ServiceView(key, context);
-        widget = new MainAreaWidget({ content });
-        widget.id = `mlops-service-${key.namespace}-${key.name}`;
-        widget.title.label = key.name;
-        widget.title.caption = trans.__('Service %1', key.name);
-        widget.title.icon = pipelineIcon;
-        widget.title.closable = true;
-        widget.toolbar.hide();
+        widget = framed(
+          new ServiceView(key, context),
+          `mlops-service-${key.namespace}-${key.name}`,
+          key.name,
+          trans.__('Service %1', key.name)
+        );
         app.shell.add(widget, 'main');
         await tracker.add(widget);
       }

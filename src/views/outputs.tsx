@@ -143,47 +143,51 @@ function Cells(props: {
 }
 
 /** Code with its colours, or text as it reads; both by JupyterLab's Markdown renderer. */
-const Source = memo(function Source(props: {
-  text: string;
-  kind: string;
-  language: string;
-  rendermime: IRenderMimeRegistry;
-}): JSX.Element {
-  const { text, kind, language, rendermime } = props;
-  const make = useCallback(() => {
-    const renderer = rendermime.createRenderer('text/markdown');
-    const fence = '`'.repeat(
-      Math.max(2, ...(text.match(/`+/g) ?? []).map(run => run.length)) + 1
-    );
-    const markdown =
-      kind === 'markdown' ? text : `${fence}${language}\n${text}\n${fence}`;
-    void renderer.renderModel(
-      new MimeModel({ data: { 'text/markdown': markdown } })
-    );
-    return renderer;
-  }, [text, kind, language, rendermime]);
-  return <Host className="jp-mlops-source" make={make} />;
-});
+const Source = memo(
+  (props: {
+    text: string;
+    kind: string;
+    language: string;
+    rendermime: IRenderMimeRegistry;
+  }): JSX.Element => {
+    const { text, kind, language, rendermime } = props;
+    const make = useCallback(() => {
+      const renderer = rendermime.createRenderer('text/markdown');
+      const fence = '`'.repeat(
+        Math.max(2, ...(text.match(/`+/g) ?? []).map(run => run.length)) + 1
+      );
+      const markdown =
+        kind === 'markdown' ? text : `${fence}${language}\n${text}\n${fence}`;
+      void renderer.renderModel(
+        new MimeModel({ data: { 'text/markdown': markdown } })
+      );
+      return renderer;
+    }, [text, kind, language, rendermime]);
+    return <Host className="jp-mlops-source" make={make} />;
+  }
+);
 
 /** Outputs of one cell. Not trusted: scripts in them do not run here. */
-const OutputList = memo(function OutputList(props: {
-  outputs: string;
-  rendermime: IRenderMimeRegistry;
-}): JSX.Element {
-  const { outputs, rendermime } = props;
-  const make = useCallback(
-    () =>
-      new SimplifiedOutputArea({
-        model: new OutputAreaModel({
-          values: JSON.parse(outputs) as nbformat.IOutput[],
-          trusted: false
+const OutputList = memo(
+  (props: {
+    outputs: string;
+    rendermime: IRenderMimeRegistry;
+  }): JSX.Element => {
+    const { outputs, rendermime } = props;
+    const make = useCallback(
+      () =>
+        new SimplifiedOutputArea({
+          model: new OutputAreaModel({
+            values: JSON.parse(outputs) as nbformat.IOutput[],
+            trusted: false
+          }),
+          rendermime
         }),
-        rendermime
-      }),
-    [outputs, rendermime]
-  );
-  return <Host className="jp-mlops-outputs" make={make} />;
-});
+      [outputs, rendermime]
+    );
+    return <Host className="jp-mlops-outputs" make={make} />;
+  }
+);
 
 function sourceOf(cell: nbformat.ICell): string {
   return Array.isArray(cell.source) ? cell.source.join('') : cell.source;

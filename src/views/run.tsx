@@ -209,7 +209,7 @@ function Head(props: { run: Run; context: IContext }): JSX.Element {
     run.notebook !== undefined &&
     model.pipeline.changedSince(run.notebook, run.source_digest);
   return (
-    <header className="jp-mlops-head">
+    <div className="jp-mlops-head">
       <div className="jp-mlops-row">
         <h2>{run.pipeline}</h2>
         <PhasePill phase={run.phase} trans={trans} />
@@ -285,7 +285,7 @@ function Head(props: { run: Run; context: IContext }): JSX.Element {
         )}
       </p>
       {!isDone(run.phase) && <RunProgress run={run} trans={trans} />}
-    </header>
+    </div>
   );
 }
 

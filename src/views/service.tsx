@@ -145,7 +145,7 @@ function Head(props: IPageProps): JSX.Element {
     void commands.execute(command, { name, namespace });
   const address = service.url && new URL(service.url, document.baseURI).href;
   return (
-    <header className="jp-mlops-head">
+    <div className="jp-mlops-head">
       <div className="jp-mlops-row">
         <h2>{name}</h2>
         <PhasePill phase={phase} trans={trans} />
@@ -188,7 +188,7 @@ function Head(props: IPageProps): JSX.Element {
           />
         </p>
       )}
-    </header>
+    </div>
   );
 }
 
