@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.kernel.page import Block, Line, Page, Part, Table
 from jupyter_mlops.views import seconds
@@ -16,7 +16,7 @@ from jupyter_mlops.views import seconds
 if TYPE_CHECKING:
     from jupyter_mlops.engine.base import Failure, Run, StepRun
     from jupyter_mlops.errors import Diagnostic, MlopsError
-    from jupyter_mlops.pipeline.pipeline import Pipeline
+    from jupyter_mlops.pipeline.pipeline import Parameter, Pipeline
     from jupyter_mlops.registry.models import Model, ModelVersion
     from jupyter_mlops.serving.base import Service
     from jupyter_mlops.serving.predict import Prediction
@@ -37,7 +37,7 @@ def pipeline_page(pipeline: Pipeline, written: str | None = None) -> Page:
     ]
     if pipeline.parameters:
         head = ("parameter", "type", "default")
-        parts.append(Table(head, tuple((p.name, p.type, json.dumps(p.default, ensure_ascii=False)) for p in pipeline.parameters)))
+        parts.append(Table(head, tuple((p.name, _kind(p), _json(p.default)) for p in pipeline.parameters)))
     parts += _diagnostics(pipeline.diagnostics)
     if written is not None:
         parts.append(Line(f"Argo Workflow written to {written}"))
@@ -122,7 +122,7 @@ def service_page(service: Service, log: Sequence[str] = ()) -> Page:
 
 def prediction_page(service: str, prediction: Prediction) -> Page:
     """What a service answered."""
-    answers = tuple((str(index), json.dumps(value, ensure_ascii=False)) for index, value in enumerate(prediction.predictions))
+    answers = tuple((str(index), _json(value)) for index, value in enumerate(prediction.predictions))
     head = Line(f"{service} answered {_count(len(answers), 'row')} in {prediction.milliseconds:.1f} ms", "strong")
     return Page((head, Table(("row", "prediction"), answers)))
 
@@ -166,6 +166,14 @@ def age(created: float, now: float) -> str:
 def metrics(values: Mapping[str, float]) -> str:
     """Metrics on one line, four digits that count."""
     return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+
+def _kind(parameter: Parameter) -> str:
+    return f"one of {', '.join(map(_json, parameter.choices))}" if parameter.choices else parameter.type
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _version(version: ModelVersion, now: float) -> tuple[str, str, str, str]:

@@ -193,12 +193,28 @@ def error_codes() -> set[str]:
             found |= code_of(node, 1)
         elif called in {"Cause", "Failure"}:
             found |= code_of(node, 0)
+    for path in (ROOT / "jupyter_mlops").rglob("*.py"):
+        if path.parts[-2] in {"engine", "local", "runner", "session"}:
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                found |= written_codes(node)
     return found
+
+
+def written_codes(node: ast.AST) -> set[str]:
+    """Codes in a termination message written as a dictionary, and in the table of what a container can end with."""
+    if isinstance(node, ast.Dict):
+        return set().union(
+            *(texts(value) for key, value in zip(node.keys, node.values, strict=True) if texts(key) == {"code"}), set()
+        )
+    if isinstance(node, ast.Tuple) and len(node.elts) == 4 and isinstance(node.elts[0], ast.Call):
+        return texts(node.elts[1])
+    return set()
 
 
 def documented(page: str) -> set[str]:
     """Codes in the first column of the page's tables."""
-    return set(re.findall(r"^\| `([a-z][a-z0-9-]*)` \|", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE))
+    rows = re.findall(r"^\|((?: `[a-z0-9-]+`,?)+) \|", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    return {code for row in rows for code in re.findall(r"`([^`]+)`", row)}
 
 
 def test_every_diagnostic_has_its_row():

@@ -21,13 +21,14 @@ LOST = Diagnostic("history", "warning", "`_3` is the output of an earlier cell",
 def test_a_pipeline():
     pipeline = Pipeline(
         "churn", "churn.ipynb", (Step("load", (1, 2, 3), title="The customers"), Step("train", (5, 7), ("load",))),
-        parameters=(Parameter("trees", "int", 60, 1, 3), Parameter("name", "str", "ä", 1, 4)), diagnostics=(LOST,),
+        parameters=(Parameter("trees", "int", 60, 1, 3), Parameter("name", "str", "ä", 1, 4), Parameter("judge", "enum", "a", 1, 5, ("a", "b"))), diagnostics=(LOST,),
     )  # fmt: skip
     text = as_text(present.pipeline_page(pipeline, "w.yaml"))
     assert "churn.ipynb is a pipeline of 2 steps" in text
     assert "load   1-3" in text
     assert "train  5, 7   load" in text
-    assert 'name       str   "ä"' in text
+    assert 'name       str              "ä"' in text
+    assert 'judge      one of "a", "b"  "a"' in text
     assert "warning  7     2     `_3` is the output of an earlier cell  Give it a name." in text
     assert "written to w.yaml" in text
 
