@@ -17,23 +17,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.engine.base import DONE, LogLine, Run, Submission, Verb
+from jupyter_mlops.engine.base import DONE, Failure, LogLine, Run, Submission, Verb
 from jupyter_mlops.engine.decode import run_of
 from jupyter_mlops.engine.local.folder import RunFolder, rfc3339
 from jupyter_mlops.engine.local.identity import alive
 from jupyter_mlops.engine.local.launch import check_machine, start_supervisor, storage_error
 from jupyter_mlops.engine.local.manifest import read_program
 from jupyter_mlops.engine.local.names import check_name, new_name
-from jupyter_mlops.engine.local.recover import orphaned, settle
+from jupyter_mlops.engine.local.recover import STARTING, end_steps, orphaned, settle
 from jupyter_mlops.engine.local.request import Request
 from jupyter_mlops.engine.local.retention import delete_run
 from jupyter_mlops.engine.local.workspace import check_size
 from jupyter_mlops.engine.logs import POLL, read
-from jupyter_mlops.errors import Conflict, MlopsError, NotFound, WrongUsage
+from jupyter_mlops.errors import Conflict, Corrupt, MlopsError, NotFound, WrongUsage
 
 if TYPE_CHECKING:
     from jupyter_mlops.oci.store import Store
     from jupyter_mlops.settings import Settings
+
+
+STOP_MARGIN = 10.0
+"""Seconds beyond a step's grace that a supervisor may take to stop its run, publishing its record included."""
 
 
 class LocalEngine:
@@ -116,11 +120,11 @@ class LocalEngine:
     # -- looking -----------------------------------------------------------------------------------------------------------
 
     def get(self, name: str) -> Run:
-        """The run as it is now. Raises NotFound; Corrupt if its state cannot be read."""
+        """The run as it is now; one whose files are damaged is an Error that says so. Raises NotFound."""
         return self._read(self._folder(name))
 
     def list(self, *, pipeline: str | None = None, limit: int = 50, before: float | None = None) -> Sequence[Run]:
-        """Newest first. A folder that cannot be read is left out, since it must not hide the others."""
+        """Newest first. A damaged run is listed as such: it hides no other, and can be deleted."""
         found: list[Run] = []
         for created, path in self._newest_first():
             if len(found) >= limit:
@@ -195,7 +199,7 @@ class LocalEngine:
         if alive(supervisor):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(supervisor["pid"], signal.SIGTERM)
-        end = time.monotonic() + self._settings.steps.stop_grace + 10.0
+        end = time.monotonic() + self._settings.steps.stop_grace + STOP_MARGIN
         while (run := self._read(folder)).phase not in DONE:
             if time.monotonic() > end and alive(supervisor):
                 with contextlib.suppress(ProcessLookupError):
@@ -210,22 +214,44 @@ class LocalEngine:
 
     def _read(self, folder: RunFolder) -> Run:
         """A run, settled first if its supervisor is gone."""
-        document, request = folder.read_workflow(), folder.read_request()
-        if orphaned(document, request):
-            settle(folder)
-            document = folder.read_workflow()
+        try:
+            document, request = folder.read_workflow(), folder.read_request()
+            if orphaned(document, request):
+                settle(folder)
+                document = folder.read_workflow()
+        except Corrupt as error:
+            return _damaged(folder, error)
         executed = str(folder.executed) if folder.executed.exists() else None
         return run_of(document, {"notebook": request.get("notebook"), "executed": executed})
 
     def _newest_first(self) -> Sequence[tuple[float, Path]]:
         """(creation, folder) of every run, from file times alone: a page of ten thousand runs opens only what it shows."""
-        found = []
         with contextlib.suppress(FileNotFoundError):
-            for item in os.scandir(self._settings.storage.runs):
-                if not item.name.startswith("."):
-                    with contextlib.suppress(OSError):
-                        found.append((RunFolder(Path(item.path)).request.stat().st_mtime_ns / 1e9, Path(item.path)))
-        return sorted(found, key=lambda pair: (-pair[0], pair[1].name))
+            found = [
+                (_created(RunFolder(Path(item.path))), Path(item.path))
+                for item in os.scandir(self._settings.storage.runs)
+                if not item.name.startswith(".") and item.is_dir(follow_symlinks=False)
+            ]
+            return sorted(found, key=lambda pair: (-pair[0], pair[1].name))
+        return []
+
+
+def _created(folder: RunFolder) -> float:
+    """When a run was submitted; 0.0 if nothing tells."""
+    for path in (folder.request, folder.path):
+        with contextlib.suppress(OSError):
+            return path.stat().st_mtime_ns / 1e9
+    return 0.0
+
+
+def _damaged(folder: RunFolder, error: Corrupt) -> Run:
+    """A run whose files cannot be read, as far as anything is known of it. Raises NotFound while it is being submitted."""
+    created = _created(folder)
+    if not folder.workflow.exists() and time.time() - created < STARTING:
+        raise NotFound(f"there is no run {folder.name!r} here", code="run-not-found", fix="See `jupyter mlops runs`.") from error
+    end_steps(folder)
+    failure = Failure(error.code, error.message, blame=error.blame, fix=error.fix)
+    return Run(folder.name, folder.name.rpartition("-")[0] or folder.name, "Error", (), created, finished=created, failure=failure)
 
 
 def _stamp(folder: RunFolder) -> tuple[int, int] | None:

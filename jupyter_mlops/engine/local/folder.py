@@ -128,12 +128,10 @@ def _encode(document: Mapping[str, Any]) -> bytes:
 def _read(path: Path, run: str) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise NotFound(f"there is no run {run!r} here", code="run-not-found", fix="See `jupyter mlops runs`.") from error
     except (OSError, ValueError) as error:
-        raise Corrupt(
-            f"the state of run {run!r} cannot be read: {error}", fix=f"Delete it: `jupyter mlops runs --delete {run}`."
-        ) from error
+        if not path.parent.is_dir():
+            raise NotFound(f"there is no run {run!r} here", code="run-not-found", fix="See `jupyter mlops runs`.") from error
+        raise Corrupt(f"{path.name} of run {run!r} cannot be read: {error}", fix="Delete the run, and run it again.") from error
     if not isinstance(document, dict):
-        raise Corrupt(f"the state of run {run!r} is not an object", fix=f"Delete the folder {path.parent}.")
+        raise Corrupt(f"{path.name} of run {run!r} is not an object", fix="Delete the run, and run it again.")
     return document

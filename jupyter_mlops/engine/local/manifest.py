@@ -256,6 +256,8 @@ def _empty_dirs(document: Mapping[str, Any], path: str) -> list[str]:
     """Names of emptyDir volumes. An optional Secret or ConfigMap is an empty folder here; others cannot be had."""
     names = []
     for index, volume in enumerate(listed(document, "volumes", path)):
+        if not isinstance(volume, Mapping):
+            raise refusal(f"{path}.volumes[{index}]", f"{path}.volumes[{index}] is not an object")
         optional = any(isinstance(volume.get(kind), Mapping) and volume[kind].get("optional") for kind in ("secret", "configMap"))
         if "emptyDir" not in volume and not optional:
             raise refusal(f"{path}.volumes[{index}]", f"the volume {volume.get('name')!r} is not an emptyDir")
