@@ -1,0 +1,155 @@
+"""The run's code bundle: plan, notebook and local modules in one layer, the runner in another (``docs/formats.md``).
+
+The bundle is named by its digest before it is pushed, so that ``convert`` can write a Workflow without writing to a
+registry. Everything in it is deterministic, and outputs, counts and time stamps of the notebook are left out: running a
+notebook again makes no new bundle, and every notebook shares the one layer of the runner.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops.notebook.document import Notebook
+from jupyter_mlops.oci.artifact import artifact_document
+from jupyter_mlops.oci.canonical import canonical
+from jupyter_mlops.oci.descriptor import manifest_of
+from jupyter_mlops.oci.digest import digest_of
+from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_CONFIG, BUNDLE_RUNNER
+from jupyter_mlops.oci.store import Descriptor, Store
+from jupyter_mlops.oci.tar import tar_chunks
+from jupyter_mlops.pipeline.pipeline import Pipeline
+from jupyter_mlops.registry.localmodules import local_modules
+
+VERSION = 1
+ROOMS = ("oci", "session", "runner")
+"""Rooms of this package that travel."""
+
+_KEPT_OF_NOTEBOOK = ("kernelspec", "mlops")
+_VOLATILE = frozenset(
+    {"execution", "ExecuteTime", "collapsed", "scrolled", "outputId", "papermill", "trusted", "jupyter", "widgets"}
+)
+"""Cell metadata that says how a cell was shown or run, and nothing about what it does."""
+
+
+def bundle_reference(notebook: Notebook, pipeline: Pipeline, folder: Path | None = None) -> str:
+    """``runs/<pipeline>@sha256:…`` of the bundle; nothing is written.
+
+    Args:
+        notebook: what runs.
+        pipeline: its plan.
+        folder: where local modules are looked for; None: none travel.
+
+    Raises:
+        WrongUsage: local modules that are too large.
+    """
+    return f"{repository_of(pipeline)}@{_Bundle(notebook, pipeline, folder).digest}"
+
+
+def push_bundle(store: Store, notebook: Notebook, pipeline: Pipeline, folder: Path | None = None) -> str:
+    """Store the bundle and return its reference; the same for the same notebook.
+
+    Raises:
+        WrongUsage: local modules that are too large.
+        StorageFull, PlatformError: the store cannot be written.
+    """
+    bundle, repository = _Bundle(notebook, pipeline, folder), repository_of(pipeline)
+    for data, media_type in bundle.blobs:
+        store.put_blob(repository, data, media_type)
+    tag = f"bundle-{bundle.digest.partition(':')[2][:12]}"
+    manifest = store.put_manifest(repository, bundle.document, tags=[tag])
+    return f"{repository}@{manifest.descriptor.digest}"
+
+
+def repository_of(pipeline: Pipeline) -> str:
+    """Repository of a pipeline's bundles, states, reports and runs."""
+    return f"runs/{pipeline.name}"
+
+
+def source_digest(notebook: Notebook) -> str:
+    """Digest of what the notebook does: cells, tags and options, without outputs, counts and how it was shown."""
+    cells = [[cell.kind, cell.source, sorted(cell.tags), cell.metadata.get("mlops")] for cell in notebook.cells]
+    text = json.dumps([cells, notebook.metadata.get("mlops"), notebook.kernel], sort_keys=True, default=str)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+class _Bundle:
+    """The bytes of a bundle."""
+
+    def __init__(self, notebook: Notebook, pipeline: Pipeline, folder: Path | None) -> None:
+        modules = local_modules([cell.source for cell in notebook.code], folder) if folder else {}
+        content: dict[str, Path | bytes] = {
+            "plan.json": canonical(plan_document(pipeline)),
+            "notebook.ipynb": canonical(_without_outputs(notebook)),
+            **{f"files/{name}": path for name, path in modules.items()},
+        }
+        self.blobs = (
+            (canonical({"version": VERSION}), BUNDLE_CONFIG),
+            (_tar_gzip(content), BUNDLE_CODE),
+            (runner_layer(), BUNDLE_RUNNER),
+        )
+        config, *layers = (Descriptor(media_type, digest_of(data), len(data)) for data, media_type in self.blobs)
+        self.document = artifact_document(BUNDLE, config, layers)
+        self.digest = manifest_of(canonical(self.document), None, "the bundle").descriptor.digest
+
+
+def plan_document(pipeline: Pipeline) -> dict[str, Any]:
+    """``plan.json``: what the runner needs to know of a pipeline."""
+    return {
+        "version": VERSION,
+        "pipeline": pipeline.name,
+        "notebook": pipeline.notebook,
+        "python": pipeline.python,
+        "kernel": pipeline.kernel,
+        "steps": [
+            {
+                "name": step.name,
+                "cells": list(step.cells),
+                "outputs": list(step.options.outputs),
+                "declared": sorted({*step.options.env, *(secret["env"] for secret in step.options.secrets)}),
+            }
+            for step in pipeline.steps
+        ],
+        "parameters": [{"name": x.name, "type": x.type, "default": x.default, "cell": x.cell} for x in pipeline.parameters],
+    }
+
+
+def _without_outputs(notebook: Notebook) -> dict[str, Any]:
+    cells: list[dict[str, Any]] = []
+    for cell in notebook.cells:
+        metadata = {key: value for key, value in cell.metadata.items() if key not in _VOLATILE}
+        kept: dict[str, Any] = {"cell_type": cell.kind, "metadata": metadata, "source": cell.source}
+        if cell.id:
+            kept["id"] = cell.id
+        if cell.kind == "code":
+            kept |= {"outputs": [], "execution_count": None}
+        cells.append(kept)
+    metadata = {key: notebook.metadata[key] for key in _KEPT_OF_NOTEBOOK if key in notebook.metadata}
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
+
+
+@cache
+def runner_layer() -> bytes:
+    """The layer that every bundle shares: our travelling rooms and cloudpickle, as they are installed here."""
+    content: dict[str, Path | bytes] = {}
+    with as_file(files("jupyter_mlops")) as ours:
+        for name in ("__init__.py", "errors.py"):
+            content[f"lib/jupyter_mlops/{name}"] = (ours / name).read_bytes()
+        for room in ROOMS:
+            content |= _python_files(ours / room, f"lib/jupyter_mlops/{room}")
+    with as_file(files("cloudpickle")) as theirs:
+        content |= _python_files(theirs, "lib/cloudpickle")
+    return _tar_gzip(content)
+
+
+def _python_files(folder: Path, prefix: str) -> dict[str, Path | bytes]:
+    return {f"{prefix}/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in sorted(folder.rglob("*.py"))}
+
+
+def _tar_gzip(content: dict[str, Path | bytes]) -> bytes:
+    return gzip.compress(b"".join(bytes(chunk) for chunk in tar_chunks(content)), compresslevel=6, mtime=0)

@@ -1,0 +1,67 @@
+"""The arguments of a step, as the Workflow writes them (``docs/formats.md``)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops.errors import WrongUsage
+
+DEFAULT_TERMINATION = "/dev/termination-log"
+_NAMES = ("registry", "bundle", "run", "step", "state", "out")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """``state`` is '' for the first step; ``parameters`` are values given for this run, by name."""
+
+    registry: str
+    bundle: str
+    run: str
+    step: str
+    state: str
+    out: Path
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def repository(self) -> str:
+        """Repository of the bundle, which holds the run's states and reports too."""
+        return self.bundle.rpartition("@")[0]
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """The arguments of the process.
+
+    Raises:
+        WrongUsage: an option is unknown, missing or without a value; a parameter is not ``NAME=JSON``.
+    """
+    given: dict[str, str] = {}
+    parameters: dict[str, Any] = {}
+    if len(argv) % 2:
+        raise WrongUsage("an option without a value", fix="Start steps from the Workflow that was compiled.")
+    for option, value in zip(argv[::2], argv[1::2], strict=True):
+        name = option.removeprefix("--")
+        if name == "param":
+            key, separator, text = value.partition("=")
+            try:
+                parameters[key] = json.loads(text)
+            except ValueError as error:
+                raise WrongUsage(f"parameter {value!r} is not NAME=JSON", fix="Give the value as JSON.") from error
+            if not separator:
+                raise WrongUsage(f"parameter {value!r} is not NAME=JSON", fix="Give the value as JSON.")
+        elif name in _NAMES:
+            given[name] = value
+        else:
+            raise WrongUsage(f"unknown option {option}", fix=f"Known: {', '.join('--' + x for x in (*_NAMES, 'param'))}.")
+    if missing := [name for name in _NAMES if name not in given]:
+        raise WrongUsage(f"missing option --{missing[0]}", fix="Start steps from the Workflow that was compiled.")
+    return Arguments(**{**given, "out": Path(given["out"]), "parameters": parameters})  # type: ignore[arg-type]
+
+
+def termination_path() -> Path:
+    """Where the termination message goes."""
+    return Path(os.environ.get("MLOPS_TERMINATION") or DEFAULT_TERMINATION)

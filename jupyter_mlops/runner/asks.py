@@ -1,0 +1,114 @@
+"""What the cells of a step can ask for, read from their source as IPython transforms it.
+
+Magics and shell lines name variables inside strings, so every identifier in their arguments counts. Code that can reach
+names which it does not mention (``eval``, ``globals()``, ``%who``, unknown magics) asks for everything.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from typing import Any
+
+from jupyter_mlops.session.mentions import Mentions, mentions_of
+from jupyter_mlops.session.session import Asked
+
+OPAQUE_CALLS = frozenset({"exec", "eval", "globals", "locals", "compile", "__import__"})
+OPAQUE_EMPTY = frozenset({"vars", "dir"})
+"""Without an argument they show the namespace."""
+
+OPAQUE_WORDS = frozenset({"__main__", "_getframe", "currentframe", "user_ns", "f_globals", "f_locals", "__globals__"})
+
+TRANSPARENT_MAGICS = frozenset({
+    "time", "timeit", "prun", "capture", "matplotlib", "load_ext", "reload_ext", "unload_ext", "env", "set_env", "cd", "pwd",
+    "ls", "ll", "cat", "mkdir", "rmdir", "rm", "cp", "mv", "sx", "system", "sc", "bash", "sh", "script", "writefile", "pip",
+    "conda", "mamba", "uv", "config", "precision", "autosave", "html", "HTML", "javascript", "js", "latex", "markdown", "svg",
+    "SVG", "mlops", "step", "autoreload", "alias", "bookmark", "colors", "xmode", "lsmagic", "magic", "quickref", "pinfo",
+    "pinfo2", "psearch", "pdoc", "pdef", "psource", "pfile", "pycat", "less", "more", "man", "automagic", "autoawait", "pushd",
+    "popd", "dirs", "dhist", "perl", "ruby", "python", "python2", "python3", "pypy", "tb", "debug", "pdb", "mprun", "memit",
+    "lprun", "snakeviz", "watermark", "history", "hist", "page", "gui", "logstart", "logstop", "doctest_mode", "pprint",
+})  # fmt: skip
+"""Magics that see no more of the namespace than the names in their arguments."""
+
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+
+
+def asked_by(sources: list[str], shell: Any) -> Asked:
+    """What these cells ask for, taken together. A cell that does not parse asks for what its words say."""
+    mentions, everything = Mentions(), False
+    for source in sources:
+        text = shell.transform_cell(source)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = ast.parse(text)
+                code = compile(text, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        except (SyntaxError, ValueError):
+            continue  # it stops the step when its turn comes
+        found = _Reader()
+        found.visit(tree)
+        everything = everything or found.everything
+        mentions = mentions | mentions_of(code) | Mentions(loads=frozenset(found.words))
+    return Asked(mentions, everything)
+
+
+class _Reader(ast.NodeVisitor):
+    """Finds magics and opaque code in a transformed cell."""
+
+    def __init__(self) -> None:
+        self.everything = False
+        self.words: set[str] = set()
+
+    def visit_Call(self, node: ast.Call) -> None:  # noqa: N802  (the name that NodeVisitor looks for)
+        method = _shell_method(node)
+        if method is not None:
+            self._shell_call(method, node)
+            return
+        if isinstance(node.func, ast.Name) and node.func.id in OPAQUE_EMPTY and not (node.args or node.keywords):
+            self.everything = True
+        self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> None:  # noqa: N802
+        if node.id in OPAQUE_CALLS or node.id in OPAQUE_WORDS or node.id == "get_ipython":
+            self.everything = True
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: N802
+        self.everything = self.everything or node.attr in OPAQUE_WORDS
+        self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> None:  # noqa: N802
+        if isinstance(node.left, ast.Name) and node.left.id == "__name__":
+            return
+        self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> None:  # noqa: N802
+        self.everything = self.everything or node.value == "__main__"
+
+    def visit_Import(self, node: ast.Import) -> None:  # noqa: N802
+        self.everything = self.everything or any(alias.name == "__main__" for alias in node.names)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:  # noqa: N802
+        self.everything = self.everything or node.module == "__main__"
+
+    def _shell_call(self, method: str, node: ast.Call) -> None:
+        texts = [part.value for part in node.args if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+        if len(texts) != len(node.args):
+            self.everything = True
+        if method in {"run_line_magic", "run_cell_magic"}:
+            name, *texts = texts or [""]
+            self.everything = self.everything or name not in TRANSPARENT_MAGICS
+        elif method not in {"system", "getoutput", "getoutput_simple", "set_next_input"}:
+            self.everything = True
+        for text in texts:
+            words = set(_IDENTIFIER.findall(text))
+            self.words |= words
+            self.everything = self.everything or bool(words & (OPAQUE_CALLS | OPAQUE_WORDS) and method != "system")
+
+
+def _shell_method(node: ast.Call) -> str | None:
+    """Name of the method in ``get_ipython().method(…)``."""
+    call = node.func.value if isinstance(node.func, ast.Attribute) else None
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "get_ipython":
+        return str(node.func.attr)  # type: ignore[attr-defined]
+    return None

@@ -1,0 +1,189 @@
+"""A step from its arguments to its exit code.
+
+The state is written last, and to the output only when everything else has been stored: an engine that sees it can start
+the next step. Whatever happens, a report is left, and on failure the platform gets a message with cell, line and fix.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from jupyter_mlops.errors import Bug, MlopsError, Refused
+from jupyter_mlops.oci.open import open_store
+from jupyter_mlops.runner import failure
+from jupyter_mlops.runner.arguments import Arguments, parse, termination_path
+from jupyter_mlops.runner.asks import asked_by
+from jupyter_mlops.runner.execute import Execution
+from jupyter_mlops.runner.outputs import Outputs
+from jupyter_mlops.runner.plan import Plan, StepPlan, read_plan
+from jupyter_mlops.runner.progress import Log, now
+from jupyter_mlops.runner.report import Report
+from jupyter_mlops.runner.shell import Tee, make_shell
+from jupyter_mlops.session.carriers.base import Context
+from jupyter_mlops.session.session import Session, load_state
+from jupyter_mlops.session.state import this_python
+
+
+class Terminated(BaseException):
+    """SIGTERM: somebody stopped the run."""
+
+
+def main(argv: Sequence[str], bundle: str | Path) -> int:
+    """Run a step. The exit code is 0, 1 (the notebook's code), 2 (refused before it ran) or 3 (the platform)."""
+    log = Log()
+    try:
+        arguments = parse(argv)
+        plan = read_plan(Path(bundle))
+        step = plan.step(arguments.step)
+    except MlopsError as error:
+        return _end(failure.of_error(error, "unknown"), log)
+    return _Step(arguments, plan, step, log).run()
+
+
+class _Step:
+    """One run of one step."""
+
+    def __init__(self, arguments: Arguments, plan: Plan, step: StepPlan, log: Log) -> None:
+        self.arguments = arguments
+        self.plan = plan
+        self.step = step
+        self.log = log
+        self.outputs = Outputs()
+        tag = f"report.{arguments.run}.{step.name}"
+        self.report = Report(step.name, tag, arguments.out, arguments.repository, self.outputs, log)
+        self.execution: Execution | None = None
+
+    def run(self) -> int:
+        """All of it; never raises."""
+        signal.signal(signal.SIGTERM, _terminate)
+        self.log.event("step", phase="started", step=self.step.name, time=now())
+        failed: failure.Failure | None
+        try:
+            failed = self._work()
+        except MlopsError as error:
+            failed = failure.of_error(error, self.step.name)
+        except (Terminated, KeyboardInterrupt):
+            cell = self.execution.current if self.execution else None
+            failed = failure.Failure("stopped", "the step was stopped", "user", cell, None, self.step.name, "Terminated")
+        except Exception as error:  # noqa: BLE001  (the last line of defence: the platform gets a message, not a trace)
+            import traceback
+
+            text = f"the runner failed: {type(error).__name__}: {error}"
+            frames = traceback.format_exception(error)
+            failed = failure.Failure(
+                Bug.default_code, text, Bug.blame, None, None, self.step.name, type(error).__name__, frames,
+                fix="Please report this with the step's log.",
+            )  # fmt: skip
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        return self._finish(failed)
+
+    def _work(self) -> failure.Failure | None:
+        """Restore, run, capture, publish; then, and only then, write the state."""
+        arguments = self.arguments
+        self._check_python()
+        store = self.report.store = open_store(arguments.registry)
+        before = load_state(store, arguments.repository, arguments.state)
+        root = Path.cwd().resolve()
+        _provide(self.plan.files, root)
+        _look_like_a_kernel()
+        shell = make_shell(self.outputs, self.log, before.count)
+        context = Context(root, shell, frozenset(self.step.declared))
+        session = Session(store, arguments.repository, before, context, _ours(arguments))
+        execution = self.execution = Execution(
+            self.plan, self.step, shell, self.outputs, self.report, self.log, arguments.parameters
+        )
+        sources = execution.sources()
+        context.cells += sources
+        real = sys.stdout, sys.stderr
+        sys.stdout = Tee("stdout", self.outputs, self.log, real[0])
+        sys.stderr = Tee("stderr", self.outputs, self.log, real[1])
+        try:
+            session.restore(asked_by(sources, shell))
+            failed = execution.run()
+            if failed:
+                return failed
+        finally:
+            sys.stdout, sys.stderr = real
+        state = session.finish(execution.made_in, shell.execution_count, f"state.{arguments.run}.{self.step.name}")
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        fresh = arguments.out / ".state"
+        fresh.write_text(state)
+        os.replace(fresh, arguments.out / "state")
+        return None
+
+    def _finish(self, failed: failure.Failure | None) -> int:
+        report = self.report
+        report.failure = failed
+        report.phase = "failed" if failed else "succeeded"
+        report.finished = now()
+        try:
+            report.save(final=True)
+        except (MlopsError, OSError) as error:
+            if failed is None:
+                known = error if isinstance(error, MlopsError) else None
+                failed = failure.Failure(
+                    known.code if known else "platform", f"the report cannot be stored: {error}", "platform", None, None,
+                    self.step.name, type(error).__name__, fix=known.fix if known else "Check the folder of the step's output.",
+                )  # fmt: skip
+                with suppress(OSError):
+                    (self.arguments.out / "state").unlink()
+        self.log.event("step", phase="failed" if failed else "succeeded", step=self.step.name, time=now())
+        return _end(failed, self.log) if failed else 0
+
+    def _check_python(self) -> None:
+        """Refuse an image of another Python than the notebook was planned for. Raises Refused."""
+        if self.plan.python and self.plan.python != this_python():
+            raise Refused(
+                f"the notebook's kernel has Python {self.plan.python}, this step's image has {this_python()}",
+                code="python-mismatch",
+                fix=f"Use an image with Python {self.plan.python}, or run the notebook with a kernel of {this_python()}.",
+            )
+
+
+def _end(failed: failure.Failure, log: Log) -> int:
+    """Tell why, and return the exit code."""
+    try:
+        failure.write_termination(failed, termination_path())
+    except OSError as error:
+        log.text(f"the termination message cannot be written: {error}\n")
+    if failed.cell is None:
+        log.text(f"{failed.message}\n{failed.fix}\n" if failed.fix else f"{failed.message}\n")
+        log.text("".join(failed.traceback) if failed.blame == "us" else "")
+    return failed.exit_code
+
+
+def _terminate(_: int, __: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Terminated
+
+
+def _provide(modules: Path, root: Path) -> None:
+    """Put local modules beside the notebook where the working folder lacks them, as on a cluster."""
+    if not modules.is_dir():
+        return
+    for path in sorted(modules.rglob("*")):
+        target = root / path.relative_to(modules)
+        if path.is_file() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+def _look_like_a_kernel() -> None:
+    """``sys.argv`` and ``sys.path`` as a notebook's kernel has them: nothing of the bootstrap shows."""
+    sys.argv[:] = ["ipykernel_launcher.py", "-f", "kernel.json"]
+    own = str(Path(__file__).resolve().parents[2])
+    sys.path[:] = ["", *(entry for entry in sys.path if entry and str(Path(entry).resolve()) != own)]
+
+
+def _ours(arguments: Arguments) -> list[Path]:
+    """Folders of ours that may lie inside the working folder."""
+    cache: Any = os.environ.get("MLOPS_CACHE") or "/mlops/cache"
+    return [arguments.out.resolve(), Path(cache).resolve()]

@@ -1,0 +1,81 @@
+"""The outputs of a cell as nbformat 4 says them: streams joined, displays updated in place, results, errors.
+
+What a front end does with messages is done here, since nobody else sees them: ``clear_output`` (also the delayed kind),
+``update_display`` of a display made by an earlier cell, text of one stream in one piece.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+Output = dict[str, Any]
+
+
+class Outputs:
+    """Outputs of the cells of one step; text goes to the log at the same time."""
+
+    def __init__(self) -> None:
+        self.cells: dict[int, list[Output]] = {}
+        self._current: list[Output] = []
+        self._clear_next = False
+        self._displays: dict[str, list[Output]] = {}
+        self._lock = threading.RLock()
+
+    def begin(self, cell: int) -> None:
+        """Outputs belong to this cell from now on."""
+        with self._lock:
+            self._current = self.cells.setdefault(cell, [])
+            self._clear_next = False
+
+    def stream(self, name: str, text: str) -> None:
+        """Text on ``stdout`` or ``stderr``."""
+        with self._lock:
+            self._before_output()
+            last = self._current[-1] if self._current else None
+            if last is not None and last["output_type"] == "stream" and last["name"] == name:
+                last["text"] += text
+            else:
+                self._current.append({"output_type": "stream", "name": name, "text": text})
+
+    def display(self, data: dict[str, Any], metadata: dict[str, Any], display_id: str | None = None) -> None:
+        """A display; one with an id can be updated."""
+        with self._lock:
+            self._before_output()
+            output = {"output_type": "display_data", "data": data, "metadata": metadata}
+            self._current.append(output)
+            if display_id:
+                self._displays.setdefault(display_id, []).append(output)
+
+    def update(self, data: dict[str, Any], metadata: dict[str, Any], display_id: str) -> None:
+        """Change every display of this id, in whatever cell; nothing if there is none."""
+        with self._lock:
+            for output in self._displays.get(display_id, ()):
+                output["data"], output["metadata"] = data, metadata
+
+    def result(self, count: int, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+        """The value of a cell's last expression."""
+        with self._lock:
+            self._before_output()
+            self._current.append(
+                {"output_type": "execute_result", "execution_count": count, "data": data, "metadata": metadata}
+            )
+
+    def error(self, name: str, value: str, traceback: list[str]) -> None:
+        """The exception at which a cell stopped."""
+        with self._lock:
+            self._before_output()
+            self._current.append({"output_type": "error", "ename": name, "evalue": value, "traceback": traceback})
+
+    def clear(self, *, wait: bool) -> None:
+        """Remove the cell's outputs, at once or when the next one comes."""
+        with self._lock:
+            if wait:
+                self._clear_next = True
+            else:
+                self._current.clear()
+
+    def _before_output(self) -> None:
+        if self._clear_next:
+            self._current.clear()
+            self._clear_next = False

@@ -1,0 +1,94 @@
+"""The unpacked bundle as values: ``plan.json`` and the notebook's cells."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops.errors import Corrupt, NotFound
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter and the cell that defines its default."""
+
+    name: str
+    type: str
+    default: Any
+    cell: int
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """One step. ``declared`` are the variables that its own options set (``env``, ``secrets``)."""
+
+    name: str
+    cells: tuple[int, ...]
+    outputs: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A bundle. ``sources`` holds the text of every code cell by its index among all cells."""
+
+    folder: Path
+    pipeline: str
+    notebook: str
+    python: str
+    kernel: str
+    steps: tuple[StepPlan, ...]
+    parameters: tuple[Parameter, ...]
+    sources: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def files(self) -> Path:
+        """Local modules that travel with the notebook."""
+        return self.folder / "files"
+
+    def step(self, name: str) -> StepPlan:
+        """The step of a name. Raises NotFound."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise NotFound(f"the bundle has no step {name!r}", fix=f"Steps: {', '.join(step.name for step in self.steps)}.")
+
+
+def read_plan(folder: Path) -> Plan:
+    """Read an unpacked bundle.
+
+    Raises:
+        Corrupt: it is no bundle of a version known here.
+    """
+    try:
+        plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        notebook = json.loads((folder / "notebook.ipynb").read_text(encoding="utf-8"))
+        return Plan(
+            folder=folder,
+            pipeline=plan["pipeline"],
+            notebook=plan["notebook"],
+            python=plan.get("python", ""),
+            kernel=plan.get("kernel", ""),
+            steps=tuple(_step(x) for x in plan["steps"]),
+            parameters=tuple(Parameter(x["name"], x["type"], x["default"], x["cell"]) for x in plan["parameters"]),
+            sources={
+                index: _text(cell["source"]) for index, cell in enumerate(notebook["cells"]) if cell.get("cell_type") == "code"
+            },
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Corrupt(f"not a bundle: {error!r}", fix="Convert and run the notebook again.") from error
+
+
+def _step(document: dict[str, Any]) -> StepPlan:
+    return StepPlan(
+        document["name"],
+        tuple(document["cells"]),
+        tuple(document.get("outputs", ())),
+        tuple(document.get("declared", ())),
+    )
+
+
+def _text(source: Any) -> str:
+    return source if isinstance(source, str) else "".join(source)

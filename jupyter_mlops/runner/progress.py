@@ -1,0 +1,49 @@
+"""The step's standard output: the notebook's text as it comes, and structured lines between.
+
+A structured line starts at the beginning of a line, whatever the notebook printed before; all go through one lock, since
+threads of the notebook may print at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from typing import IO, Any
+
+MARK = "@mlops "
+
+
+class Log:
+    """Writes to the real standard output of the process."""
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        """``stream``: where to; the process's own standard output by default."""
+        self._stream = stream or sys.__stdout__ or sys.stdout
+        self._lock = threading.RLock()
+        self._fresh_line = True
+
+    def text(self, text: str) -> None:
+        """The notebook's output, as it is."""
+        if not text:
+            return
+        with self._lock:
+            self._stream.write(text)
+            self._fresh_line = text.endswith("\n")
+            self._stream.flush()
+
+    def event(self, event: str, **fields: Any) -> None:
+        """One structured line. Fields that are None are left out."""
+        document = {"event": event, **{key: value for key, value in fields.items() if value is not None}}
+        line = MARK + json.dumps(document, default=str) + "\n"
+        with self._lock:
+            self._stream.write(line if self._fresh_line else "\n" + line)
+            self._fresh_line = True
+            self._stream.flush()
+
+
+def now() -> str:
+    """The time in UTC, as RFC 3339 writes it, to the millisecond."""
+    seconds = time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1000):03d}Z"

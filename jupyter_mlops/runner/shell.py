@@ -1,0 +1,231 @@
+"""The IPython shell of a step: what a kernel's shell does, with outputs collected instead of sent.
+
+Everything that a terminal or a history database would need is left off: starting is part of every step's cost.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.runner.outputs import Outputs
+from jupyter_mlops.runner.progress import Log
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+OURS = "jupyter_mlops"
+INLINE = "module://matplotlib_inline.backend_inline"
+
+
+class Tee:
+    """``sys.stdout`` and ``sys.stderr`` of a step: to the cell's outputs and, at once, to the log."""
+
+    encoding = "utf-8"
+    errors = "replace"
+    closed = False
+
+    def __init__(self, name: str, outputs: Outputs, log: Log, real: Any) -> None:
+        """``real`` is the stream of the process, asked for its file number."""
+        self.name = f"<{name}>"
+        self._stream = name
+        self._outputs = outputs
+        self._log = log
+        self._real = real
+
+    def write(self, text: str) -> int:
+        """Write text. Raises TypeError for anything else, as files do."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if text:
+            self._outputs.stream(self._stream, text)
+            self._log.text(text)
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        """Write several texts."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+    def fileno(self) -> int:
+        """Of the process's own stream."""
+        return int(self._real.fileno())
+
+    def isatty(self) -> bool:
+        """Never a terminal."""
+        return False
+
+    def readable(self) -> bool:
+        """Only written to."""
+        return False
+
+    def writable(self) -> bool:
+        """Only written to."""
+        return True
+
+    def seekable(self) -> bool:
+        """Only written to."""
+        return False
+
+    def close(self) -> None:
+        """A notebook cannot close its output."""
+
+
+def make_shell(outputs: Outputs, log: Log, count: int) -> InteractiveShell:
+    """The shell of this process; its first cell has this execution count. Its namespace becomes ``__main__``."""
+    os.environ.setdefault("MPLBACKEND", INLINE)  # as ipykernel does, before anything can import matplotlib
+    from traitlets.config import Config
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "nocolor" if _lower_case_colors() else "NoColor"
+    shell = _shell_class()(config=config, ipython_dir=tempfile.mkdtemp(prefix="ipython-"), user_ns={})
+    atexit.unregister(shell.atexit_operations)  # it writes a history that is not kept
+    for cls in type(shell)._walk_mro():  # noqa: SLF001  (what instance() does; it makes get_ipython() find this shell)
+        cls._instance = shell
+    shell.collect(outputs, log)
+    shell.execution_count = count
+    sys.displayhook = shell.displayhook
+    return shell  # type: ignore[no-any-return]
+
+
+def _lower_case_colors() -> bool:
+    from IPython import version_info
+
+    return bool(version_info[0] >= 9)  # noqa: PLR2004  (IPython 9 renamed its colour schemes)
+
+
+def _shell_class() -> Any:
+    """The class, made when IPython is loaded."""
+    from IPython.core.displayhook import DisplayHook
+    from IPython.core.displaypub import DisplayPublisher
+    from IPython.core.error import StdinNotImplementedError
+    from IPython.core.extensions import ExtensionManager
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets import Type
+
+    class Hook(DisplayHook):
+        """The value of a cell's last expression becomes an output."""
+
+        data: dict[str, Any]
+        metadata: dict[str, Any]
+
+        def write_output_prompt(self) -> None:
+            self.data, self.metadata = {}, {}
+
+        def write_format_data(self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None) -> None:
+            self.data, self.metadata = clean(format_dict), clean(md_dict or {})
+
+        def finish_displayhook(self) -> None:
+            sys.stdout.flush()
+            if self.data:
+                self.shell.outputs.result(self.prompt_count, self.data, self.metadata)
+            self._is_active = False
+
+    class Publisher(DisplayPublisher):
+        """Displays become outputs."""
+
+        def publish(
+            self,
+            data: dict[str, Any],
+            metadata: dict[str, Any] | None = None,
+            *_: Any,
+            transient: dict[str, Any] | None = None,
+            update: bool = False,
+            **__: Any,
+        ) -> None:
+            display_id = (transient or {}).get("display_id")
+            shown, about = clean(data), clean(metadata or {})
+            if update and display_id:
+                self.shell.outputs.update(shown, about, display_id)
+            else:
+                self.shell.outputs.display(shown, about, display_id)
+
+        def clear_output(self, wait: bool = False) -> None:
+            self.shell.outputs.clear(wait=wait)
+
+    class Extensions(ExtensionManager):
+        """This product's own extension belongs to the kernel of a person: loading it does nothing here."""
+
+        def load_extension(self, module_str: str) -> str | None:
+            return None if module_str == OURS else super().load_extension(module_str)
+
+        def reload_extension(self, module_str: str) -> str | None:
+            return None if module_str == OURS else super().reload_extension(module_str)
+
+    class StepShell(InteractiveShell):
+        """A kernel's shell without a kernel."""
+
+        displayhook_class = Type(Hook)
+        display_pub_class = Type(Publisher)
+        outputs: Outputs
+        tell: Log
+
+        def collect(self, outputs: Outputs, log: Log) -> None:
+            self.outputs, self.tell = outputs, log
+            for kind in ("line", "cell"):
+                self.register_magic_function(lambda *_: None, kind, "mlops")
+            self.set_hook("show_in_pager", lambda *_: None, 99)
+
+        def init_extension_manager(self) -> None:
+            self.extension_manager = Extensions(shell=self, parent=self)
+            self.configurables.append(self.extension_manager)
+
+        def init_sys_modules(self) -> None:
+            self._main_mod_cache: dict[str, Any] = {}
+            sys.modules["__main__"] = self.user_module
+
+        def init_virtualenv(self) -> None:
+            """The interpreter is the right one already."""
+
+        def init_history(self) -> None:
+            super().init_history()
+
+        def enable_gui(self, gui: Any = None) -> None:
+            """No windows."""
+
+        def ask_exit(self) -> None:
+            """``exit`` ends nothing here; the notebook goes on as under Restart & Run All."""
+
+        def raw_input(self, *_: Any, **__: Any) -> str:
+            raise StdinNotImplementedError("a pipeline step cannot ask: make the value a parameter")
+
+        def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
+            lines = [str(line) for line in stb]
+            self.outputs.error(getattr(etype, "__name__", str(etype)), _text(evalue), lines)
+            self.tell.text("\n".join(lines) + "\n")
+
+        system = InteractiveShell.system_piped
+
+    return StepShell
+
+
+def clean(data: dict[str, Any]) -> dict[str, Any]:
+    """A MIME bundle as JSON: bytes become base64, what JSON cannot say is left out."""
+    import base64
+    import json
+
+    found: dict[str, Any] = {}
+    for key, value in data.items():
+        if isinstance(value, bytes):
+            found[key] = base64.b64encode(value).decode("ascii")
+            continue
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError):
+            continue
+        found[key] = value
+    return found
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001  (an exception of the notebook that cannot say itself)
+        return f"<{type(value).__name__}, whose str() raised {type(error).__name__}>"

@@ -1,0 +1,25 @@
+"""Cells as a step runs them: without the lines that are for this product, with every line where it was."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from jupyter_mlops.runner.plan import Parameter
+
+_STEP_HEADER = re.compile(r"\A(\s*)(%%step\b[^\n]*)")
+
+
+def runnable(source: str) -> str:
+    """The source with its ``%%step`` line made a comment, so that line numbers stay what people see."""
+    return _STEP_HEADER.sub(r"\1# \2", source)
+
+
+def differs(given: Any, parameter: Parameter) -> bool:
+    """Whether a given value is another one than the cell's own; 1, 1.0 and True are three values."""
+    return type(given) is not type(parameter.default) or given != parameter.default
+
+
+def value_of(given: Any, parameter: Parameter) -> Any:
+    """A given value in the parameter's type: JSON has one kind of number where ``float`` may be meant."""
+    return float(given) if parameter.type == "float" and isinstance(given, int) and not isinstance(given, bool) else given

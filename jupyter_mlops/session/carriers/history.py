@@ -1,0 +1,105 @@
+"""IPython's history: ``In``, and which results ``_``, ``__`` and ``___`` stand for; and what was imported by name.
+
+The results themselves are names (``_3``) and travel like all names.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import sys
+import warnings
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any
+
+from jupyter_mlops.session.carriers.base import Context
+
+RESULT = re.compile(r"_[1-9][0-9]*")
+
+
+class History:
+    """Inputs, and the numbers of the last three results."""
+
+    name, module = "history", ""
+
+    def __init__(self, context: Context) -> None:
+        self._shell = context.shell
+        self.recent: list[int] = []
+        """Execution counts of the last results, newest first, as this step was given them."""
+
+    def capture(self) -> Any:
+        if self._shell is None:
+            return None
+        shown = sorted(self._shell.user_ns.get("_oh", {}), reverse=True)
+        recent = [*shown, *(count for count in self.recent if count not in shown)][:3]
+        return list(self._shell.history_manager.input_hist_parsed), list(self._shell.history_manager.input_hist_raw), recent
+
+    def restore(self, value: Any) -> None:
+        parsed, raw, self.recent = value
+        if self._shell is None:
+            return
+        manager, space = self._shell.history_manager, self._shell.user_ns
+        manager.input_hist_parsed[:] = parsed
+        manager.input_hist_raw[:] = raw
+        space.update({f"_i{count}": text for count, text in enumerate(raw) if count})
+        last = [*reversed(raw[1:]), "", "", ""]
+        manager._i, manager._ii, manager._iii = last[:3]  # noqa: SLF001
+        manager._i00 = last[0]  # noqa: SLF001
+        space.update({"_i": last[0], "_ii": last[1], "_iii": last[2]})
+
+    def give_results(self, bound: Collection[str]) -> None:
+        """Fill ``Out`` and ``_`` from the results that were delivered; ``bound`` are names that the notebook bound itself."""
+        space, hook = self._shell.user_ns, self._shell.displayhook
+        for name in list(space):
+            if RESULT.fullmatch(name):
+                space["_oh"][int(name[1:])] = space[name]
+        for under, count in zip(("_", "__", "___"), self.recent, strict=False):
+            if f"_{count}" in space:
+                setattr(hook, under, space[f"_{count}"])
+                if under not in bound:
+                    space[under] = space[f"_{count}"]
+
+
+class Imports:
+    """Modules that the notebook's import statements named, for those that work by being imported.
+
+    ``import xml.etree`` binds ``xml`` only, and ``sklearn.experimental`` changes what another import finds. A module is
+    imported again when its package is, and not before.
+    """
+
+    name, module = "imports", ""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def capture(self) -> Any:
+        for source in self._context.cells:
+            with suppress(SyntaxError, ValueError), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._context.imported |= _dotted(ast.parse(source))
+        return sorted(name for name in self._context.imported if name in sys.modules) or None
+
+    def restore(self, value: Any) -> None:
+        self._context.imported |= set(value)
+
+    def complete(self, roots: frozenset[str]) -> None:
+        """Import what was imported before of these packages, and of those that are loaded."""
+        for name in sorted(self._context.imported):
+            if name.split(".")[0] in roots or name.split(".")[0] in sys.modules:
+                with suppress(ImportError):  # it was there; if it is not now, the cell that needs it says so
+                    importlib.import_module(name)
+
+
+def _dotted(tree: ast.AST) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if "." in alias.name}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | ({node.module} if "." in node.module else set())
+    return found
+
+
+FACTORIES = (History, Imports)

@@ -1,0 +1,121 @@
+"""State that libraries keep for themselves and notebooks set on purpose: random streams, print options, styles.
+
+Each is asked only when its library is loaded, and put back when it is.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+from jupyter_mlops.session.carriers.base import Context
+
+
+class NumpyRandom:
+    """numpy's global generator."""
+
+    name, module = "numpy.random", "numpy.random"
+
+    def __init__(self, _: Context) -> None:
+        pass
+
+    def capture(self) -> Any:
+        return sys.modules["numpy.random"].get_state()
+
+    def restore(self, value: Any) -> None:
+        sys.modules["numpy.random"].set_state(value)
+
+
+class NumpyOptions:
+    """How numpy prints, and what it does about floating-point errors."""
+
+    name, module = "numpy.options", "numpy"
+
+    def __init__(self, _: Context) -> None:
+        pass
+
+    def capture(self) -> Any:
+        numpy = sys.modules["numpy"]
+        options = {key: value for key, value in numpy.get_printoptions().items() if key != "override_repr"}
+        return sorted(options.items(), key=str), sorted(numpy.geterr().items())
+
+    def restore(self, value: Any) -> None:
+        numpy = sys.modules["numpy"]
+        numpy.set_printoptions(**dict(value[0]))
+        numpy.seterr(**dict(value[1]))
+
+
+class PandasOptions:
+    """Options of pandas that differ from their defaults."""
+
+    name, module = "pandas.options", "pandas"
+
+    def __init__(self, _: Context) -> None:
+        pass
+
+    def capture(self) -> Any:
+        pandas, found = sys.modules["pandas"], {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            config = sys.modules["pandas._config.config"]
+            for key, option in config._registered_options.items():  # noqa: SLF001  (there is no public list)
+                value = pandas.get_option(key)
+                if value is not option.defval and value != option.defval:
+                    found[key] = value
+        return sorted(found.items())
+
+    def restore(self, value: Any) -> None:
+        pandas = sys.modules["pandas"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for key, wanted in value:
+                pandas.set_option(key, wanted)
+
+
+class TorchRandom:
+    """The generators of torch, of the processor and of every device."""
+
+    name, module = "torch.random", "torch"
+
+    def __init__(self, _: Context) -> None:
+        pass
+
+    def capture(self) -> Any:
+        torch = sys.modules["torch"]
+        devices = [state.numpy() for state in torch.cuda.get_rng_state_all()] if torch.cuda.is_initialized() else []
+        return torch.get_rng_state().numpy(), devices
+
+    def restore(self, value: Any) -> None:
+        torch = sys.modules["torch"]
+        torch.set_rng_state(torch.from_numpy(value[0].copy()))
+        if value[1] and torch.cuda.is_available() and torch.cuda.device_count() == len(value[1]):
+            torch.cuda.set_rng_state_all([torch.from_numpy(state.copy()) for state in value[1]])
+
+
+class MatplotlibStyle:
+    """rcParams that the notebook set; backend and interactivity belong to the place."""
+
+    name, module = "matplotlib.rcParams", "matplotlib"
+    _PLACE = frozenset({"backend", "interactive", "backend_fallback", "webagg.port"})
+
+    def __init__(self, _: Context) -> None:
+        pass
+
+    def capture(self) -> Any:
+        matplotlib, found = sys.modules["matplotlib"], {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            start = matplotlib.rcParamsOrig
+            for key in matplotlib.rcParams:
+                if key not in self._PLACE and dict.get(matplotlib.rcParams, key) != dict.get(start, key):
+                    found[key] = dict.get(matplotlib.rcParams, key)
+        return sorted(found.items())
+
+    def restore(self, value: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            sys.modules["matplotlib"].rcParams.update(dict(value))
+
+
+FACTORIES = (NumpyRandom, NumpyOptions, PandasOptions, TorchRandom, MatplotlibStyle)

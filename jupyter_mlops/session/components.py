@@ -1,0 +1,82 @@
+"""Names that share something changeable, found by pickling each value once.
+
+Two names are in one component when some object that can change is reached from both; a change through one then shows
+through the other in the step that gets them, since they arrive in one pickle. Names of the very same object need no second
+look, and a name that stays alone keeps the pickle by which it was examined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_mlops.session.lost import reason_of
+from jupyter_mlops.session.pickler import ATOMS, Pickled, dumps
+from jupyter_mlops.session.scope import Scope
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """A component before it is stored: its names, sorted, and the pickle of ``{name: value}``."""
+
+    names: tuple[str, ...]
+    pickled: Pickled
+
+
+@dataclass(frozen=True)
+class Unstorable:
+    """Why a name could not be pickled."""
+
+    type: str
+    reason: str
+
+
+def group(values: Mapping[str, Any], scope: Scope) -> tuple[list[Group], dict[str, Unstorable]]:
+    """The components of these values, and the names that cannot be stored."""
+    lost: dict[str, Unstorable] = {}
+    examined: list[Group] = []
+    for names in _same_object(values):
+        try:
+            examined.append(Group(names, dumps({name: values[name] for name in names}, scope)))
+        except Exception as error:  # noqa: BLE001  (a value's own pickling may raise anything)
+            value = values[names[0]]
+            lost.update(dict.fromkeys(names, Unstorable(type(value).__name__, reason_of(value, error))))
+    found = []
+    for members in _joined(examined):
+        if len(members) == 1:
+            found.append(members[0])
+            continue
+        names = tuple(sorted(name for member in members for name in member.names))
+        found.append(Group(names, dumps({name: values[name] for name in names}, scope)))
+    return found, lost
+
+
+def _same_object(values: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Names by identity of their value; constants are left alone, since their identity means nothing."""
+    found: dict[Any, list[str]] = {}
+    for name in sorted(values):
+        value = values[name]
+        found.setdefault(name if type(value) in ATOMS else id(value), []).append(name)
+    return [tuple(names) for names in found.values()]
+
+
+def _joined(examined: list[Group]) -> list[list[Group]]:
+    """Union-find over the places that the groups reach; in the order of their first name."""
+    parent = list(range(len(examined)))
+
+    def root(place: int) -> int:
+        while parent[place] != place:
+            parent[place] = parent[parent[place]]
+            place = parent[place]
+        return place
+
+    owner: dict[int, int] = {}
+    for number, one in enumerate(examined):
+        for place in one.pickled.places:
+            other = root(owner.setdefault(place, number))
+            parent[max(other, root(number))] = min(other, root(number))
+    found: dict[int, list[Group]] = {}
+    for number, one in enumerate(examined):
+        found.setdefault(root(number), []).append(one)
+    return list(found.values())

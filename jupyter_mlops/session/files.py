@@ -1,0 +1,138 @@
+"""Files of the working folder: what the notebook made, changed or removed, found by looking before and after.
+
+A later step may run on another machine, so a file that one cell writes and another reads has to travel like a value. All
+files that the run has made or changed so far are part of the state, not only those of the last step.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from hashlib import sha256
+from pathlib import Path
+
+from jupyter_mlops.errors import NotStorable
+from jupyter_mlops.oci.store import Store
+from jupyter_mlops.session.state import FileEntry
+
+IGNORED = (
+    ".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache",
+    ".pytest_cache", "*.pyc", ".DS_Store",
+)  # fmt: skip
+"""Names that never travel: the same as ``settings.Workspace.ignore``, repeated since settings stay at home."""
+
+HOME_FOLDERS = (".cache", ".config", ".ipython", ".jupyter", ".local", ".matplotlib", ".keras", ".nv", ".npm")
+"""Left out as well where the working folder is HOME: what libraries write there is no part of the notebook."""
+
+LIMIT = 4 << 30
+"""Bytes of files that a run may hand on. More belongs into a bucket or a volume."""
+
+MEDIA_TYPE = "application/octet-stream"
+
+Stamp = tuple[int, int, int, int]
+"""Size, modification time in ns, inode and mode: differs when a file was written."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The files of a folder at one moment."""
+
+    stamps: Mapping[str, Stamp]
+
+
+def look(root: Path, excluded: Iterable[Path] = ()) -> Snapshot:
+    """All regular files below a folder, without what never travels. Links are not followed."""
+    left_out = {str(path) for path in excluded}
+    ignored = (*IGNORED, *HOME_FOLDERS) if _is_home(root) else IGNORED
+    found: dict[str, Stamp] = {}
+    for place, folders, names in os.walk(root):
+        folders[:] = [x for x in folders if not _matches(x, ignored) and str(Path(place, x)) not in left_out]
+        for name in names:
+            path = Path(place, name)
+            if _matches(name, ignored) or str(path) in left_out:
+                continue
+            with suppress(FileNotFoundError):  # a temporary file that went away while we looked
+                info = path.lstat()
+                if stat.S_ISREG(info.st_mode):
+                    found[path.relative_to(root).as_posix()] = (info.st_size, info.st_mtime_ns, info.st_ino, info.st_mode)
+    return Snapshot(found)
+
+
+def restore(root: Path, files: Mapping[str, FileEntry], removed: Iterable[str], store: Store, repository: str) -> None:
+    """Make the folder what the state says. Raises Corrupt, NotFound, and OSError of the folder."""
+    for name in removed:
+        with suppress(FileNotFoundError):
+            _inside(root, name).unlink()
+    for name, entry in files.items():
+        path = _inside(root, name)
+        if not _is_there(path, entry):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_name(f".{path.name}.mlops")
+            with store.open_blob(repository, entry.digest) as source, fresh.open("wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+            fresh.chmod(stat.S_IMODE(entry.mode))
+            fresh.replace(path)
+
+
+def changes(
+    root: Path, before: Snapshot, after: Snapshot, known: Mapping[str, FileEntry], removed: Iterable[str], store: Store, repository: str
+) -> tuple[dict[str, FileEntry], tuple[str, ...]]:
+    """Files and removed names of the next state; new bytes are stored.
+
+    Raises:
+        NotStorable: code ``files-too-large``, naming the biggest ones.
+    """
+    fresh = [name for name, stamp in after.stamps.items() if before.stamps.get(name) != stamp]
+    kept = {name: entry for name, entry in known.items() if name in after.stamps and name not in fresh}
+    _check_size({name: after.stamps[name][0] for name in fresh} | {name: entry.size for name, entry in kept.items()})
+    for name in fresh:
+        path = _inside(root, name)
+        blob = store.put_blob(repository, path, MEDIA_TYPE)
+        kept[name] = FileEntry(blob.digest, blob.size, after.stamps[name][3])
+    gone = (set(removed) | (set(before.stamps) - set(after.stamps))) - set(after.stamps)
+    return dict(sorted(kept.items())), tuple(sorted(gone))
+
+
+def _check_size(sizes: Mapping[str, int]) -> None:
+    if sum(sizes.values()) > LIMIT:
+        biggest = sorted(sizes, key=lambda name: -sizes[name])[:3]
+        told = ", ".join(f"{name} ({sizes[name] / 1e9:.1f} GB)" for name in biggest)
+        raise NotStorable(
+            f"the files that the notebook wrote are more than {LIMIT >> 30} GiB; the biggest: {told}",
+            code="files-too-large",
+            fix="Write large files outside the working folder (a volume, a bucket), or keep the cells in one step.",
+        )
+
+
+def _inside(root: Path, name: str) -> Path:
+    """The path of a name of the state, which must not lead out of the folder."""
+    parts = Path(name).parts
+    if not parts or Path(name).is_absolute() or ".." in parts:
+        raise NotStorable(f"{name!r} is not a file of the working folder", code="files-outside")
+    return root / name
+
+
+def _is_there(path: Path, entry: FileEntry) -> bool:
+    if path.is_symlink() or not path.is_file() or path.stat().st_size != entry.size:
+        return False
+    found = sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            found.update(chunk)
+    return "sha256:" + found.hexdigest() == entry.digest
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def _is_home(root: Path) -> bool:
+    with suppress(OSError):
+        home = os.environ.get("HOME")
+        return bool(home) and Path(home).resolve() == root.resolve()
+    return False

@@ -1,0 +1,237 @@
+"""Pickles of notebook values that know where they come from.
+
+The same walk that writes the bytes finds what the other rooms need: the identities through which two names can share a
+change (``places``), the names that functions inside read from the notebook (``mentions``), and the large buffers that are
+stored beside the stream. A persistent id is asked for every object, in C order, which makes it the cheapest hook there is.
+"""
+
+from __future__ import annotations
+
+import builtins
+import datetime
+import functools
+import hashlib
+import importlib
+import io
+import pickle
+import re
+import sys
+import types
+import warnings
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import PurePath
+from typing import Any, Protocol
+
+from cloudpickle import cloudpickle as cp
+
+from jupyter_mlops.session import arrays, definitions, frames
+from jupyter_mlops.session.scope import GLOBALS, Scope
+from jupyter_mlops.session.state import EVERYTHING
+
+ATOMS: frozenset[type] = frozenset(
+    {type(None), bool, int, float, complex, str, bytes, range, slice, type(...), type(NotImplemented)}
+    | {types.CodeType, types.ModuleType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType}
+    | {types.GetSetDescriptorType, types.MemberDescriptorType, types.GenericAlias, re.Pattern, Decimal}
+)
+"""Types whose values cannot change and whose identity nobody asks for: they never join two names."""
+
+REDUCERS: dict[type, Callable[[Any, Any], Any]] = {
+    types.FunctionType: definitions.reduce_function,
+    types.CellType: definitions.reduce_cell,
+    weakref.ref: definitions.reduce_weakref,
+    weakref.WeakValueDictionary: definitions.reduce_weak_mapping,
+    weakref.WeakKeyDictionary: definitions.reduce_weak_mapping,
+    functools._lru_cache_wrapper: definitions.reduce_cached,  # noqa: SLF001
+}
+
+
+_IMMUTABLE = (PurePath, Fraction, datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo)
+_IMMUTABLE_BY_LIBRARY = (
+    ("numpy", "dtype"),
+    ("numpy", "generic"),
+    ("pandas.api.extensions", "ExtensionDtype"),
+    ("pandas", "Timedelta"),
+    ("pandas", "Period"),
+    ("pandas", "Interval"),
+    ("pandas.tseries.offsets", "BaseOffset"),
+)
+
+
+def immutable_types() -> tuple[type, ...]:
+    """Classes whose instances are shared by unrelated values and cannot change, of the libraries that are loaded."""
+    found: list[type] = list(_IMMUTABLE)
+    for module, name in _IMMUTABLE_BY_LIBRARY:
+        cls = getattr(sys.modules.get(module), name, None)
+        if isinstance(cls, type):
+            found.append(cls)
+    na = getattr(sys.modules.get("pandas"), "NA", None)
+    return (*found, type(na)) if na is not None else tuple(found)
+
+
+class Source(Protocol):
+    """A part as it arrives."""
+
+    def read(self) -> bytearray:
+        """All of it."""
+
+    def readinto(self, target: memoryview) -> None:
+        """All of it, into memory of exactly its size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pickled:
+    """Bytes of a value. ``keep`` holds every object visited, since an identity is one only while its object lives."""
+
+    stream: bytes
+    buffers: tuple[memoryview, ...]
+    places: frozenset[int]
+    mentions: frozenset[str]
+    keep: Any
+
+    @functools.cached_property
+    def fingerprint(self) -> tuple[str, ...]:
+        """Equal for two pickles of one process if nothing has changed in between."""
+        return tuple(hashlib.sha256(part).hexdigest() for part in (self.stream, *self.buffers))
+
+
+class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
+    """A cloudpickle pickler with the rules of this room."""
+
+    def __init__(self, file: io.BytesIO, scope: Scope, detached: frozenset[int] = frozenset()) -> None:
+        """``detached``: identities of arrays whose views are stored by value (see :func:`arrays.wasteful`)."""
+        super().__init__(file, protocol=5)
+        self.scope = scope
+        self.detached = detached
+        self.places: dict[int, Any] = {}
+        self.mentions: set[str] = set()
+        self.buffers: list[memoryview] = []
+        self.viewed: dict[int, tuple[Any, set[int]]] = {}
+        self.arrays: list[Any] = []
+        self.direct: set[int] = set()
+        self._importable: dict[int, tuple[Any, bool]] = {}
+        self._array_type = arrays.ndarray()
+        self._immutable = immutable_types()
+        self._frames = frames.reducers()
+
+    def by_reference(self, value: Any) -> bool:
+        """Whether a class or function is imported where it arrives."""
+        known = self._importable.get(id(value))
+        if known is None:
+            builtin = isinstance(value, type) and value in cp._BUILTIN_TYPE_NAMES  # noqa: SLF001
+            known = self._importable[id(value)] = (value, builtin or bool(cp._should_pickle_by_reference(value)))  # noqa: SLF001
+        return known[1]
+
+    def persistent_id(self, value: Any) -> Any:  # noqa: PLR0911  (one return a kind; this is the hot path)
+        """The word for what is not part of a value; else None, after noting who the value is."""
+        kind = type(value)
+        if kind in ATOMS:
+            return None
+        if kind is arrays.OutOfBand:
+            return ("part", self._part(value.view))
+        if kind is pickle.PickleBuffer:
+            raw = value.raw()
+            return ("buffer", self._part(raw)) if raw.nbytes >= arrays.LARGE else None
+        if value is GLOBALS:
+            return ("globals",)
+        if value is self.scope.namespace:
+            self.mentions.add(EVERYTHING)
+            return ("namespace",)
+        if self.scope.shell is not None and value is self.scope.shell:
+            self.mentions.add(EVERYTHING)
+            return ("shell",)
+        if value is builtins.__dict__:
+            return ("builtins",)
+        if isinstance(value, (type, types.FunctionType)) and self.by_reference(value):
+            return None
+        if kind in {tuple, frozenset} and all(type(item) in ATOMS for item in value):
+            return None
+        if isinstance(value, self._immutable):
+            return None
+        self.places[id(value)] = value
+        return None
+
+    def reducer_override(self, value: Any) -> Any:
+        """Our rules, then cloudpickle's."""
+        kind = type(value)
+        if kind is self._array_type:
+            self._visit_array(value)
+            return arrays.reduce_array(self, value)
+        if kind is types.ModuleType and value is sys.modules.get("__main__"):
+            self.mentions.add(EVERYTHING)
+            return importlib.import_module, ("__main__",)
+        rule = REDUCERS.get(kind)
+        if rule is not None:
+            found = rule(self, value)
+            if found is not NotImplemented:
+                return found
+        for parent, reduce in self._frames:
+            if isinstance(value, parent):
+                return reduce(value)
+        if isinstance(value, type):
+            found = definitions.reduce_class(self, value)
+            if found is not NotImplemented:
+                return found
+        return super().reducer_override(value)
+
+    def _part(self, view: memoryview) -> int:
+        self.buffers.append(view)
+        return len(self.buffers) - 1
+
+    def _visit_array(self, array: Any) -> None:
+        """An array shares changes with whoever sees the same memory."""
+        base = arrays.base_of(array)
+        self.arrays.append(array)
+        self.places[id(base)] = base
+        if base is array:
+            self.direct.add(id(array))
+        owner = getattr(base, "base", None)
+        if owner is not None and not isinstance(owner, bytes):
+            self.places[id(owner)] = owner
+
+
+class Unpickler(pickle.Unpickler):
+    """Loads what :class:`Pickler` wrote."""
+
+    def __init__(self, stream: bytes, sources: Sequence[Source], scope: Scope) -> None:
+        super().__init__(io.BytesIO(stream))
+        self._sources = sources
+        self._scope = scope
+
+    def persistent_load(self, pid: Any) -> Any:
+        """The thing that a word stands for here."""
+        match pid:
+            case ("part", int(index)):
+                return self._sources[index]
+            case ("buffer", int(index)):
+                return self._sources[index].read()
+            case ("globals",) | ("namespace",):
+                return self._scope.namespace
+            case ("shell",):
+                return self._scope.shell
+            case ("builtins",):
+                return builtins.__dict__
+        raise pickle.UnpicklingError(f"unknown persistent id {pid!r}")
+
+
+def dumps(value: Any, scope: Scope, detached: frozenset[int] = frozenset()) -> Pickled:
+    """Pickle a value. Raises whatever the value's own pickling raises: see :mod:`jupyter_mlops.session.lost`."""
+    file = io.BytesIO()
+    pickler = Pickler(file, scope, detached)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pickler.dump(value)
+    if not detached and (waste := arrays.wasteful(pickler)):
+        again = dumps(value, scope, frozenset(waste))
+        return Pickled(again.stream, again.buffers, frozenset(pickler.places), again.mentions, (pickler.places, again.keep))
+    return Pickled(
+        file.getvalue(), tuple(pickler.buffers), frozenset(pickler.places), frozenset(pickler.mentions), pickler.places
+    )
+
+
+def loads(stream: bytes, sources: Sequence[Source], scope: Scope) -> Any:
+    """The value that was pickled. Runs code of the pickle: only for bytes of a verified state (see ``state``)."""
+    return Unpickler(stream, sources, scope).load()

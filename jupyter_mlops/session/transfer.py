@@ -1,0 +1,192 @@
+"""Names and carriers between a process and a store: what a step is given, and what it hands on.
+
+*Delivery* finds what the step can ask for: the names its code mentions, and those that arriving functions and classes
+mention, until nothing new comes. *Capture* stores what there is at the end, component by component. "Changed" is decided
+within one process: a component is pickled as it arrives and again at the end, and keeps its digest, without a byte being
+stored, when both pickles are equal. What was not delivered is carried on untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.errors import Corrupt
+from jupyter_mlops.oci.store import Store
+from jupyter_mlops.session.components import Group, group
+from jupyter_mlops.session.lost import Placeholder
+from jupyter_mlops.session.pickler import Pickled, dumps, loads
+from jupyter_mlops.session.scope import Scope
+from jupyter_mlops.session.state import EVERYTHING, Component, Lost, State
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+MEDIA_TYPE = "application/vnd.jupyter-mlops.state.part.v1"
+_CHUNK = 1 << 20
+
+
+@dataclass
+class Blobs:
+    """One repository of a store, as the session uses it: parts in, parts out, sizes remembered for the manifest."""
+
+    store: Store
+    repository: str
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    def put(self, data: bytes | memoryview) -> str:
+        """Store a part and return its digest."""
+        content = data if isinstance(data, bytes) else _chunks(data)
+        blob = self.store.put_blob(self.repository, content, MEDIA_TYPE)
+        self.sizes[blob.digest] = blob.size
+        return blob.digest
+
+    def put_all(self, pickled: Pickled) -> tuple[tuple[str, int], ...]:
+        """Store a pickle: its stream, then its buffers."""
+        return tuple((self.put(part), len(part)) for part in (pickled.stream, *pickled.buffers))
+
+    def get(self, digest: str) -> bytes:
+        """A part, verified."""
+        with self.store.open_blob(self.repository, digest) as stream:
+            return stream.read()
+
+    def source(self, part: tuple[str, int]) -> StoredPart:
+        """A part that is read when it is needed."""
+        return StoredPart(self, *part)
+
+
+@dataclass(frozen=True)
+class StoredPart:
+    """An out-of-band buffer on its way in."""
+
+    blobs: Blobs
+    digest: str
+    size: int
+
+    def read(self) -> bytearray:
+        """All of it, in memory that may be changed."""
+        found = bytearray(self.size)
+        self.readinto(memoryview(found))
+        return found
+
+    def readinto(self, target: memoryview) -> None:
+        """All of it, into an array. Raises Corrupt where the bytes or their number are not what the state says."""
+        if len(target) != self.size:
+            raise Corrupt(f"part {self.digest} has {self.size} bytes where {len(target)} belong", fix="Run the notebook again.")
+        with self.blobs.store.open_blob(self.blobs.repository, self.digest) as stream:
+            _fill(stream, target)
+
+
+def _fill(stream: BinaryIO, target: memoryview) -> None:
+    done = 0
+    while chunk := stream.read(_CHUNK):
+        if done + len(chunk) > len(target):
+            raise Corrupt("a part is longer than the state says", fix="Run the notebook again.")
+        target[done : done + len(chunk)] = chunk
+        done += len(chunk)
+    if done != len(target):
+        raise Corrupt("a part is shorter than the state says", fix="Run the notebook again.")
+
+
+def _chunks(view: memoryview) -> Iterable[bytes]:
+    for start in range(0, len(view), _CHUNK):
+        yield bytes(view[start : start + _CHUNK])
+
+
+@dataclass
+class Delivery:
+    """What a step was given: names by the component they came in, and each component's pickle on arrival."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    arrived: dict[tuple[str, ...], tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Names of a component → its digest and the fingerprint it had when all was there."""
+
+    placeholders: dict[str, Placeholder] = field(default_factory=dict)
+
+
+def reach(wanted: Iterable[str], state: State) -> tuple[list[str], set[str]]:
+    """Components to deliver for these names, and all names that are asked for, at the fixpoint."""
+    asked = set(wanted)
+    done: dict[str, None] = {}
+    while True:
+        names = set(state.names) | set(state.lost) if EVERYTHING in asked else asked
+        fresh = sorted({state.names[name] for name in names if name in state.names} - set(done))
+        if not fresh:
+            return list(done), asked
+        for digest in fresh:
+            done[digest] = None
+            asked |= set(state.components[digest].mentions)
+
+
+def deliver(digests: Iterable[str], state: State, blobs: Blobs, scope: Scope) -> Delivery:
+    """Load components into the namespace.
+
+    Raises:
+        Corrupt, NotFound: the store does not hold what the state says.
+    """
+    delivery = Delivery()
+    for digest in digests:
+        component = state.components[digest]
+        if component.digest != digest:
+            raise Corrupt(f"component {digest} is not what the state says", fix="Run the notebook again from its first step.")
+        stream, *buffers = component.parts
+        values = loads(blobs.get(stream[0]), [blobs.source(part) for part in buffers], scope)
+        for name, value in values.items():
+            if state.names.get(name) == digest:
+                scope.namespace[name] = value
+                delivery.names[name] = digest
+    return delivery
+
+
+def note_arrival(delivery: Delivery, scope: Scope) -> None:
+    """Pickle every component as it arrived, for the comparison at the end."""
+    members: dict[str, list[str]] = {}
+    for name, digest in delivery.names.items():
+        members.setdefault(digest, []).append(name)
+    for digest, names in members.items():
+        ordered = tuple(sorted(names))
+        pickled = dumps({name: scope.namespace[name] for name in ordered}, scope)
+        delivery.arrived[ordered] = (digest, pickled.fingerprint)
+
+
+@dataclass(frozen=True)
+class Captured:
+    """The part of a new state that is about names."""
+
+    names: Mapping[str, str]
+    lost: Mapping[str, Lost]
+    components: Mapping[str, Component]
+
+
+def capture(
+    values: Mapping[str, Any], before: State, delivery: Delivery, blobs: Blobs, scope: Scope, made_in: Mapping[str, int]
+) -> Captured:
+    """Store the names of the namespace; ``values`` are the notebook's own, ``made_in`` tells the cell of each fresh one."""
+    kept = {name: value for name, value in values.items() if delivery.placeholders.get(name) is not value}
+    groups, unstorable = group(kept, scope)
+    names: dict[str, str] = {}
+    components: dict[str, Component] = {}
+    for one in groups:
+        digest, component = _store(one, before, delivery, blobs)
+        components[digest] = component
+        names.update(dict.fromkeys(one.names, digest))
+    for name, digest in before.names.items():
+        if name not in delivery.names and name not in values:
+            names[name] = digest
+            components[digest] = before.components[digest]
+    lost = {name: Lost(why.type, why.reason, made_in.get(name)) for name, why in unstorable.items()}
+    for name, note in before.lost.items():
+        deleted = name in delivery.placeholders and name not in values
+        if name not in kept and not deleted:
+            lost[name] = note
+    return Captured(names, lost, components)
+
+
+def _store(one: Group, before: State, delivery: Delivery, blobs: Blobs) -> tuple[str, Component]:
+    """The digest of a group: that under which it arrived if it has not changed."""
+    arrived = delivery.arrived.get(one.names)
+    if arrived is not None and arrived[1] == one.pickled.fingerprint:
+        return arrived[0], before.components[arrived[0]]
+    component = Component(one.names, tuple(sorted(one.pickled.mentions)), blobs.put_all(one.pickled))
+    return component.digest, component
