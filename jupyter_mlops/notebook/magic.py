@@ -76,7 +76,7 @@ def parse_step(line: str) -> StepLine:
         problem = _take(options, key, value)
         if problem:
             problems.append(f"{flag}: {problem}")
-    if len(names) != 1:
+    if not names or (len(names) > 1 and not problems):  # the value of an unknown option looks like a name
         problems.append("it needs one name" if not names else f"it takes one name, not {' '.join(names)}")
     return StepLine(names[0] if names else "", options, tuple(problems))
 
