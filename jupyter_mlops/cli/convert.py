@@ -32,8 +32,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
     """Convert, show, and write the Workflow if asked."""
-    from jupyter_mlops.registry.bundles import source_digest
-
     if arguments.output == "-" and console.as_json:
         raise WrongUsage("-o - and --json both want standard output", fix="Give a file: -o workflow.yaml.")
     try:
@@ -46,6 +44,8 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
 
         _write(arguments.output, dump(bench.compile(notebook, pipeline, arguments.notebook.parent)), console)
     if console.as_json:
+        from jupyter_mlops.registry.bundles import source_digest
+
         console.emit(conversion_view(pipeline, source_digest(notebook)))
     elif arguments.output != "-":
         show(pipeline, console)

@@ -28,8 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
     """Serve until interrupted."""
-    from jupyter_mlops.registry.server import serve
-
     if not 0 <= arguments.port <= HIGHEST_PORT:
         raise WrongUsage(f"{arguments.port} is not a port", fix=f"Give a number from 0 to {HIGHEST_PORT}; 0 chooses a free one.")
+    from jupyter_mlops.registry.server import serve
+
     return serve(bench.store, console, port=arguments.port, auth=not arguments.no_auth)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,18 @@ def home_writable(on: Machine) -> Finding:
 def can_start(on: Machine) -> Finding:
     """Run the interpreter that steps run with."""
     del on
-    command = _default_interpreter()
+    return starts(_default_interpreter())
+
+
+def starts(command: Sequence[str]) -> Finding:
+    """The check, for any interpreter."""
+    advice = "Reinstall the kernel: python -m ipykernel install --user"
     try:
         done = subprocess.run([*command, "-c", "print(6 * 7)"], capture_output=True, text=True, timeout=2.5, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return fail(f"{command[0]} does not start: {error}", "Reinstall the kernel: python -m ipykernel install --user")
+        return fail(f"{command[0]} does not start: {error}", advice)
     if done.returncode != 0 or done.stdout.strip() != "42":
-        return fail(f"{command[0]} ended with code {done.returncode}", "Reinstall the kernel: python -m ipykernel install --user")
+        return fail(f"{command[0]} ended with code {done.returncode}", advice)
     return ok(f"{command[0]} runs")
 
 
@@ -72,7 +78,11 @@ def shared_memory_at(mount: Path) -> Finding:
     """The check, for any mount."""
     if not mount.is_dir():
         return skip(f"this system has no {mount}")
-    total = shutil.disk_usage(mount).total
+    return shared(shutil.disk_usage(mount).total, mount)
+
+
+def shared(total: int, mount: Path) -> Finding:
+    """The check, for any size."""
     if total < SHARED_MEMORY:
         return warn(f"{mount} has {total // MB} MB", "Data loaders with workers may crash. In a container: --shm-size=1g.")
     return ok(f"{mount} has {total // MB} MB")

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_server._tz import utcnow
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Float, Int, Unicode
 
@@ -80,7 +81,7 @@ class MlopsApp(ExtensionApp):
     @cached_property
     def watcher(self) -> Watcher:
         """What tells open panels that something changed."""
-        return Watcher(self.mlops_settings.storage, self._emit, self.pool)
+        return Watcher(self.mlops_settings.storage, self._emit, self.pool, self.bench.engine.get, self._beat)
 
     def initialize_settings(self) -> None:
         """Register the schema of our events."""
@@ -117,5 +118,9 @@ class MlopsApp(ExtensionApp):
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def _emit(self, schema: str, data: dict[str, Any]) -> None:
-        """Send an event; called on the loop. A run that moves counts as activity, for those who cull idle servers."""
+        """Send an event; called on the loop."""
         self.serverapp.event_logger.emit(schema_id=schema, data=data)
+
+    def _beat(self) -> None:
+        """A run goes on: whoever culls idle servers by their last activity shall see it."""
+        self.serverapp.web_app.settings["mlops_last_activity"] = utcnow()

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jupyter_mlops.engine.base import DONE
+from jupyter_mlops.errors import MlopsError
 from jupyter_mlops.settings import Storage
 
 CHANGED = "https://jupyter-mlops.github.io/events/changed/v1"
@@ -26,6 +29,9 @@ BUSY = 0.3
 
 IDLE = 2.0
 """Seconds between looks otherwise: what starts elsewhere (a terminal, a magic) appears by itself."""
+
+VISIT = 15.0
+"""Seconds between asking the engine itself for the runs that go on: a run whose supervisor was killed writes nothing more."""
 
 Kind = Literal["run", "model", "service"]
 Key = tuple[Kind, str]
@@ -97,11 +103,24 @@ class Folders:
 class Watcher:
     """Looks into the folders while the server runs, and emits on the server's loop."""
 
-    def __init__(self, storage: Storage, emit: Emit, pool: Executor) -> None:
+    def __init__(
+        self, storage: Storage, emit: Emit, pool: Executor, visit: Callable[[str], object], beat: Callable[[], None]
+    ) -> None:
+        """Watch a storage.
+
+        Args:
+            storage: the state folders.
+            emit: told of every change, on the loop.
+            pool: threads to look in.
+            visit: asks the engine for a run, which ends a run whose supervisor is gone; called now and then, in the pool.
+            beat: called on the loop at every look while a run goes on.
+        """
         self.active: frozenset[str] = frozenset()
         self._folders = Folders(storage)
         self._emit = emit
         self._pool = pool
+        self._visit = visit
+        self._beat = beat
         self._now = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -125,17 +144,27 @@ class Watcher:
     async def _watch(self) -> None:
         """The first look tells what there is, which is no news."""
         loop = asyncio.get_running_loop()
-        first = True
+        first, visited = True, time.monotonic()
         while True:
             try:
+                if self.active and time.monotonic() - visited > VISIT:
+                    await loop.run_in_executor(self._pool, self._visit_all, self.active)
+                    visited = time.monotonic()
                 news = await loop.run_in_executor(self._pool, self._folders.look)
                 self.active = self._folders.active()
+                if self.active:
+                    self._beat()
                 for (kind, name), seen in () if first else news:
                     self._emit(CHANGED, {"kind": kind, "name": name, "phase": seen.phase, "revision": seen.revision})
                 first = False
             except Exception:  # a watcher that dies of one bad file would leave every panel blind
                 log.exception("The watcher could not look into the state folders")
             await self._pause(BUSY if self._folders.busy() else IDLE)
+
+    def _visit_all(self, names: frozenset[str]) -> None:
+        for name in names:
+            with contextlib.suppress(MlopsError):
+                self._visit(name)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
@@ -170,11 +199,9 @@ def _milliseconds(stamp: int) -> int:
 
 
 def _document(path: Path) -> Mapping[str, Any]:
-    import msgspec
-
-    found = msgspec.json.decode(path.read_bytes())
+    found = json.loads(path.read_bytes())
     if not isinstance(found, dict):
-        raise TypeError(f"{path} holds no object")
+        raise ValueError(f"{path} holds no object")  # noqa: TRY004  (what a broken file is, as the other ways to be broken)
     return found
 
 

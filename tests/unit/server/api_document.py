@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import yaml
+import jsonschema  # noqa: TID253  (a test may take its time)
+import yaml  # noqa: TID253  (a test may take its time)
 
 import jupyter_mlops
 

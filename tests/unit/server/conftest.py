@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
+import nbformat  # noqa: TID253  (a test may take its time)
 import pytest
 from tornado.httpclient import HTTPClientError
 
 from tests.unit.server.api_document import check
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -58,3 +59,17 @@ def write_notebook(jp_root_dir: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def app(jp_serverapp: Any, jp_asyncio_loop: Any) -> Any:
+    """The extension, started as a server starts it once its loop is up (the fixtures of pytest-jupyter stop before that)."""
+    found = next(iter(jp_serverapp.extension_manager.extension_apps["jupyter_mlops"]))
+    jp_asyncio_loop.run_until_complete(found._start_jupyter_server_extension(jp_serverapp))
+    return found
+
+
+@pytest.fixture
+def bench(app: Any) -> Any:
+    """The product behind the server."""
+    return app.bench

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from jupyter_server.auth import Authorizer
-from tests.unit.server.api_document import example, expected, operations
 from tornado.httpclient import HTTPClientError
+
+from tests.unit.server.api_document import example, expected, operations
 
 BODIES: dict[str, Any] = {
     "/convert": {"path": "none.ipynb"},
@@ -21,7 +22,7 @@ BODIES: dict[str, Any] = {
 class LookOnly(Authorizer):
     """Allows reading; remembers what it was asked."""
 
-    asked: list[tuple[str, str]] = []
+    asked: ClassVar[list[tuple[str, str]]] = []
 
     def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
         if resource.startswith("mlops:"):
@@ -51,6 +52,8 @@ async def test_reading_passes_and_the_rest_is_refused(call: Any) -> None:
 async def test_the_front_door_asks_too(jp_fetch: Any) -> None:
     for verb, action in (("GET", "read"), ("POST", "execute")):
         with pytest.raises(HTTPClientError) as refused:
-            await jp_fetch("jupyter-mlops", "serve", "default", "none", "v2", "health", "ready", method=verb, allow_nonstandard_methods=True)
+            await jp_fetch(
+                "jupyter-mlops", "serve", "default", "none", "v2", "health", "ready", method=verb, allow_nonstandard_methods=True
+            )
         assert LookOnly.asked[-1] == (action, "mlops:services")
         assert refused.value.code == (404 if action == "read" else 403)

@@ -55,7 +55,9 @@ async def test_a_body_that_is_too_large(call: Any) -> None:
         (Unavailable("later"), 503),
     ],
 )
-async def test_each_error_has_its_status(call: Any, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int) -> None:
+async def test_each_error_has_its_status(
+    call: Any, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
     """Raised where the room would raise it: a full disk or a lost registry cannot be made here."""
     raise_in_status(monkeypatch, error)
     answer = await call("GET", "/status")
@@ -66,7 +68,7 @@ async def test_a_bug_leaves_a_reference_and_its_traceback_in_the_log(
     call: Any, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     raise_in_status(monkeypatch, ZeroDivisionError("a secret detail"))
-    logger = jp_serverapp.extension_manager.extension_apps["jupyter_mlops"].pop().log
+    logger = next(iter(jp_serverapp.extension_manager.extension_apps["jupyter_mlops"])).log
     logger.addHandler(caplog.handler)
     with caplog.at_level(logging.ERROR):
         answer = await call("GET", "/status")
@@ -75,7 +77,8 @@ async def test_a_bug_leaves_a_reference_and_its_traceback_in_the_log(
     assert "secret" not in str(answer.body)
     reference = answer.body["message"].rsplit(" ", 1)[-1].rstrip(")")
     record = next(record for record in caplog.records if reference in record.getMessage())
-    assert record.exc_info and record.exc_info[0] is ZeroDivisionError
+    assert record.exc_info
+    assert record.exc_info[0] is ZeroDivisionError
 
 
 async def test_no_answer_can_be_taken_for_a_page(call: Any) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
-from tests.unit.server.api_document import API, VERBS, example, expected, operations
 from tornado.httpclient import HTTPClientError
 
 from jupyter_mlops.server.handlers import ROUTES, table
 from jupyter_mlops.server.handlers.base import MlopsHandler, NoSuchRoute
 from jupyter_mlops.server.handlers.serve import ServeHandler
+from tests.unit.server.api_document import API, VERBS, example, expected, operations
 
 OPERATIONS = operations()
 IDS = [f"{verb} {path}" for path, verb, _ in OPERATIONS]
@@ -22,7 +22,9 @@ DOOR = [("get", "/serve/default/churn/v2/health/ready", "read"), ("post", "/serv
 
 def verbs_of(handler: type[MlopsHandler]) -> set[str]:
     """Verbs that a class of ours defines; tornado's own answer 405."""
-    return {verb for verb in VERBS if any(verb in vars(base) for base in handler.__mro__ if base.__module__.startswith("jupyter_mlops"))}
+    return {
+        verb for verb in VERBS if any(verb in vars(base) for base in handler.__mro__ if base.__module__.startswith("jupyter_mlops"))
+    }
 
 
 def decorated(handler: type[MlopsHandler], verb: str) -> tuple[str | None, str | None, bool]:
@@ -77,9 +79,7 @@ def test_no_two_verbs_share_one_function() -> None:
 
 
 @pytest.mark.parametrize(("path", "verb", "operation"), OPERATIONS, ids=IDS)
-async def test_nobody_is_answered_without_authentication(
-    jp_fetch: Any, path: str, verb: str, operation: dict[str, Any]
-) -> None:
+async def test_nobody_is_answered_without_authentication(jp_fetch: Any, path: str, verb: str, operation: dict[str, Any]) -> None:
     with pytest.raises(HTTPClientError) as refused:
         await jp_fetch(
             "jupyter-mlops", "api", "v1", *example(path).strip("/").split("/"),
@@ -92,12 +92,18 @@ async def test_nobody_is_answered_without_authentication(
 async def test_the_front_door_is_closed_without_authentication(jp_fetch: Any, verb: str, path: str, action: str) -> None:
     with pytest.raises(HTTPClientError) as refused:
         await jp_fetch(
-            "jupyter-mlops", *path.strip("/").split("/"), method=verb.upper(), headers={"Authorization": ""}, allow_nonstandard_methods=True
+            "jupyter-mlops",
+            *path.strip("/").split("/"),
+            method=verb.upper(),
+            headers={"Authorization": ""},
+            allow_nonstandard_methods=True,
         )
     assert refused.value.code == 403
 
 
-@pytest.mark.parametrize("path", ["nothing", "runs/UPPER", "runs/..%2f..%2fetc", "models/a%2fb/versions/v1", "services/default/x%00"])
+@pytest.mark.parametrize(
+    "path", ["nothing", "runs/UPPER", "runs/..%2f..%2fetc", "models/a%2fb/versions/v1", "services/default/x%00"]
+)
 async def test_any_other_path_is_a_clear_404_and_asks_who_calls(call: Any, jp_fetch: Any, path: str) -> None:
     answer = await call("GET", path)
     assert (answer.status, answer.body["code"]) == (404, "http-404")

@@ -1,0 +1,183 @@
+"""Runs through the REST interface: real runs of the local engine, in the shapes of the description."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml as pyyaml  # noqa: TID253  (a test reads what the server wrote)
+from jupyter_server.utils import url_path_join
+
+from jupyter_mlops.engine.base import DONE, Submission
+from jupyter_mlops.testing.engine import workflow
+
+QUICK = ("load", "print('one'); say(event='metric', name='loss', value=0.5); print('two')")
+FAILS = (
+    "train",
+    "fail(code='step-failed', message='ValueError: no', cell=2, line=3, step='train', traceback=['Traceback', 'ValueError: no'])",
+)
+SLEEPS = ("wait", "time.sleep(120)")
+
+
+@pytest.fixture
+def submit(bench: Any) -> Any:
+    """Start a run of a plain Workflow; all of them are deleted at the end."""
+    names = []
+
+    def start(*steps: tuple[str, str], notebook: str | None = None, **options: Any) -> Any:
+        run = bench.engine.submit(Submission(workflow(*steps, **options), notebook))
+        names.append(run.name)
+        return run
+
+    yield start
+    for name in names:
+        if any(run.name == name for run in bench.engine.list()):
+            bench.engine.control(name, "delete")
+
+
+async def until(call: Callable[..., Awaitable[Any]], name: str, phases: frozenset[str] = DONE) -> dict[str, Any]:
+    end = time.monotonic() + 60
+    while (run := (await call("GET", f"/runs/{name}", schema="Run")).body)["phase"] not in phases:
+        assert time.monotonic() < end, run
+        await asyncio.sleep(0.05)
+    return run
+
+
+async def test_a_run_from_start_to_deletion(call: Any, submit: Any, mlops_home: Path) -> None:
+    name = submit(QUICK, ("train", "print('three')"), parameters={"lr": 0.5}).name
+    run = await until(call, name)
+    assert (run["phase"], [step["phase"] for step in run["steps"]]) == ("Succeeded", ["Succeeded", "Succeeded"])
+    assert run["parameters"] == {"lr": 0.5}
+    assert run["metrics"] == {"loss": 0.5}
+    assert run["steps"][1]["needs"] == ["load"]
+
+    listed = (await call("GET", "/runs", schema="Runs")).body
+    assert [one["name"] for one in listed["runs"]] == [name]
+    assert listed["next"] is None
+
+    logs = (await call("GET", f"/runs/{name}/logs", schema="Logs")).body
+    assert [(line["step"], line["text"]) for line in logs["lines"]] == [("load", "one"), ("load", "two"), ("train", "three")]
+    assert (logs["offset"], logs["done"]) == (3, True)
+    page = (await call("GET", f"/runs/{name}/logs", schema="Logs", offset=1, limit=1)).body
+    assert ([line["text"] for line in page["lines"]], page["offset"], page["done"]) == (["two"], 2, False)
+    only = (await call("GET", f"/runs/{name}/logs", schema="Logs", step="train")).body
+    assert [line["text"] for line in only["lines"]] == ["three"]
+
+    document = await call("GET", f"/runs/{name}/workflow")
+    assert document.headers["Content-Type"] == "application/yaml"
+    assert pyyaml.safe_load(document.body)["status"]["phase"] == "Succeeded"
+
+    assert (await call("DELETE", f"/runs/{name}")).status == 204
+    for path in (f"/runs/{name}", f"/runs/{name}/logs", f"/runs/{name}/workflow", f"/runs/{name}/notebook"):
+        assert (await call("GET", path)).status == 404
+    assert not (mlops_home / "runs" / name).exists()
+
+
+async def test_a_failure_names_cell_line_and_traceback(call: Any, submit: Any) -> None:
+    run = await until(call, submit(FAILS).name)
+    failure = run["failure"]
+    assert run["phase"] == "Failed"
+    assert (failure["code"], failure["cell"], failure["line"], failure["step"]) == ("step-failed", 2, 3, "train")
+    assert failure["traceback"][-1] == "ValueError: no"
+
+
+async def test_stop(call: Any, submit: Any) -> None:
+    name = submit(SLEEPS).name
+    await until(call, name, frozenset({"Running"}))
+    assert (await call("POST", f"/runs/{name}/stop", schema="Run")).status == 200
+    assert (await until(call, name))["phase"] == "Stopped"
+    assert (await call("POST", f"/runs/{name}/stop", schema="Run")).body["phase"] == "Stopped"
+
+
+async def test_pages_of_runs_are_complete_and_do_not_overlap(call: Any, submit: Any) -> None:
+    names = [submit(("one", "pass"), name=f"p{number % 2}").name for number in range(3)]
+    for name in names:
+        await until(call, name)
+    seen, before = [], {}
+    while before is not None:
+        page = (await call("GET", "/runs", schema="Runs", limit=1, **before)).body
+        seen += [run["name"] for run in page["runs"]]
+        before = None if page["next"] is None else {"before": page["next"]}
+    assert sorted(seen) == sorted(names)
+    some = (await call("GET", "/runs", schema="Runs", pipeline="p0")).body
+    assert {run["pipeline"] for run in some["runs"]} == {"p0"}
+
+
+async def test_paths_are_those_of_the_file_browser_or_none(call: Any, submit: Any, write_notebook: Any, tmp_path: Path) -> None:
+    inside = submit(("one", "pass"), notebook=str(write_notebook("sub/a.ipynb", "1"))).name
+    elsewhere = tmp_path / "elsewhere.ipynb"
+    elsewhere.write_text("{}")
+    outside = submit(("one", "pass"), notebook=str(elsewhere)).name
+    assert (await until(call, inside))["notebook"] == "sub/a.ipynb"
+    run = await until(call, outside)
+    assert run["notebook"] is None
+    assert str(tmp_path) not in str(run["executed"])
+
+
+@pytest.mark.parametrize("path", ["/runs/none", "/runs/none/logs", "/runs/none/notebook", "/runs/none/workflow"])
+async def test_an_unknown_run_is_404(call: Any, path: str) -> None:
+    answer = await call("GET", path)
+    assert (answer.status, answer.body["blame"]) == (404, "user")
+    assert "none" in answer.body["message"]
+    assert answer.body["fix"]
+
+
+async def test_a_running_run_keeps_the_server_alive_and_polling_does_not(
+    call: Any, submit: Any, jp_serverapp: Any, app: Any
+) -> None:
+    settings = jp_serverapp.web_app.settings
+    await call("POST", "/convert", {"path": "none.ipynb"})
+    touched = settings["api_last_activity"]
+    for path in ("/status", "/runs", "/models", "/services", "/doctor", "/runs/none"):
+        await call("GET", path)
+    assert settings["api_last_activity"] == touched
+    assert app.current_activity() is None
+
+    name = submit(SLEEPS).name
+    end = time.monotonic() + 30
+    while app.current_activity() != {"runs": 1}:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)
+    first = settings["mlops_last_activity"]
+    while settings["mlops_last_activity"] == first:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)
+    assert jp_serverapp.web_app.last_activity() >= settings["mlops_last_activity"]
+
+    await call("POST", f"/runs/{name}/stop")
+    end = time.monotonic() + 30
+    while app.current_activity() is not None:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)
+
+
+async def test_a_stopped_server_leaves_runs_alone_and_the_next_one_finds_them(call: Any, submit: Any, app: Any, bench: Any) -> None:
+    name = submit(SLEEPS).name
+    await until(call, name, frozenset({"Running"}))
+    await app.stop_extension()
+    from jupyter_mlops.flow import Workbench
+
+    other = Workbench(bench.settings)
+    assert other.engine.get(name).phase == "Running"
+    assert [run.name for run in other.engine.list()] == [name]
+
+
+async def test_a_new_run_says_where_it_is(call: Any, write_notebook: Any, bench: Any, jp_base_url: str) -> None:
+    write_notebook("sub/numbers.ipynb", "x = 2", "print(x + 1)")
+    answer = await call("POST", "/runs", {"path": "sub/numbers.ipynb"}, schema="Run")
+    name = answer.body["name"]
+    try:
+        assert answer.status == 201
+        assert answer.headers["Location"] == url_path_join(jp_base_url, "jupyter-mlops/api/v1/runs", name)
+        assert answer.body["notebook"] == "sub/numbers.ipynb"
+        run = await until(call, name)
+        assert run["phase"] == "Succeeded", run["failure"]
+        executed = (await call("GET", f"/runs/{name}/notebook")).body
+        outputs = [output for cell in executed["cells"] for output in cell.get("outputs", [])]
+        assert [output["text"] for output in outputs] in ([["3\n"]], ["3\n"])
+    finally:
+        bench.engine.control(name, "delete")
