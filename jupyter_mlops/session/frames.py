@@ -52,7 +52,9 @@ def new_record() -> Any:
 def reduce_index(index: Any) -> Any:
     """An index as pandas pickles it, and its record if it has one."""
     make, arguments, *_ = index.__reduce__()
-    record = getattr(index, "_references", None)
+    # A range index makes its record when it is first asked, and keeps it where cached properties are kept: it is not asked here.
+    cached = _made_late(index)
+    record = index._cache.get("_references") if cached else getattr(index, "_references", None)  # noqa: SLF001
     if record is None:
         return make, arguments
     return make, arguments, record, None, None, set_record
@@ -60,5 +62,13 @@ def reduce_index(index: Any) -> Any:
 
 def set_record(index: Any, record: Any) -> None:
     """Write an index into its record."""
-    index._references = record  # noqa: SLF001
+    if _made_late(index):
+        index._cache["_references"] = record  # noqa: SLF001
+    else:
+        index._references = record  # noqa: SLF001
     record.add_index_reference(index)
+
+
+def _made_late(index: Any) -> bool:
+    """Whether the record is a cached property of the index's class, which cannot be set."""
+    return hasattr(getattr(type(index), "_references", None), "__get__")
