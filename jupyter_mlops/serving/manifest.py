@@ -86,6 +86,8 @@ def inference_service(version: ModelVersion, *, name: str | None, namespace: str
 
 def service_name(model: str, namespace: str) -> str:
     """A valid service name for a model whose name may hold what a host name may not (``_``, ``.``, ``/``, a leading digit)."""
+    if NAME.fullmatch(model) and len(model) <= longest(namespace):
+        return model
     name = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")
     name = name if name[:1].isalpha() else f"m-{name}"
     return name[: longest(namespace)].rstrip("-")

@@ -18,7 +18,7 @@ from jupyter_mlops.serving.server.app import Options, run
 
 def options_of(argv: Sequence[str] | None = None) -> Options:
     """Options from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m jupyter_mlops.serving.server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m jupyter_mlops.serving.server", description=__doc__, allow_abbrev=False)
     parser.add_argument("folder", type=Path, help="model folder: mlops.json and one model file")
     parser.add_argument("--name", "--model-name", required=True, help="name by which callers know the model")
     parser.add_argument("--version", default="1", help="version that V2 metadata shows")

@@ -74,11 +74,13 @@ def machine(tmp_path, monkeypatch):
 
 def processes_of(home: Path) -> list[int]:
     """Processes that have this home on their command line, the test itself apart."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if str(home) in (folder / "cmdline").read_text() and int(folder.name) != os.getpid() and identify(int(folder.name)):
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
+    pids = [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+    return [pid for pid in pids if pid != os.getpid() and str(home) in command_of(pid) and identify(pid)]
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process; nothing for one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""

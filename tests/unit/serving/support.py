@@ -63,7 +63,12 @@ def mixed_model(folder: Path) -> Path:
     from sklearn.preprocessing import OneHotEncoder
 
     frame = pd.DataFrame(
-        {"plan": ["basic", "pro", "basic", "pro"] * 5, "age": list(range(20, 40)), "paid": [True, False] * 10, "spend": [1.5, 20.5] * 10}
+        {
+            "plan": ["basic", "pro", "basic", "pro"] * 5,
+            "age": list(range(20, 40)),
+            "paid": [True, False] * 10,
+            "spend": [1.5, 20.5] * 10,
+        }
     )
     encode = make_column_transformer((OneHotEncoder(), ["plan"]), (SimpleImputer(), ["age", "paid", "spend"]))
     model = make_pipeline(encode, LogisticRegression()).fit(frame, frame.plan.map({"basic": "stays", "pro": "leaves"}))
@@ -72,7 +77,9 @@ def mixed_model(folder: Path) -> Path:
         "kind": "columns", "shape": [-1, 4], "inputs": [{"name": name, "datatype": kind} for name, kind in types.items()],
         "outputs": [{"name": "predict", "datatype": "BYTES", "shape": [-1]}],
     }  # fmt: skip
-    write_card(folder, card(name="churn", signature=signature, sample={"instances": json.loads(frame[:2].to_json(orient="records"))}))
+    write_card(
+        folder, card(name="churn", signature=signature, sample={"instances": json.loads(frame[:2].to_json(orient="records"))})
+    )
     joblib.dump(model, folder / "model.joblib")
     return folder
 
@@ -134,7 +141,17 @@ class Client:
 def serving(folder: Path, name: str, *options: str, wait: bool = True, log: Path | None = None):
     """A server process over a model folder; yields client and process."""
     said, says = os.pipe()
-    command = [sys.executable, "-m", "jupyter_mlops.serving.server", str(folder), "--name", name, "--announce-fd", str(says), *options]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyter_mlops.serving.server",
+        str(folder),
+        "--name",
+        name,
+        "--announce-fd",
+        str(says),
+        *options,
+    ]
     with (log or folder.parent / f"{name}.log").open("ab") as output:
         process = subprocess.Popen(command, pass_fds=(says,), stdout=output, stderr=output, cwd=folder, start_new_session=True)
     os.close(says)

@@ -353,7 +353,11 @@ def test_a_port_that_is_taken_later_is_named_too(machine):
 def test_a_damaged_model_is_not_loaded(machine):
     version = machine.publish_python("double", double)
     document = machine.document("double")
-    layers = [p for p in machine.settings.storage.registry.rglob("*") if p.is_file() and p.stat().st_size > 2000 and b"cloudpickle" in p.read_bytes()]
+    layers = [
+        p
+        for p in machine.settings.storage.registry.rglob("*")
+        if p.is_file() and p.stat().st_size > 2000 and b"cloudpickle" in p.read_bytes()
+    ]
     assert layers, version
     for layer in layers:
         layer.chmod(0o600)

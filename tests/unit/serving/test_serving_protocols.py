@@ -114,7 +114,10 @@ def test_versions_metadata_and_health(iris):
 def test_mixed_columns_keep_their_types(churn):
     rows = [{"plan": "basic", "age": 30, "paid": True, "spend": 1.5}, {"plan": "pro", "age": 31.0, "paid": False, "spend": 20}]
     assert churn.post("/v1/models/churn:predict", {"instances": rows}) == (200, {"predictions": ["stays", "leaves"]})
-    assert churn.post("/v1/models/churn:predict", {"instances": [list(row.values()) for row in rows]})[1]["predictions"] == ["stays", "leaves"]
+    assert churn.post("/v1/models/churn:predict", {"instances": [list(row.values()) for row in rows]})[1]["predictions"] == [
+        "stays",
+        "leaves",
+    ]
     named = [
         tensor(["basic", "pro"], datatype="BYTES", name="plan"),
         tensor([30, 31], datatype="INT64", name="age"),
@@ -156,7 +159,9 @@ def test_what_json_has_no_word_for_becomes_null(echo):
 def test_fifty_at_once_each_get_their_own(iris, echo):
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda n: echo.post("/v1/models/echo:predict", {"instances": [n]})[1]["predictions"], range(50)))
-        flowers = list(pool.map(lambda n: iris.post("/v1/models/iris:predict", {"instances": [ROWS[n % 2]]})[1]["predictions"], range(50)))
+        flowers = list(
+            pool.map(lambda n: iris.post("/v1/models/iris:predict", {"instances": [ROWS[n % 2]]})[1]["predictions"], range(50))
+        )
     assert answers == [[n] for n in range(50)]
     assert flowers == [[[0], [2]][n % 2] for n in range(50)]
 
@@ -190,7 +195,7 @@ WRONG = [
     (V1, {"instances": []}, "instances is empty"),
     (V1, {"instances": "x"}, "instances is text; send a list of rows"),
     (V1, {"instances": [[None, 1, 2, 3]]}, "does not take this input: ValueError: Input X contains NaN"),
-    (V1, {}, "instances is missing; send {\"instances\":"),
+    (V1, {}, 'instances is missing; send {"instances":'),
     (V1, [1], "instances is missing"),
     (V1, b"{", "the body is not JSON: Expecting property name enclosed in double quotes at line 1, column 2"),
     (V1, b"", "the body is empty"),
@@ -243,7 +248,7 @@ def test_a_wrong_array_is_400_and_named(linear, instances, said):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"plan": 3}, 'instances[0].plan is 3; expected text (BYTES)'),
+        ({"plan": 3}, "instances[0].plan is 3; expected text (BYTES)"),
         ({"age": "old"}, 'instances[0].age is "old"; expected a whole number (INT64)'),
         ({"age": 10**30}, "outside INT64"),
         ({"paid": 1.5}, "instances[0].paid is 1.5; expected true or false (BOOL)"),
@@ -293,7 +298,10 @@ def test_a_body_above_the_limit_is_413(iris, chunked):
             connection.request("POST", V1, iter([body[:1000], body[1000:]]) if chunked else body, encode_chunked=chunked,
                                headers={"Transfer-Encoding": "chunked"} if chunked else {})  # fmt: skip
         answer = connection.getresponse()
-        assert (answer.status, json.loads(answer.read())) == (413, {"error": "the body has more than 100000 bytes; send fewer rows at a time"})
+        assert (answer.status, json.loads(answer.read())) == (
+            413,
+            {"error": "the body has more than 100000 bytes; send fewer rows at a time"},
+        )
     assert iris.post(V1, {"instances": ROWS})[0] == 200
 
 
@@ -310,7 +318,11 @@ def test_a_body_in_another_form_is_415(iris, header):
 
 
 def test_a_caller_that_goes_away_does_no_harm(iris):
-    for part in (b"POST /v1/models/iris:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{", b"\x00\x01garbage\r\n\r\n", b"GET"):
+    for part in (
+        b"POST /v1/models/iris:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{",
+        b"\x00\x01garbage\r\n\r\n",
+        b"GET",
+    ):
         with socket.create_connection(("127.0.0.1", iris.port)) as raw:
             raw.sendall(part)
     assert iris.post(V1, {"instances": ROWS})[0] == 200
