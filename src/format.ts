@@ -3,6 +3,8 @@
  */
 import { TranslationBundle } from '@jupyterlab/translation';
 
+import type { Phase, Service } from './api';
+
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -127,4 +129,34 @@ export function place(
 export function brief(value: unknown, length = 60): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+}
+
+/** Phases of runs, steps and services. */
+export type KnownPhase = Phase | Service['phase'];
+
+/** The word for a phase. */
+export function phaseLabel(
+  phase: KnownPhase,
+  trans: TranslationBundle
+): string {
+  switch (phase) {
+    case 'Pending':
+      return trans.__('Pending');
+    case 'Running':
+      return trans.__('Running');
+    case 'Succeeded':
+      return trans.__('Succeeded');
+    case 'Failed':
+      return trans.__('Failed');
+    case 'Error':
+      return trans.__('Error');
+    case 'Stopped':
+      return trans.__('Stopped');
+    case 'Skipped':
+      return trans.__('Skipped');
+    case 'Loading':
+      return trans.__('Loading');
+    case 'Ready':
+      return trans.__('Ready');
+  }
 }

@@ -4,8 +4,8 @@
 import { Notification } from '@jupyterlab/apputils';
 
 import { Run, Service } from '../api';
+import { progressOf, progressText } from '../models/progress';
 import { isDone } from '../models/runs';
-import { progressOf, progressText } from '../panels/runs';
 import { IContext } from '../tokens';
 import { CommandIDs } from './ids';
 import { brief } from './report';

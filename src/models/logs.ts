@@ -115,3 +115,14 @@ export class LogModel implements IDisposable {
   private _poll: Poll;
   private _changed = new Signal<this, void>(this);
 }
+
+/** Without colours and cursor movements of terminals; what a carriage return overwrote is gone. */
+export function plain(text: string): string {
+  return (
+    text
+      // eslint-disable-next-line no-control-regex -- escape sequences are control characters
+      .replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '')
+      .replace(/\r$/, '')
+      .replace(/^.*\r/, '')
+  );
+}

@@ -1,4 +1,4 @@
-import { MlopsClient, MlopsError, Status } from '../api';
+import { MlopsClient, Status } from '../api';
 import { Resource } from './resource';
 
 /** How the two halves of the product fit: `missing` is a server without the extension. */
@@ -59,8 +59,4 @@ function release(version: string): number[] {
     .split('.')
     .filter(part => part !== '')
     .map(Number);
-}
-
-export function isMissing(error: MlopsError | null): boolean {
-  return error?.status === 404;
 }

@@ -1,33 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
-import { Phase, Service } from '../api';
-
-type Known = Phase | Service['phase'];
-
-/** The word for a phase. */
-export function phaseLabel(phase: Known, trans: TranslationBundle): string {
-  switch (phase) {
-    case 'Pending':
-      return trans.__('Pending');
-    case 'Running':
-      return trans.__('Running');
-    case 'Succeeded':
-      return trans.__('Succeeded');
-    case 'Failed':
-      return trans.__('Failed');
-    case 'Error':
-      return trans.__('Error');
-    case 'Stopped':
-      return trans.__('Stopped');
-    case 'Skipped':
-      return trans.__('Skipped');
-    case 'Loading':
-      return trans.__('Loading');
-    case 'Ready':
-      return trans.__('Ready');
-  }
-}
+import { KnownPhase, phaseLabel } from '../format';
 
 /** Shapes on a 16 by 16 grid; colour comes from the phase in the style sheet, so that shape and colour both tell. */
 const SHAPES: Record<string, JSX.Element> = {
@@ -74,7 +48,7 @@ const SHAPES: Record<string, JSX.Element> = {
   )
 };
 
-const SHAPE_OF: Record<Known, keyof typeof SHAPES> = {
+const SHAPE_OF: Record<KnownPhase, keyof typeof SHAPES> = {
   Pending: 'waiting',
   Running: 'running',
   Loading: 'running',
@@ -88,7 +62,7 @@ const SHAPE_OF: Record<Known, keyof typeof SHAPES> = {
 
 /** A phase as a small picture; named where no word stands beside it. */
 export function PhaseIcon(props: {
-  phase: Known;
+  phase: KnownPhase;
   label?: string;
 }): JSX.Element {
   const { phase, label } = props;
@@ -111,7 +85,7 @@ export function PhaseIcon(props: {
 
 /** A phase as picture and word; changes are announced. */
 export function PhasePill(props: {
-  phase: Known;
+  phase: KnownPhase;
   trans: TranslationBundle;
 }): JSX.Element {
   return (

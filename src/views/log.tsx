@@ -2,7 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import React, { useEffect, useLayoutEffect, useMemo, useRef } from 'react';
 
 import { LogLine, Logs } from '../api';
-import { LogModel } from '../models/logs';
+import { LogModel, plain } from '../models/logs';
 import { Live } from '../parts/live';
 import { Empty, Loading, Problem } from '../parts/states';
 
@@ -101,16 +101,5 @@ function Lines(props: {
         );
       })}
     </div>
-  );
-}
-
-/** Without colours and cursor movements of terminals; what a carriage return overwrote is gone. */
-export function plain(text: string): string {
-  return (
-    text
-      // eslint-disable-next-line no-control-regex -- escape sequences are control characters
-      .replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '')
-      .replace(/\r$/, '')
-      .replace(/^.*\r/, '')
   );
 }

@@ -5,12 +5,13 @@ import React from 'react';
 
 import { Run } from '../api';
 import { CommandIDs } from '../commands/ids';
-import { metric, place } from '../format';
+import { metric, phaseLabel, place } from '../format';
 import { RunModel } from '../models/run';
 import { isDone } from '../models/runs';
-import { RunProgress, progressText } from '../panels/runs';
+import { progressText } from '../models/progress';
+import { RunProgress } from '../panels/runs';
 import { Live, Took } from '../parts/live';
-import { PhaseIcon, PhasePill, phaseLabel } from '../parts/phase';
+import { PhaseIcon, PhasePill } from '../parts/phase';
 import { Action, Loading, Problem } from '../parts/states';
 import { IContext, IMlopsModel } from '../tokens';
 

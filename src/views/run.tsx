@@ -11,13 +11,13 @@ import React, { useCallback, useState } from 'react';
 
 import { Run, StepRun } from '../api';
 import { CommandIDs } from '../commands/ids';
-import { brief, cellRange, metric } from '../format';
+import { brief, cellRange, metric, phaseLabel } from '../format';
 import { RunModel } from '../models/run';
 import { isDone } from '../models/runs';
 import { RunProgress } from '../panels/runs';
 import { Graph } from '../parts/graph';
 import { Ago, Live, Took } from '../parts/live';
-import { PhaseIcon, PhasePill, phaseLabel } from '../parts/phase';
+import { PhaseIcon, PhasePill } from '../parts/phase';
 import { Action, Loading, Problem } from '../parts/states';
 import { Tabs } from '../parts/tabs';
 import { IContext, IMlopsModel } from '../tokens';
