@@ -141,7 +141,7 @@ class Session:
         for name, value in list(space.items()):
             if name in _OURS or name.startswith("_i") and name[2:].isdigit():
                 continue
-            if name in hidden and hidden[name] is value:
+            if name in hidden and hidden[name] is value and not RESULT.fullmatch(name):
                 continue
             if name in UNDERS and value is getattr(hook, name, None):
                 continue
