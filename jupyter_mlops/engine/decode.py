@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from jupyter_mlops.engine.base import DONE, Failure, Phase, Run, StepRun
 from jupyter_mlops.engine.failures import failure_of_message, failure_of_object
+from jupyter_mlops.engine.times import moment
 from jupyter_mlops.oci.names import LABEL
 
 FAILURE, MODELS, METRICS = LABEL + "failure", LABEL + "models", LABEL + "metrics"
@@ -46,7 +46,7 @@ def run_of(workflow: Mapping[str, Any], request: Mapping[str, Any] | None = None
     if phase in {"Failed", "Error"} and spec.get("shutdown") in {"Stop", "Terminate"}:
         phase = "Stopped"
     steps = tuple(_steps(workflow, annotations, phase))
-    started, created = _time(status.get("startedAt")), _time(metadata.get("creationTimestamp"))
+    started, created = moment(status.get("startedAt")), moment(metadata.get("creationTimestamp"))
     return Run(
         name=name,
         pipeline=str(labels.get(PIPELINE) or str(metadata.get("generateName") or name).rstrip("-")),
@@ -54,12 +54,12 @@ def run_of(workflow: Mapping[str, Any], request: Mapping[str, Any] | None = None
         steps=steps,
         created=created if created is not None else started or 0.0,
         started=started,
-        finished=_time(status.get("finishedAt")),
+        finished=moment(status.get("finishedAt")),
         parameters=_parameters(spec),
         failure=_failure(status, annotations, steps) if phase in {"Failed", "Error"} else None,
         notebook=known.get("notebook"),
         executed=known.get("executed"),
-        models=tuple(m for m in _json(annotations.get(MODELS), list) if isinstance(m, dict)),
+        models=tuple(_objects(_json(annotations.get(MODELS), list))),
         metrics={str(k): v for k, v in _json(annotations.get(METRICS), dict).items() if isinstance(v, int | float)},
         source_digest=str(annotations.get(SOURCE) or ""),
         revision=_revision(metadata.get("resourceVersion")),
@@ -81,7 +81,7 @@ def _steps(workflow: Mapping[str, Any], annotations: Mapping[str, Any], phase: P
             own = "Stopped"
         if own in {"Failed", "Error"} and (found := failure_of_message(message, name)):
             message = found.message
-        begun, ended = (None, None) if own == "Skipped" else (_time(node.get("startedAt")), _time(node.get("finishedAt")))
+        begun, ended = (None, None) if own == "Skipped" else (moment(node.get("startedAt")), moment(node.get("finishedAt")))
         yield StepRun(name, own, cells, needs, begun, ended, _progress(node.get("progress")), message)
 
 
@@ -90,18 +90,20 @@ def _planned(workflow: Mapping[str, Any], annotations: Mapping[str, Any]) -> lis
     plan = _json(annotations.get(PLAN), dict).get("steps")
     if isinstance(plan, list):
         return [
-            (str(step.get("name")), tuple(c for c in step.get("cells") or () if isinstance(c, int)), tuple(step.get("needs") or ()))
-            for step in plan
-            if isinstance(step, dict)
+            (
+                str(step.get("name")),
+                tuple(c for c in _list(step.get("cells")) if isinstance(c, int)),
+                tuple(_texts(step.get("needs"))),
+            )
+            for step in _objects(plan)
         ]
     spec = _mapping(workflow.get("spec"))
-    templates = [t for t in spec.get("templates") or () if isinstance(t, dict)]
-    entry = next((t for t in templates if t.get("name") == spec.get("entrypoint")), {})
+    entry = next((t for t in _objects(spec.get("templates")) if t.get("name") == spec.get("entrypoint")), {})
     tasks = _mapping(entry.get("dag")).get("tasks")
     if not isinstance(tasks, list):
         return [(str(spec["entrypoint"]), (), ())] if spec.get("entrypoint") else []
-    names = [str(task.get("name")) for task in tasks]
-    return [(str(task.get("name")), (), _needs(task, names)) for task in tasks]
+    names = [str(task.get("name")) for task in _objects(tasks)]
+    return [(str(task.get("name")), (), _needs(task, names)) for task in _objects(tasks)]
 
 
 def _needs(task: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
@@ -120,7 +122,7 @@ def _step_nodes(workflow: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     for node in nodes.values():
         if node.get("type") in {"DAG", "Steps", "StepGroup", "TaskGroup"} or _is_attempt(node):
             continue
-        attempts = [nodes[child] for child in node.get("children") or () if _is_attempt(nodes.get(child, {}))]
+        attempts = [nodes[child] for child in _texts(node.get("children")) if _is_attempt(nodes.get(child, {}))]
         if node.get("type") == "Retry" and attempts:
             last = max(attempts, key=lambda attempt: str(attempt.get("startedAt") or ""))
             node = {**node, "progress": last.get("progress"), "message": node.get("message") or last.get("message")}  # noqa: PLW2901
@@ -157,7 +159,7 @@ def _failure(status: Mapping[str, Any], annotations: Mapping[str, Any], steps: S
 def _parameters(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The notebook's parameters; those of the platform hold a '-', which no Python name does."""
     found: dict[str, Any] = {}
-    for parameter in _mapping(spec.get("arguments")).get("parameters") or ():
+    for parameter in _objects(_mapping(spec.get("arguments")).get("parameters")):
         name, value = str(parameter.get("name")), parameter.get("value")
         if "-" in name:
             continue
@@ -173,23 +175,24 @@ def _progress(text: Any) -> tuple[int, int] | None:
     return (int(match.group(1)), int(match.group(2))) if match else None
 
 
-def _time(text: Any) -> float | None:
-    """RFC 3339 to seconds; Python before 3.11 knows neither 'Z' nor fractions of odd length."""
-    if not isinstance(text, str):
-        return None
-    match = re.match(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$", text)
-    if match is None:
-        return None
-    zone = "+00:00" if match.group(3) == "Z" else match.group(3)
-    return datetime.fromisoformat(match.group(1) + zone).timestamp() + float(match.group(2) or 0)
-
-
 def _revision(text: Any) -> int:
     return int(text) if isinstance(text, str | int) and str(text).isdecimal() else 0
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return [item for item in _list(value) if isinstance(item, Mapping)]
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in _list(value) if isinstance(item, str)]
 
 
 def _json(text: Any, kind: type[Any]) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.engine.base import LogLine
+from jupyter_mlops.engine.times import moment
 
 PREFIX = "@mlops "
 POLL = 0.1
@@ -65,8 +66,8 @@ def event_of(text: str) -> Mapping[str, Any] | None:
 def log_line(step: str, text: str) -> LogLine:
     """A line as the port gives it; its time is that of the event, where it is one."""
     event = event_of(text)
-    moment = event.get("time") if event else None
-    return LogLine(step, text, float(moment) if isinstance(moment, int | float) else None, event)
+    said = event.get("time") if event else None
+    return LogLine(step, text, float(said) if isinstance(said, int | float) else moment(said), event)
 
 
 def read(look: Callable[[], tuple[Mapping[str, Path], bool]], *, follow: bool) -> Iterator[LogLine]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.engine.base import DONE, Failure, LogLine, Run, Submission, Verb
 from jupyter_mlops.engine.decode import run_of
-from jupyter_mlops.engine.local.folder import RunFolder, rfc3339
+from jupyter_mlops.engine.local.folder import RunFolder
 from jupyter_mlops.engine.local.identity import alive
 from jupyter_mlops.engine.local.launch import check_machine, start_supervisor, storage_error
 from jupyter_mlops.engine.local.manifest import read_program
@@ -29,6 +29,7 @@ from jupyter_mlops.engine.local.request import Request
 from jupyter_mlops.engine.local.retention import delete_run
 from jupyter_mlops.engine.local.workspace import check_size
 from jupyter_mlops.engine.logs import POLL, read
+from jupyter_mlops.engine.times import rfc3339
 from jupyter_mlops.errors import Conflict, Corrupt, MlopsError, NotFound, WrongUsage
 
 if TYPE_CHECKING:

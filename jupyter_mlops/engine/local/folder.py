@@ -11,7 +11,6 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -114,11 +113,6 @@ def replace_file(path: Path, data: bytes, *, modified: float | None = None) -> N
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def rfc3339(moment: float) -> str:
-    """A time as Kubernetes writes it, in UTC, with microseconds: two runs of one second keep their order."""
-    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _encode(document: Mapping[str, Any]) -> bytes:

@@ -14,8 +14,9 @@ from contextlib import suppress
 from typing import Any
 
 from jupyter_mlops.engine.decode import FAILURE
-from jupyter_mlops.engine.local.folder import RunFolder, rfc3339
+from jupyter_mlops.engine.local.folder import RunFolder
 from jupyter_mlops.engine.local.manifest import Program, Task
+from jupyter_mlops.engine.times import rfc3339
 
 _OFFSET, _PRIME, _MASK = 2166136261, 16777619, 0xFFFFFFFF
 
