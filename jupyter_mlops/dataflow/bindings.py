@@ -25,8 +25,14 @@ def root(node: ast.expr) -> str | None:
 
 
 def names_in(node: ast.AST) -> set[str]:
-    """Every name in a tree."""
+    """Names that a tree mentions."""
     return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+
+
+def free_names(annotation: ast.expr) -> set[str]:
+    """Names that an annotation takes from around it: not those of comprehensions and lambdas in it."""
+    own = {inner.id for inner in ast.walk(annotation) if isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load)}
+    return names_in(annotation) - own - {inner.arg for inner in ast.walk(annotation) if isinstance(inner, ast.arg)}
 
 
 class Bindings(Flow):
@@ -111,7 +117,7 @@ class Bindings(Flow):
         """Read the names of an annotation that is evaluated where it stands."""
         if annotation is None or self.lazy or isinstance(annotation, ast.Constant):
             return frozenset()
-        names = names_in(annotation)
+        names = free_names(annotation)
         for name in names:
             self.read_type(name)
         return frozenset(names)

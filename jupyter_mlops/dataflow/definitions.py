@@ -12,7 +12,7 @@ import ast
 from collections import ChainMap
 from collections.abc import Iterable, Sequence
 
-from jupyter_mlops.dataflow.bindings import Bindings, names_in
+from jupyter_mlops.dataflow.bindings import Bindings, free_names, names_in
 from jupyter_mlops.dataflow.facts import Definition, DefinitionKind, Doubt, Question
 from jupyter_mlops.dataflow.names import BUILTINS
 
@@ -110,7 +110,8 @@ class Definitions(Bindings):
         """A lambda that is not bound to a name counts as called where it stands."""
         for default in [*node.args.defaults, *(d for d in node.args.kw_defaults if d)]:
             self.visit(default)
-        self._scoped({parameter.arg for parameter in parameters(node)}, [node.body])
+        own = {inner.target.id for inner in ast.walk(node.body) if isinstance(inner, ast.NamedExpr)}
+        self._scoped({parameter.arg for parameter in parameters(node)} | own, [node.body])
 
     # -- classes -----------------------------------------------------------------------------------------------------------
 
@@ -179,7 +180,7 @@ class Definitions(Bindings):
     def visit_TypeAlias(self, node: ast.AST) -> None:
         """``type X = …`` (Python 3.12): the value is evaluated when somebody looks at it."""
         name: ast.Name = node.name  # type: ignore[attr-defined]
-        types = names_in(node.value) - type_parameters(node)  # type: ignore[attr-defined]
+        types = free_names(node.value) - type_parameters(node)  # type: ignore[attr-defined]
         for inner in types:
             self.read_type(inner)
         self.bind(name.id, code=Definition("type", types=frozenset(types)))

@@ -120,7 +120,7 @@ def _cell(index: int, raw: Any) -> Cell | str:
     return Cell(
         index=index,
         kind=cast("Literal['code', 'markdown', 'raw']", kind),
-        source=source.replace("\r\n", "\n"),
+        source=source.replace("\r\n", "\n").replace("\r", "\n"),
         id=cell_id if isinstance(cell_id, str) else "",
         metadata=metadata if isinstance(metadata, dict) else {},
     )

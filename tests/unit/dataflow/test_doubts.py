@@ -1,0 +1,71 @@
+"""Diagnostics of the analysis: code, severity, cell and line, and a fix for each."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_mlops.dataflow.link import analyse
+from jupyter_mlops.notebook.document import Cell
+
+
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        (["x = 1\ny = = 2"], [("syntax-error", "error", 0, 2)]),
+        (["x = 1", "%%time\nx = 1\n\ny = = 2"], [("syntax-error", "error", 1, 4)]),
+        (["if True:\n  return 1"], [("syntax-error", "error", 0, 2)]),
+        (["x = 1\nname = input('who? ')"], [("input-call", "error", 0, 2)]),
+        (["%%time\n\nname = input()"], [("input-call", "error", 0, 3)]),
+        (["import getpass\np = getpass.getpass()"], [("getpass-call", "error", 0, 2)]),
+        (["from getpass import getpass", "x = 1\ntoken = getpass('t')"], [("getpass-call", "error", 1, 2)]),
+        (["def getpass(): return 1\ngetpass()"], []),
+        (["input = len\ninput('x')"], []),
+        (["input = len", "input('x')"], []),
+        (["def forward(input): return input(1)\nforward(len)"], []),
+        (["x = [input(1) for input in [len]]"], []),
+        (["def ask():\n    return input()", "ask()"], [("input-call", "error", 0, 2)]),
+        (["def ask():\n    return input()"], [("input-call", "warning", 0, 2)]),
+        (["class A:\n    def ask(self):\n        return input()", "A().ask()"], [("input-call", "error", 0, 3)]),
+        (["def outer():\n    def inner():\n        input()\n    inner()", "outer()"], [("input-call", "error", 0, 3)]),
+        (["x = 1\neval('x')"], [("dynamic", "warning", 0, 2)]),
+        (["def f(): return eval('1')", "\nf()"], [("dynamic", "warning", 1, 2)]),
+        (["x = _"], [("history", "warning", 0, 1)]),
+        (["y = 1\nx = Out[1]"], [("history", "warning", 0, 2)]),
+        (["for _ in range(3): pass", "_"], []),
+        (["x = 1\n%run a.py"], [("opaque", "warning", 0, 2)]),
+        (["%%time\n%run a.py"], [("opaque", "warning", 0, 2)]),
+        (["%mystery a"], [("unknown-magic", "warning", 0, 1)]),
+        (["\n%%mystery\nx"], [("unknown-magic", "warning", 0, 2)]),
+        (["%%R\nx <- 1"], [("other-language", "warning", 0, 1)]),
+        (["x = 1\n!ls"], [("shell-command", "info", 0, 2)]),
+        (["%%bash\nls"], [("shell-command", "info", 0, 1)]),
+        (["files = !ls"], [("shell-command", "info", 0, 1)]),
+        (["!pip install x"], []),
+        (["x = 1\nprint(nope)"], [("undefined-name", "warning", 0, 2)]),
+        (["def f(): return nope", "x = 1\nf()"], [("undefined-name", "warning", 1, 2)]),
+        (["try:\n    nope\nexcept NameError:\n    nope = 1"], []),
+        (["try:\n    nope\nexcept ValueError:\n    pass"], [("undefined-name", "warning", 0, 2)]),
+        (["from math import *\nsqrt(2)"], []),
+        (["%run a.py", "anything()"], [("opaque", "warning", 0, 1)]),
+        (["__file__"], [("undefined-name", "warning", 0, 1)]),
+        (["def f(x: Nope): pass"], []),
+        (["df?", "print?", "%who"], []),
+    ],
+)
+def test_what_is_said(sources: list[str], expected: list[tuple[str, str, int, int]]) -> None:
+    found = analyse([Cell(index, "code", source) for index, source in enumerate(sources)]).diagnostics
+    assert [(d.code, d.severity, d.cell, d.line) for d in found] == expected
+    assert all(d.message and d.fix for d in found)
+
+
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        (["print(x)", "x = 1"], "Cell 1 binds it: move that cell up."),
+        (["x = 1", "del x", "x"], "A cell above deletes it."),
+        (["x"], "Define it above, or correct the name."),
+    ],
+)
+def test_the_fix_for_an_undefined_name_knows_the_notebook(sources: list[str], words: str) -> None:
+    found = analyse([Cell(index, "code", source) for index, source in enumerate(sources)]).diagnostics
+    assert found[0].fix == words
