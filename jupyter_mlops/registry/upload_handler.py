@@ -1,0 +1,129 @@
+"""Blobs on their way in over HTTP: in one request, in two, or in as many pieces as a client likes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tornado import web
+
+from jupyter_mlops.errors import MlopsError, WrongUsage
+from jupyter_mlops.registry.handler import Handler
+from jupyter_mlops.registry.uploads import Session
+
+
+@web.stream_request_body
+class UploadHandler(Handler):
+    """``/v2/<name>/blobs/uploads/[<upload>]``: POST starts, PATCH adds, PUT ends, GET tells how far, DELETE cancels."""
+
+    session: Session | None = None
+    upload = ""
+    problem: MlopsError | None = None
+
+    def prepare(self) -> None:
+        """Find or start what the body belongs to, before the body comes."""
+        self.take_large_body()
+        super().prepare()
+        if self._finished:
+            return
+        try:
+            self._open(*self.path_args)
+        except MlopsError as error:
+            self.problem = error  # said after the body, which clients send regardless
+
+    def _open(self, name: str, upload: str = "") -> None:
+        """The session that this request writes to."""
+        if self.request.method == "POST":
+            if self.get_query_argument("mount", None) and self._mount(name):
+                return
+            upload = self.uploads.start(name)
+        self.session, self.upload = self.uploads.get(name, upload), upload
+        if self.request.method in {"PATCH", "PUT"}:
+            self._check_order(self.session)
+            self.session.busy = True
+
+    def _check_order(self, session: Session) -> None:
+        """A piece must follow what is there."""
+        place = self.request.headers.get("Content-Range", "")
+        start = place.removeprefix("bytes ").partition("-")[0]
+        if session.busy or (place and start != str(session.size)):
+            self.session = None
+            self._progress(session)
+            raise WrongUsage(
+                f"the next byte is {session.size}, not {start or 'this one'}", code="upload-range", fix="Ask how far it is."
+            )
+
+    def _mount(self, name: str) -> bool:
+        source, digest = self.get_query_argument("from", ""), self.get_query_argument("mount")
+        if not source or not self.layout.mount(name, digest, source):
+            return False
+        self.created(f"/v2/{name}/blobs/{digest}", digest)
+        self.finish()
+        return True
+
+    async def data_received(self, chunk: bytes) -> None:
+        """Write what arrives; after an error the rest is thrown away."""
+        if self.session is not None and self.problem is None:
+            try:
+                await asyncio.to_thread(self.uploads.write, self.session, chunk)
+            except MlopsError as error:
+                self.problem = error
+
+    def on_finish(self) -> None:
+        """The next request may go on."""
+        if self.session is not None:
+            self.session.busy = False
+
+    def on_connection_close(self) -> None:
+        """A broken connection leaves what arrived."""
+        self.on_finish()
+
+    async def post(self, name: str, upload: str = "") -> None:
+        """Start; with ``digest`` the body was all of it."""
+        del upload
+        session = self._current()
+        if digest := self.get_query_argument("digest", None):
+            await self._finish(name, session, digest)
+        else:
+            self._progress(session)
+            self.set_status(202)
+
+    async def patch(self, name: str, upload: str) -> None:
+        """A piece was added."""
+        del name, upload
+        self._progress(self._current())
+        self.set_status(202)
+
+    async def put(self, name: str, upload: str) -> None:
+        """The last piece was added."""
+        del upload
+        await self._finish(name, self._current(), self.get_query_argument("digest", ""))
+
+    async def get(self, name: str, upload: str) -> None:
+        """How far it is."""
+        del name, upload
+        self._progress(self._current())
+        self.set_status(204)
+
+    async def delete(self, name: str, upload: str) -> None:
+        """Forget it."""
+        del name
+        self._current()
+        self.uploads.cancel(upload)
+        self.set_status(204)
+
+    def _current(self) -> Session:
+        """The session, or the error that was met on the way."""
+        if self.problem is not None:
+            raise self.problem
+        assert self.session is not None
+        return self.session
+
+    async def _finish(self, name: str, session: Session, digest: str) -> None:
+        blob = await asyncio.to_thread(self.uploads.finish, self.upload, session, digest)
+        self.created(f"/v2/{name}/blobs/{blob.digest}", blob.digest)
+
+    def _progress(self, session: Session) -> None:
+        name = session.upload.path.name
+        self.set_header("Location", f"/v2/{session.repository}/blobs/uploads/{name}")
+        self.set_header("Docker-Upload-UUID", name)
+        self.set_header("Range", f"0-{max(session.size - 1, 0)}")
