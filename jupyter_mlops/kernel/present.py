@@ -191,12 +191,13 @@ def _span(started: float | None, finished: float | None, now: float) -> str:
 
 
 def _failure(failure: Failure) -> list[Part]:
+    said = f"cell {failure.cell}" in failure.message  # the runner's messages name the place themselves
     place = ", ".join(
         word
         for word in (
             f"step {failure.step}" if failure.step else "",
-            "" if failure.cell is None else f"cell {failure.cell}",
-            "" if failure.line is None else f"line {failure.line}",
+            "" if failure.cell is None or said else f"cell {failure.cell}",
+            "" if failure.line is None or said else f"line {failure.line}",
         )
         if word
     )

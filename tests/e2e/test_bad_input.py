@@ -65,7 +65,7 @@ REFUSED: dict[str, tuple[str, str, int | None, int | None, str, str]] = {
     "input": (notebook("x = 1", "\nname = input('who? ')"), "input-call", 1, 2, "input()", "parameters"),
     "getpass": (notebook("import getpass\nsecret = getpass.getpass()"), "getpass-call", 0, 2, "getpass", "secret"),
     "cycle": (notebook(("step:a", "x = 1"), ("step:b", "y = x")).replace('"step:a"', '"step:a", "prev:b"').replace('"step:b"', '"step:b", "prev:a"'),
-              "cycle", 0, None, "wait for each other", "prev:"),
+              "cycle", 1, None, "wait for each other", "prev:"),
     "twice": (notebook(("step:load", "x = 1"), ("step:train", "y = x"), ("step:load", "z = y")), "duplicate-step", 2, None, "'load' again", "another name"),
     "gpu": (notebook("%%step train --gpu many\nx = 1"), "invalid-metadata", 0, 1, "--gpu", "metadata.md"),
 }  # fmt: skip
@@ -167,7 +167,8 @@ def test_a_step_that_raises(machine):
     error = answer["error"]
     assert (error["code"], error["cell"]) == ("step-failed", 1)
     assert error["line"] in {2, 5}
-    assert "ZeroDivisionError: division by zero" in error["message"]
+    assert "ZeroDivisionError" in error["message"]
+    assert "division by zero" in error["message"]
     assert [step["phase"] for step in answer["steps"]][:2] == ["Succeeded", "Failed"]
     assert answer["steps"][2]["phase"] in {"Skipped", "Pending"}
     executed = json.loads(Path(answer["notebook"]).read_text())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -47,6 +47,11 @@ def test_a_failed_run_says_where_and_why_instead_of_the_log():
     assert "Change the cell" in text
     assert "1/0" in text
     assert "noise" not in text
+
+
+def test_a_place_that_the_message_names_is_not_said_twice():
+    failure = replace(FAILURE, message="ZeroDivisionError in cell 4, line 2: division by zero")
+    assert "in cell 4, line 2: division by zero (step train)" in as_text(present.run_page(a_run("Failed", failure=failure)))
 
 
 def test_a_finished_run_says_what_it_made():
