@@ -29,5 +29,11 @@ module.exports = {
     '<rootDir>/.venv'
   ],
   testRegex: 'src/.*/.*.spec.ts[x]?$',
+  reporters: ['default'],
+  transform: {
+    ...base.transform,
+    // With `isolatedModules` each file is only translated, which is fast; types are checked by the build.
+    '^.+\\.tsx?$': ['ts-jest/legacy', { tsconfig: '<rootDir>/tsconfig.json' }]
+  },
   transformIgnorePatterns: [`/node_modules/(?!${esModules}).+`]
 };

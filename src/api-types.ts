@@ -464,7 +464,7 @@ export interface components {
             needs: string[];
             started?: number | null;
             finished?: number | null;
-            /** @description cells done */
+            /** @description cells done, cells */
             progress?: number[] | null;
             message: string;
             cached: boolean;
@@ -605,7 +605,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description What happened */
+        /** @description What happened, where, and how to get on */
         Error: {
             headers: {
                 [name: string]: unknown;

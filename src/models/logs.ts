@@ -123,6 +123,6 @@ export function plain(text: string): string {
       // eslint-disable-next-line no-control-regex -- escape sequences are control characters
       .replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '')
       .replace(/\r$/, '')
-      .replace(/^.*\r/, '')
+      .replace(/^[^]*\r/, '')
   );
 }
