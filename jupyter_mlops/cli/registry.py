@@ -30,6 +30,28 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     """Serve until interrupted."""
     if not 0 <= arguments.port <= HIGHEST_PORT:
         raise WrongUsage(f"{arguments.port} is not a port", fix=f"Give a number from 0 to {HIGHEST_PORT}; 0 chooses a free one.")
+    from jupyter_mlops.registry.access import new_token
     from jupyter_mlops.registry.server import serve
 
-    return serve(bench.store, console, port=arguments.port, auth=not arguments.no_auth)
+    token = None if arguments.no_auth else new_token()
+    serve(bench.settings.storage.registry, arguments.port, token, lambda url: _ready(url, token, console))
+    console.note("stopped")
+    return 0
+
+
+def _ready(url: str, token: str | None, console: Console) -> None:
+    """Say where it is and how to get in; with ``--json`` as one line, while it goes on."""
+    from jupyter_mlops.registry.access import USER
+
+    if console.as_json:
+        console.emit({"url": url, "user": USER if token else None, "token": token})
+        return
+    console.line(f"registry at {url}")
+    console.out.flush()
+    host = url.partition("//")[2]
+    if token is None:
+        console.note("It asks for no password: every user of this machine may read, write and delete.")
+    else:
+        console.note(f"  log in: echo {token} | docker login --username {USER} --password-stdin {host}")
+        console.note(f"      or: oras login --plain-http --username {USER} --password {token} {host}")
+    console.note("Ctrl+C ends it; the folder stays.")

@@ -14,7 +14,7 @@ from jupyter_mlops.errors import Refused, WrongUsage
 from jupyter_mlops.views import seconds
 
 if TYPE_CHECKING:
-    from jupyter_mlops.engine.base import Run
+    from jupyter_mlops.engine.base import Failure, Run
     from jupyter_mlops.flow import Workbench
 
 EXAMPLES = """\
@@ -124,16 +124,7 @@ def _say(final: Run, console: Console) -> None:
     console.line(f"{final.name} {console.styled(final.phase, colour)} in {took}")
     failure = final.failure
     if failure is not None:
-        place = ", ".join(
-            part
-            for part in (
-                f"step {failure.step}" if failure.step else "",
-                "" if failure.cell is None else f"cell {failure.cell}",
-                "" if failure.line is None else f"line {failure.line}",
-            )
-            if part
-        )
-        console.line(f"  {failure.message}" + (f" ({place})" if place else ""))
+        console.line(f"  {failure.message}" + _place(failure))
         for line in "\n".join(failure.traceback).splitlines():
             console.line(f"    {line}")
         if failure.fix:
@@ -144,6 +135,14 @@ def _say(final: Run, console: Console) -> None:
         console.line(f"  model     {model['name']}:{model['tag']}   deploy it: jupyter mlops deploy {model['name']}:{model['tag']}")
     if final.executed:
         console.line(f"  notebook  {final.executed}")
+
+
+def _place(failure: Failure) -> str:
+    """Where it failed, as far as the message does not say so already."""
+    cell = None if failure.cell is None or f"cell {failure.cell}" in failure.message else f"cell {failure.cell}"
+    line = f"line {failure.line}" if cell and failure.line is not None else None
+    parts = [part for part in (f"step {failure.step}" if failure.step else None, cell, line) if part]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _detached(started: Run, console: Console) -> int:

@@ -71,7 +71,7 @@ def show(found: Run, console: Console) -> None:
 
 
 def _row(found: Run) -> tuple[str, ...]:
-    done = sum(step.phase in {"Succeeded", "Skipped"} for step in found.steps)
+    done = sum(step.phase == "Succeeded" for step in found.steps)
     notebook = (found.notebook or "").rsplit("/", 1)[-1]
     return found.name, found.phase, f"{done}/{len(found.steps)}", _took(found), ago(found.created), notebook
 
