@@ -88,9 +88,10 @@ class Definitions(Bindings):
         self, node: Function, kind: DefinitionKind, eager: frozenset[str], beside: frozenset[str], types: frozenset[str], name: str
     ) -> Definition:
         """What a function does when it is called."""
-        reads, writes = self.context.scopes.free(node)
+        free = self.context.scopes.free(node)
         inner = self._inside(lazy=True)
         inner.block([ast.copy_location(ast.Expr(node.body), node.body)] if isinstance(node, ast.Lambda) else node.body)
+        reads = free.reads | (free.unsure & inner.draft.refs)
         every = {parameter.arg for parameter in parameters(node)}
         return Definition(
             kind,
@@ -98,7 +99,7 @@ class Definitions(Bindings):
             beside=beside,
             types=types,
             deferred=frozenset(n for n in reads if n not in BUILTINS or n in self.above or n in self.draft.defs) - {name},
-            writes=writes,
+            writes=free.writes,
             mutates=frozenset(inner.draft.mutates & reads),
             params=tuple(a.arg for a in [*node.args.posonlyargs, *node.args.args]),
             mutates_params=frozenset(inner.draft.mutates & every),

@@ -10,11 +10,24 @@ import ast
 import symtable
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 NOT_CALLED = ("annotation", "type alias", "type variable", "TypeVar bound")
 """Kinds of tables that a call never runs (Python 3.12 to 3.14 spell them differently)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Names of the notebook's namespace in the body of a definition."""
+
+    reads: frozenset[str]
+    writes: frozenset[str]
+    """Bound with ``global``."""
+
+    unsure: frozenset[str]
+    """Bound and read in the body of a class within: ``class A: x = x`` reads the notebook's ``x`` if it reads first."""
 
 
 class Scopes:
@@ -37,16 +50,19 @@ class Scopes:
                 found.setdefault((table.get_name(), table.get_lineno()), []).append(table)
         return found
 
-    def free(self, node: Definition) -> tuple[frozenset[str], frozenset[str]]:
-        """(names read, names bound with ``global``) in the notebook's namespace by the body of a def or lambda when it runs."""
+    def free(self, node: Definition) -> Free:
+        """What the body of a def or lambda does with the notebook's names when it runs."""
         name = "lambda" if isinstance(node, ast.Lambda) else node.name
         tables = self._functions.get((name, node.lineno), [])
         table = tables[0] if len(tables) == 1 else _alone(node)
         reads: set[str] = set()
         writes: set[str] = set()
+        unsure: set[str] = set()
         for inner in _called(table):
             method = inner.get_type() == "function"
             for symbol in inner.get_symbols():
+                if not method and symbol.is_local() and symbol.is_referenced():
+                    unsure.add(symbol.get_name())
                 if symbol.is_global():
                     if symbol.is_referenced() or not method:
                         reads.add(symbol.get_name())
@@ -55,7 +71,7 @@ class Scopes:
         if writes:  # symtable does not call the target of `count += 1` referenced
             augmented = {x.target.id for x in ast.walk(node) if isinstance(x, ast.AugAssign) and isinstance(x.target, ast.Name)}
             reads |= writes & augmented
-        return frozenset(reads), frozenset(writes)
+        return Free(frozenset(reads), frozenset(writes), frozenset(unsure))
 
 
 def _called(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
