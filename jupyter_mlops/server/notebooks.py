@@ -40,15 +40,29 @@ async def read(contents: Any, path: str) -> Notebook:
     """The notebook at a path of the contents service. Raises NotFound, WrongUsage or Refused."""
     name = local_name(path)
     model = await _get(contents, name, content=True)
+    if model.get("message"):  # the contents service validated it with nbformat, and keeps what it found here
+        raise _invalid(name, str(model["message"]))
     return document(model["content"], name)
 
 
 def document(content: Mapping[str, Any], path: str) -> Notebook:
-    """A notebook from its JSON document, validated. Raises Refused."""
+    """A notebook from its JSON document. Raises Refused."""
     from jupyter_mlops.notebook.read import parse
 
     name = Path(path.removeprefix(COLLABORATION)).name
     return parse(json.dumps(_as_written(content)), name)
+
+
+def validated(content: Mapping[str, Any], path: str) -> Notebook:
+    """A notebook that came with a request: nobody has validated it yet. Raises Refused or WrongUsage."""
+    from nbformat import ValidationError, validate
+
+    found = document(content, path)
+    try:
+        validate(dict(content), relax_add_props=True)
+    except ValidationError as error:
+        raise _invalid(found.name, error.message) from error
+    return found
 
 
 async def folder_path(contents: Any, path: str) -> Path:
@@ -112,6 +126,15 @@ async def _get(contents: Any, name: str, *, content: bool) -> Mapping[str, Any]:
             where=Where(notebook=name),
         ) from error
     return model
+
+
+def _invalid(name: str, said: str) -> WrongUsage:
+    return WrongUsage(
+        f"{name} is not a valid notebook: {said.splitlines()[0]}",
+        code="invalid-notebook",
+        fix="Open it in JupyterLab and save it again.",
+        where=Where(notebook=name),
+    )
 
 
 def _missing(name: str) -> NotFound:

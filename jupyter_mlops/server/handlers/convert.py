@@ -29,7 +29,7 @@ class _NotebookHandler(MlopsHandler):
         """From the request where it holds the content, else from the contents service."""
         asked = self.body_as(ConvertRequest)
         if asked.content is not None:
-            return await self.work(notebooks.document, asked.content, notebooks.local_name(asked.path))
+            return await self.work(notebooks.validated, asked.content, notebooks.local_name(asked.path))
         return await notebooks.read(self.contents_manager, asked.path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,8 @@ import jupyter_mlops
 from jupyter_mlops.server.handlers.base import MlopsHandler
 
 TARGET = "This machine"
+KEEP = 30.0
+KNOWN = "mlops_disk_bytes"
 
 
 class StatusHandler(MlopsHandler):
@@ -23,8 +26,15 @@ class StatusHandler(MlopsHandler):
     @authorized("read", "mlops:doctor")
     async def get(self) -> None:
         """Version, target and bytes in use."""
-        used = await self.work(disk_bytes, self.bench.settings.storage.home)
-        self.answer({"version": jupyter_mlops.__version__, "target": TARGET, "disk_bytes": used})
+        self.answer({"version": jupyter_mlops.__version__, "target": TARGET, "disk_bytes": await self._disk_bytes()})
+
+    async def _disk_bytes(self) -> int:
+        """Counted anew at most every half minute: with thousands of runs it is thousands of files."""
+        known: tuple[float, int] | None = self.settings.get(KNOWN)
+        if known is None or time.monotonic() - known[0] > KEEP:
+            known = (time.monotonic(), await self.work(disk_bytes, self.bench.settings.storage.home))
+            self.settings[KNOWN] = known
+        return known[1]
 
 
 def disk_bytes(folder: Path) -> int:

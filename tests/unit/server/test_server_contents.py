@@ -132,3 +132,15 @@ async def test_remote_notebooks_are_read_but_not_run() -> None:
     with pytest.raises(PlatformError, match="not on this machine") as refused:
         await notebooks.folder_path(contents, "a.ipynb")
     assert refused.value.code == "remote-contents"
+
+
+@pytest.mark.parametrize("saved", [True, False])
+async def test_a_notebook_that_nbformat_does_not_take_is_named(call: Any, write_notebook: Any, saved: bool) -> None:
+    path = write_notebook("odd.ipynb", "x = 1")
+    content = json.loads(path.read_text())
+    content["cells"][0]["outputs"] = [{"output_type": "no-such-type"}]
+    if saved:
+        path.write_text(json.dumps(content))
+    answer = await call("POST", "/convert", {"path": "odd.ipynb"} if saved else {"path": "odd.ipynb", "content": content})
+    assert (answer.status, answer.body["code"]) == (400, "invalid-notebook")
+    assert answer.body["fix"]
