@@ -16,6 +16,9 @@ STEP_LENGTH = 40
 PIPELINE_LENGTH = 50
 """Characters of a pipeline's name: with ``-`` and the five that ``generateName`` adds, a label value of 63 has room to spare."""
 
+NUMBERING = re.compile(r"^[\W_]*(?:(?:\d+[.):]+)+\d*\s*|\d+\s+)(?=.*[^\W\d_])")
+"""``1. ``, ``2) ``, ``3.1 `` before a heading; not the ``3`` of ``3D``."""
+
 SPELLED = str.maketrans(
     {
         "ä": "ae",
@@ -48,7 +51,7 @@ def slug(text: str, length: int) -> str:
 
 def step_name(text: str) -> str:
     """Name of a step from a heading or tag: ``1. Load data`` is ``load-data``; '' where nothing is left of it."""
-    name = slug(re.sub(r"^[\W\d_]+(?=.*[^\W\d_])", "", text), STEP_LENGTH)
+    name = slug(NUMBERING.sub("", text), STEP_LENGTH)
     return f"step-{name}"[:STEP_LENGTH].rstrip("-") if name[:1].isdigit() else name
 
 
