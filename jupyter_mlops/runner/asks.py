@@ -60,7 +60,7 @@ class _Reader(ast.NodeVisitor):
         self.everything = False
         self.words: set[str] = set()
 
-    def visit_Call(self, node: ast.Call) -> None:  # noqa: N802  (the name that NodeVisitor looks for)
+    def visit_Call(self, node: ast.Call) -> None:
         method = _shell_method(node)
         if method is not None:
             self._shell_call(method, node)
@@ -69,26 +69,26 @@ class _Reader(ast.NodeVisitor):
             self.everything = True
         self.generic_visit(node)
 
-    def visit_Name(self, node: ast.Name) -> None:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> None:
         if node.id in OPAQUE_CALLS or node.id in OPAQUE_WORDS or node.id == "get_ipython":
             self.everything = True
 
-    def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> None:
         self.everything = self.everything or node.attr in OPAQUE_WORDS
         self.generic_visit(node)
 
-    def visit_Compare(self, node: ast.Compare) -> None:  # noqa: N802
+    def visit_Compare(self, node: ast.Compare) -> None:
         if isinstance(node.left, ast.Name) and node.left.id == "__name__":
             return
         self.generic_visit(node)
 
-    def visit_Constant(self, node: ast.Constant) -> None:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> None:
         self.everything = self.everything or node.value == "__main__"
 
-    def visit_Import(self, node: ast.Import) -> None:  # noqa: N802
+    def visit_Import(self, node: ast.Import) -> None:
         self.everything = self.everything or any(alias.name == "__main__" for alias in node.names)
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:  # noqa: N802
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         self.everything = self.everything or node.module == "__main__"
 
     def _shell_call(self, method: str, node: ast.Call) -> None:

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from jupyter_mlops.errors import Bug, MlopsError, Refused
 from jupyter_mlops.oci.open import open_store
-from jupyter_mlops.runner import failure
+from jupyter_mlops.runner import failure, record
 from jupyter_mlops.runner.arguments import Arguments, parse, termination_path
 from jupyter_mlops.runner.asks import asked_by
 from jupyter_mlops.runner.execute import Execution
@@ -100,8 +100,11 @@ class _Step:
         execution = self.execution = Execution(
             self.plan, self.step, shell, self.outputs, self.report, self.log, arguments.parameters
         )
+        recorder = record.Recorder(arguments.run, self.step.name, self.plan.pipeline, self.log)
+        record.begin(recorder)
+        context.metrics = recorder.metrics
+        self.report.metrics = recorder.own
         sources = execution.sources()
-        context.cells += sources
         real = sys.stdout, sys.stderr
         sys.stdout = Tee("stdout", self.outputs, self.log, real[0])
         sys.stderr = Tee("stderr", self.outputs, self.log, real[1])
@@ -110,9 +113,12 @@ class _Step:
             failed = execution.run()
             if failed:
                 return failed
+            record.register_outputs(recorder, self.step.outputs, shell.user_ns)
         finally:
             sys.stdout, sys.stderr = real
+        context.cells += sources
         state = session.finish(execution.made_in, shell.execution_count, f"state.{arguments.run}.{self.step.name}")
+        self.report.models, self.report.datasets = recorder.publish(store)
         arguments.out.mkdir(parents=True, exist_ok=True)
         fresh = arguments.out / ".state"
         fresh.write_text(state)

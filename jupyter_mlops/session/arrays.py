@@ -122,6 +122,6 @@ def wasteful(pickler: Pickler) -> set[int]:
 
 
 def ndarray() -> type | None:
-    """numpy's array type, if numpy is loaded."""
+    """Numpy's array type, if numpy is loaded."""
     numpy = sys.modules.get("numpy")
     return getattr(numpy, "ndarray", None)

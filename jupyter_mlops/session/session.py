@@ -139,7 +139,7 @@ class Session:
         hidden, hook = shell.user_ns_hidden, shell.displayhook
         found = {}
         for name, value in list(space.items()):
-            if name in _OURS or name.startswith("_i") and name[2:].isdigit():
+            if name in _OURS or (name.startswith("_i") and name[2:].isdigit()):
                 continue
             if name in hidden and hidden[name] is value and not RESULT.fullmatch(name):
                 continue

@@ -19,3 +19,6 @@ class Context:
 
     imported: set[str] = field(default_factory=set)
     """Dotted names that the notebook's own import statements have named so far."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Loose metrics of the run so far, which later steps add to and models are registered with."""

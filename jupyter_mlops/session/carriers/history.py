@@ -92,6 +92,22 @@ class Imports:
                     importlib.import_module(name)
 
 
+class Metrics:
+    """Numbers that earlier steps recorded with ``log_metrics``."""
+
+    name, module = "metrics", ""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def capture(self) -> Any:
+        return sorted(self._context.metrics.items()) or None
+
+    def restore(self, value: Any) -> None:
+        for name, number in value:
+            self._context.metrics.setdefault(name, number)
+
+
 def _dotted(tree: ast.AST) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(tree):
@@ -102,4 +118,4 @@ def _dotted(tree: ast.AST) -> set[str]:
     return found
 
 
-FACTORIES = (History, Imports)
+FACTORIES = (History, Imports, Metrics)
