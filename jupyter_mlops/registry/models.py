@@ -192,7 +192,7 @@ class Models:
             raise Conflict(
                 f"{name}:{version.tag} is {', '.join(named)}",
                 code="version-in-use",
-                fix=f"Let the alias name another version first: jupyter mlops models {name} --alias {named[0]}=TAG.",
+                fix=f"Let the alias name another version first: jupyter mlops models alias {name} TAG {named[0]}",
             )
         repository = model_repository(name)
         with self._registry.exclusive(repository):
