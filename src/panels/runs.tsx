@@ -66,7 +66,9 @@ function RunItem(props: { run: Run; context: IContext }): JSX.Element {
               <Ago time={run.created} trans={trans} />
             </span>
           </span>
-          <span className="jp-mlops-hint">{progressText(run, trans)}</span>
+          <span className="jp-mlops-hint" title={progressText(run, trans)}>
+            {progressText(run, trans)}
+          </span>
         </span>
       </button>
       {!isDone(run.phase) && (

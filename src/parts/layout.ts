@@ -1,6 +1,7 @@
 /**
  * Layered layout of a small directed graph (Sugiyama's scheme): layers by longest path, order by barycentres,
- * positions by isotonic regression. Pure; good for the tens of steps that a notebook has.
+ * positions by isotonic regression. What follows from other edges is not drawn (transitive reduction): the picture
+ * shows the order, the list beside it all needs. Pure; good for the tens of steps that a notebook has.
  */
 
 export interface IGraphNode {
@@ -108,6 +109,7 @@ function rank(nodes: ReadonlyArray<IGraphNode>): {
   layers: IItem[][];
 } {
   const items = new Map<string, IItem>();
+  const ancestors = new Map<string, Set<string>>();
   const layers: IItem[][] = [];
   const chains: IItem[][] = [];
   const add = (id: string | null, layer: number): IItem => {
@@ -117,9 +119,12 @@ function rank(nodes: ReadonlyArray<IGraphNode>): {
   };
   // Steps come in document order, so that what a step needs is there before it; anything else is no edge.
   for (const node of nodes) {
-    const needs = [...new Set(node.needs)]
-      .map(id => items.get(id))
-      .filter((item): item is IItem => item !== undefined);
+    const known = [...new Set(node.needs)].filter(id => items.has(id));
+    const implied = new Set(known.flatMap(id => [...ancestors.get(id)!]));
+    ancestors.set(node.id, new Set([...known, ...implied]));
+    const needs = known
+      .filter(id => !implied.has(id))
+      .map(id => items.get(id)!);
     const layer = Math.max(-1, ...needs.map(item => item.layer)) + 1;
     const item = add(node.id, layer);
     items.set(node.id, item);
