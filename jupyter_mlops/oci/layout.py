@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -59,7 +60,7 @@ class Layout:
         self._uploads = self.root / "_uploads"
         self._indexes: dict[str, tuple[tuple[int, int, int], Index]] = {}
         self._facts: dict[str, Facts] = {}
-        self._leases = Leases(self.lease_file)
+        self._leases = Leases(partial(_lock_file, self.root, "lease"))  # not a method: a cycle would keep a lease
 
     @property
     def address(self) -> str:
@@ -254,7 +255,7 @@ class Layout:
         """Keep other publishers out of a repository, for who reads its tags to choose the next. Not reentrant."""
         with ExitStack() as held:
             with explained(self.root):  # the taking of the lock, not what is done under it
-                held.enter_context(locked(self._lock_file(repository, "publish")))
+                held.enter_context(locked(_lock_file(self.root, "publish", repository)))
             yield
 
     @contextmanager
@@ -280,7 +281,7 @@ class Layout:
 
     def lease_file(self, repository: str) -> Path:
         """What publishers share a lock on while they are between blobs and manifest."""
-        return self._lock_file(repository, "lease")
+        return _lock_file(self.root, "lease", repository)
 
     # -- inside ----------------------------------------------------------------------------------------------------------------
 
@@ -359,11 +360,12 @@ class Layout:
 
     @contextmanager
     def _locked(self, repository: str) -> Iterator[None]:
-        with locked(self._lock_file(repository, "index")):
+        with locked(_lock_file(self.root, "index", repository)):
             yield
 
-    def _lock_file(self, repository: str, what: str) -> Path:
-        return self.root / "_locks" / f"{check_repository(repository).replace('/', '%2F')}.{what}"
+
+def _lock_file(root: Path, what: str, repository: str) -> Path:
+    return root / "_locks" / f"{check_repository(repository).replace('/', '%2F')}.{what}"
 
 
 def _has(path: Path, size: int) -> bool:
