@@ -25,6 +25,7 @@ from jupyter_mlops.settings import Settings, default_home
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
 
+ACTION = "https://jupyter-mlops.github.io/events/action/v1"
 POOL = 8
 """Threads for calls that block. More would only queue at the disk; the longest call is the test of a slow model."""
 
@@ -120,6 +121,10 @@ class MlopsApp(ExtensionApp):
     def _emit(self, schema: str, data: dict[str, Any]) -> None:
         """Send an event; called on the loop."""
         self.serverapp.event_logger.emit(schema_id=schema, data=data)
+
+    def record(self, action: dict[str, str]) -> None:
+        """Tell who did what, to the log of a site that keeps one."""
+        self._emit(ACTION, action)
 
     def _beat(self) -> None:
         """A run goes on: whoever culls idle servers by their last activity shall see it."""

@@ -109,6 +109,14 @@ class MlopsHandler(ExtensionHandlerMixin, APIHandler):
             )
         return value
 
+    def done(self, action: str, kind: str, name: str, reference: str = "") -> None:
+        """Something was changed here: panels hear of it at once, and the site's record says who did it."""
+        self.app.watcher.hurry()
+        user = getattr(self.current_user, "username", "") or "anonymous"
+        self.app.record(
+            {"user": user, "action": action, "kind": kind, "name": name, **({"reference": reference} if reference else {})}
+        )
+
     def answer(self, value: Any, status: int = 200) -> None:
         """Send a JSON answer."""
         self.set_status(status)

@@ -39,8 +39,8 @@ class AliasHandler(MlopsHandler):
     async def put(self, model: str, alias: str) -> None:
         """Let an alias name a version."""
         asked = self.body_as(AliasRequest)
-        await self.work(self.bench.models.set_alias, model, alias, asked.tag)
-        self.app.watcher.hurry()
+        version = await self.work(self.bench.models.set_alias, model, alias, asked.tag)
+        self.done("alias", "model", f"{model}:{alias}", version.digest)
         self.answer(to_json(await self.work(self.bench.models.get, model)))
 
 
@@ -52,5 +52,5 @@ class VersionHandler(MlopsHandler):
     async def delete(self, model: str, tag: str) -> None:
         """Delete a version. Conflict while a service uses it."""
         await self.work(self.bench.delete_model, model, tag)
-        self.app.watcher.hurry()
+        self.done("delete", "model", f"{model}:{tag}")
         self.gone()

@@ -54,7 +54,7 @@ class RunsHandler(_RunHandler):
         asked = self.body_as(RunRequest)
         path = await notebooks.folder_path(self.contents_manager, asked.path)
         run = await self.work(self.bench.run, path, asked.parameters, asked.kernel)
-        self.app.watcher.hurry()
+        self.done("start", "run", run.name, run.source_digest)
         self.set_header("Location", f"{self.request.path}/{run.name}")
         self.answer(self.shown(run), 201)
 
@@ -82,7 +82,7 @@ class RunHandler(_RunHandler):
     async def delete(self, run: str) -> None:
         """Delete the run; a running one is stopped first. Models that it made stay."""
         await self.work(self.bench.engine.control, run, "delete")
-        self.app.watcher.hurry()
+        self.done("delete", "run", run)
         self.gone()
 
 
@@ -94,7 +94,7 @@ class RunStopHandler(_RunHandler):
     async def post(self, run: str) -> None:
         """Stop the run."""
         stopped = await self.work(self.bench.engine.control, run, "stop")
-        self.app.watcher.hurry()
+        self.done("stop", "run", run)
         self.answer(self.shown(stopped))
 
 

@@ -11,6 +11,7 @@ from tornado import web
 
 from jupyter_mlops.server.handlers.base import MlopsHandler
 from jupyter_mlops.server.requests import PredictRequest, ServiceRequest
+from jupyter_mlops.serving.decode import model_reference
 from jupyter_mlops.views import service_view
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class _ServiceHandler(MlopsHandler):
     async def control(self, namespace: str, service: str, verb: Verb) -> Service:
         """One verb on a service, and the news at once."""
         changed = await self.work(self.bench.services.control, service, verb, namespace)
-        self.app.watcher.hurry()
+        self.done(verb, "service", f"{namespace}/{service}")
         return changed
 
 
@@ -52,7 +53,7 @@ class ServicesHandler(_ServiceHandler):
         """Deploy a model."""
         asked = self.body_as(ServiceRequest)
         service = await self.work(self.bench.deploy, asked.model, asked.name, asked.namespace)
-        self.app.watcher.hurry()
+        self.done("deploy", "service", f"{service.namespace}/{service.name}", model_reference(service.document))
         self.set_header("Location", f"{self.request.path}/{url_escape(service.namespace)}/{url_escape(service.name)}")
         self.answer(self.shown(service), 201)
 

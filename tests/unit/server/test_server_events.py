@@ -14,6 +14,7 @@ import pytest
 from jupyter_mlops.engine.base import Submission
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.names import OCI_EMPTY, OCI_MANIFEST
+from jupyter_mlops.server.app import ACTION
 from jupyter_mlops.server.events.watcher import CHANGED, Folders, Seen
 from jupyter_mlops.settings import Storage
 from jupyter_mlops.testing.engine import wait, workflow
@@ -149,3 +150,27 @@ async def test_one_bad_look_does_not_end_the_watching(app: Any, monkeypatch: pyt
         app.watcher.hurry()
         assert time.monotonic() < end
         await asyncio.sleep(0.02)
+
+
+async def test_who_does_what_is_recorded_without_any_data(call: Any, app: Any, jp_serverapp: Any, write_notebook: Any) -> None:
+    told: list[dict[str, Any]] = []
+
+    async def listen(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+        told.append(data)
+
+    jp_serverapp.event_logger.add_listener(schema_id=ACTION, listener=listen)
+    write_notebook("secret-plan.ipynb", "password = 'hunter2'")
+    name = (await call("POST", "/runs", {"path": "secret-plan.ipynb"})).body["name"]
+    await call("POST", f"/runs/{name}/stop")
+    await call("DELETE", f"/runs/{name}")
+    await call("DELETE", f"/runs/{name}")  # it is gone: nothing was done
+    end = time.monotonic() + 30
+    while len(told) < 3:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.02)
+    assert [(one["action"], one["kind"], one["name"]) for one in told] == [
+        (action, "run", name) for action in ("start", "stop", "delete")
+    ]
+    assert all(one["user"] for one in told)
+    assert told[0]["reference"].startswith("sha256:")
+    assert "hunter2" not in str(told)
