@@ -7,10 +7,11 @@ threads that feed one queue; painting happens here.
 from __future__ import annotations
 
 import queue
+import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
 from jupyter_mlops.cli.console import Console, clean, duration
@@ -116,7 +117,7 @@ class Live:
         """Paint all lines over those of before."""
         if self._run is None:
             return
-        lines = [self._step(step) for step in self._run.steps]
+        lines = [self._step(step) for step in self._shown(self._run)]
         if self._run.phase not in DONE:
             lines += [
                 self._console.styled(clean(text)[: self._console.width - 3], "grey", on=self._console.err) for text in self._tail
@@ -126,6 +127,16 @@ class Live:
         self._console.err.write(f"{up}{body}\x1b[J")
         self._console.err.flush()
         self._painted = len(lines)
+
+    def _shown(self, run: Run) -> Sequence[StepRun]:
+        """The steps that fit: a terminal cannot paint over what has left its upper edge. Finished ones go first."""
+        room = max(1, shutil.get_terminal_size((100, 24)).lines - TAIL - 2)
+        steps = run.steps
+        if len(steps) <= room:
+            return steps
+        first = next((index for index, step in enumerate(steps) if step.phase not in DONE), len(steps))
+        start = min(max(0, first - 1), len(steps) - room)
+        return steps[start : start + room]
 
     def close(self) -> None:
         """What is painted stays; the cursor is below it already."""

@@ -87,6 +87,14 @@ async def folder_path(contents: Any, path: str) -> Path:
     return _inside(Path(locate(name)), Path(root), name)
 
 
+async def folder_of(contents: Any, path: str) -> Path | None:
+    """The notebook's folder on this machine, whose modules belong to its bundle; None where there is none."""
+    try:
+        return (await folder_path(contents, path)).parent
+    except (NotFound, PlatformError):
+        return None
+
+
 def shown_path(contents: Any, path: str | None) -> str | None:
     """A path of this machine as the file browser shows it; None if it is not below Jupyter's folder."""
     root = getattr(contents, "root_dir", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
@@ -25,9 +26,8 @@ class _NotebookHandler(MlopsHandler):
 
     body_limit = NOTEBOOK_LIMIT
 
-    async def notebook(self) -> Notebook:
+    async def notebook(self, asked: ConvertRequest) -> Notebook:
         """From the request where it holds the content, else from the contents service."""
-        asked = self.body_as(ConvertRequest)
         if asked.content is not None:
             return await self.work(notebooks.validated, asked.content, notebooks.local_name(asked.path))
         return await notebooks.read(self.contents_manager, asked.path)
@@ -40,7 +40,7 @@ class ConvertHandler(_NotebookHandler):
     @authorized("read", "mlops:runs")
     async def post(self) -> None:
         """Steps, links, parameters and doubts."""
-        notebook = await self.notebook()
+        notebook = await self.notebook(self.body_as(ConvertRequest))
         self.answer(await self.work(convert, self.bench, notebook))
 
 
@@ -51,8 +51,10 @@ class WorkflowHandler(_NotebookHandler):
     @authorized("read", "mlops:runs")
     async def post(self) -> None:
         """The Argo Workflow as YAML."""
-        notebook = await self.notebook()
-        self.answer_yaml(await self.work(workflow_text, self.bench, notebook))
+        asked = self.body_as(ConvertRequest)
+        notebook = await self.notebook(asked)
+        folder = await notebooks.folder_of(self.contents_manager, asked.path)
+        self.answer_yaml(await self.work(workflow_text, self.bench, notebook, folder))
 
 
 def convert(bench: Workbench, notebook: Notebook) -> dict[str, Any]:
@@ -62,8 +64,8 @@ def convert(bench: Workbench, notebook: Notebook) -> dict[str, Any]:
     return conversion_view(bench.convert(notebook), source_digest(notebook))
 
 
-def workflow_text(bench: Workbench, notebook: Notebook) -> str:
-    """The Workflow's YAML. Raises Refused."""
+def workflow_text(bench: Workbench, notebook: Notebook, folder: Path | None) -> str:
+    """The Workflow's YAML, as the command line writes it. Raises Refused."""
     from jupyter_mlops.workflow.yaml import dump
 
-    return dump(bench.compile(notebook, bench.convert(notebook)))
+    return dump(bench.compile(notebook, bench.convert(notebook), folder))

@@ -144,3 +144,14 @@ async def test_a_notebook_that_nbformat_does_not_take_is_named(call: Any, write_
     answer = await call("POST", "/convert", {"path": "odd.ipynb"} if saved else {"path": "odd.ipynb", "content": content})
     assert (answer.status, answer.body["code"]) == (400, "invalid-notebook")
     assert answer.body["fix"]
+
+
+async def test_the_server_and_the_command_line_write_the_same_workflow(
+    call: Any, write_notebook: Any, jp_root_dir: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    from jupyter_mlops.cli import main
+
+    (jp_root_dir / "local_helper.py").write_text("def double(x):\n    return 2 * x\n")
+    path = write_notebook("uses.ipynb", "from local_helper import double\nprint(double(2))")
+    assert main(["convert", str(path), "-o", "-"]) == 0
+    assert (await call("POST", "/workflow", {"path": "uses.ipynb"})).body == capsysbinary.readouterr().out
