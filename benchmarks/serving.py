@@ -231,12 +231,10 @@ def main() -> None:
     names = ("CPU ms/request", "ratio", "MiB over Python", "p50 ms", "p99 ms", "requests")
     print(" " * 24 + "".join(f"{name:>{width}}" for name, width in zip(names, (15, 8, 17, 9, 9, 10), strict=True)))
     for name, row in found.items():
-        over = row.memory - python
-        print(f"{name:24}{row.cpu:15.2f}{row.cpu / floor:8.2f}{over:17.0f}{row.p50:9.2f}{row.p99:9.2f}{row.requests:10}")
+        line = f"{name:24}{row.cpu:15.2f}{row.cpu / floor:8.2f}{row.memory - python:17.0f}"
+        print(f"{line}{row.p50:9.2f}{row.p99:9.2f}{row.requests:10}")
     print(f"\nPython with the model, called once with a DataFrame: {python:.0f} MiB")
-    print(
-        f"first prediction after Deploy: {cold:.2f} s; plain Python that loads and calls the model: {alone:.2f} s ({cold - alone:+.2f} s)"
-    )
+    print(f"first prediction after Deploy: {cold:.2f} s; plain Python that loads and calls the model: {alone:.2f} s")
 
 
 if __name__ == "__main__":

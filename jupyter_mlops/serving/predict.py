@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from jupyter_mlops.errors import NotFound, PlatformError, PredictionRejected, Un
 from jupyter_mlops.serving.base import Backend, Request, Response
 from jupyter_mlops.serving.decode import model_reference
 from jupyter_mlops.serving.rows import instances_of, is_infer_body, parse_data
+from jupyter_mlops.serving.server.nesting import nest
 
 if TYPE_CHECKING:
     from jupyter_mlops.registry.models import Models
@@ -56,7 +56,7 @@ def predict(backend: Backend, models: Models, service: str, namespace: str, data
     if is_infer_body(data):
         answer, milliseconds = _send(backend, service, namespace, f"/v2/models/{service}/infer", data)
         return Prediction(_rows_of(answer.get("outputs", [])), milliseconds)
-    rows = instances_of(data, single_row=(card.get("signature") or {}).get("kind") in {"columns", "tensor"})
+    rows = instances_of(data, single_row=_takes_lists(card))
     answer, milliseconds = _send(backend, service, namespace, f"/v1/models/{service}:predict", {"instances": rows})
     return Prediction(list(answer.get("predictions", [])), milliseconds)
 
@@ -84,6 +84,12 @@ def _card(models: Models, document: Mapping[str, Any]) -> Mapping[str, Any]:
     except NotFound:
         return {}
     return card
+
+
+def _takes_lists(card: Mapping[str, Any]) -> bool:
+    """Whether a row of this model is a list of values, so that a flat list is one row and not many."""
+    signature = card.get("signature") or {}
+    return signature.get("kind") == "columns" or len(signature.get("shape") or ()) > 1 or "n_features" in signature
 
 
 def _texts(card: Mapping[str, Any]) -> frozenset[str]:
@@ -118,15 +124,7 @@ def _error(service: str, response: Response) -> Exception:
 
 def _rows_of(outputs: list[Mapping[str, Any]]) -> list[Any]:
     """V2 outputs as one prediction a row: values of the only output, else records by output name."""
-    tensors = {str(output["name"]): nested(list(output["data"]), list(output["shape"])) for output in outputs}
+    tensors = {str(output["name"]): nest(output["data"], output["shape"]) for output in outputs}
     if len(tensors) == 1:
         return next(iter(tensors.values()))
     return [dict(zip(tensors, row, strict=True)) for row in zip(*tensors.values(), strict=False)]
-
-
-def nested(data: list[Any], shape: list[int]) -> list[Any]:
-    """Flat row-major data in its shape."""
-    if len(shape) <= 1:
-        return data
-    size = math.prod(shape[1:])
-    return [nested(data[index * size : (index + 1) * size], shape[1:]) for index in range(shape[0])]

@@ -6,6 +6,9 @@ recorded signature has it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 NUMPY: dict[str, str] = {
     "BOOL": "?",
     "UINT8": "u1",
@@ -44,4 +47,18 @@ def range_of(datatype: str) -> tuple[int, int] | None:
         return 0, 2 ** int(datatype[4:]) - 1
     if datatype.startswith("INT"):
         return -(2 ** (int(datatype[3:]) - 1)), 2 ** (int(datatype[3:]) - 1) - 1
+    return None
+
+
+def datatype_of(values: Iterable[Any]) -> str | None:
+    """The datatype that holds all these JSON values; None where none does. A null among numbers is a number that is missing."""
+    kinds: set[Any] = set()
+    bounds = (-(2**63), 2**63 - 1)
+    for value in values:
+        kinds.add(type(value))
+        if type(value) is int and not bounds[0] <= value <= bounds[1]:
+            return None
+    for allowed, datatype in (({bool}, "BOOL"), ({int}, "INT64"), ({int, float, type(None)}, "FP64"), ({str}, "BYTES")):
+        if kinds and kinds <= allowed and kinds != {type(None)}:
+            return datatype
     return None

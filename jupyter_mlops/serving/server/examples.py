@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jupyter_mlops.serving.server.datatypes import datatype_of
+from jupyter_mlops.serving.server.nesting import flatten
 from jupyter_mlops.serving.server.signature import Signature
 
 ROWS = 2
@@ -38,29 +40,13 @@ def v2(signature: Signature) -> dict[str, Any] | None:
         inputs = []
         for tensor in signature.inputs:
             values = [record.get(tensor.name) for record in records]
-            datatype = "FP64" if None in values and tensor.datatype != "BYTES" else tensor.datatype
+            datatype = "FP64" if None in values and tensor.datatype != "BYTES" else tensor.datatype or datatype_of(values)
             inputs.append({"name": tensor.name, "shape": [len(values)], "datatype": datatype, "data": values})
         return {"inputs": inputs}
-    shape, values = _flat(given)
-    if shape is None:
+    flat = flatten(given)
+    if flat is None:
         return None
-    single = signature.inputs[0].datatype if signature.inputs else _datatype(values)
+    shape, values = flat
+    single = signature.inputs[0].datatype if signature.inputs else datatype_of(values)
     name = signature.inputs[0].name if signature.inputs else "input"
     return None if single is None else {"inputs": [{"name": name, "shape": shape, "datatype": single, "data": values}]}
-
-
-def _flat(value: Any) -> tuple[list[int] | None, list[Any]]:
-    if not isinstance(value, list):
-        return [], [value]
-    parts = [_flat(item) for item in value]
-    if not parts or any(shape is None or shape != parts[0][0] for shape, _ in parts):
-        return None, []
-    return [len(value), *(parts[0][0] or [])], [item for _, items in parts for item in items]
-
-
-def _datatype(values: list[Any]) -> str | None:
-    kinds = set(map(type, values))
-    for allowed, datatype in (({bool}, "BOOL"), ({int}, "INT64"), ({int, float}, "FP64"), ({str}, "BYTES")):
-        if kinds <= allowed:
-            return datatype
-    return None

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jupyter_mlops.errors import PredictionRejected
-from jupyter_mlops.serving.server.datatypes import NUMPY, range_of, word
+from jupyter_mlops.serving.server.datatypes import NUMPY, datatype_of, range_of, word
 from jupyter_mlops.serving.server.signature import Signature, Tensor
 
 SHOWN = 40
@@ -125,6 +125,8 @@ def _column(signature: Signature, tensor: Tensor, values: Sequence[Any]) -> Any:
     import numpy as np
 
     kinds: set[Any] = {type(value) for value in values}
+    if not tensor.datatype:
+        return _untyped(values)
     if tensor.datatype == "BYTES":
         allowed: set[Any] = {str, type(None), bool} | (kinds if tensor.name in signature.mixed else set())
         if not kinds <= allowed:
@@ -150,6 +152,18 @@ def _column(signature: Signature, tensor: Tensor, values: Sequence[Any]) -> Any:
     return np.array([int(value) for value in values], dtype=NUMPY[tensor.datatype])
 
 
+def _untyped(values: Sequence[Any]) -> Any:
+    """A column whose type was not recorded: numbers if all are, else as it is."""
+    import numpy as np
+
+    datatype = datatype_of(values)
+    if datatype == "FP64":
+        values = [math.nan if value is None else value for value in values]
+    column = np.empty(len(values), dtype=NUMPY[datatype or "BYTES"])
+    column[:] = values
+    return column
+
+
 def _refuse(tensor: Tensor, values: Sequence[Any], allowed: set[Any]) -> None:
     row, value = next((row, value) for row, value in enumerate(values) if type(value) not in allowed)
     raise PredictionRejected(
@@ -169,12 +183,12 @@ def _frame(columns: Mapping[str, Any]) -> Any:
 def _array(signature: Signature, instances: list[Any]) -> Any:
     import numpy as np
 
-    datatype = signature.inputs[0].datatype if signature.inputs else "FP64"
+    datatype = signature.inputs[0].datatype if signature.inputs else ""
     try:
         array = np.array(instances)
     except (ValueError, OverflowError) as error:
         raise PredictionRejected(f"instances differ in length: {_ragged(instances)}; {_expected_shape(signature)}") from error
-    if datatype != "BYTES" and array.dtype.kind not in "fiub":
+    if datatype not in {"BYTES", ""} and array.dtype.kind not in "fiub":
         array = _numbers(instances, datatype)
     check_shape(signature, array.shape, "instances")
     return cast(array, datatype)
@@ -184,6 +198,8 @@ def cast(array: Any, datatype: str) -> Any:
     """The array in the recorded type; whole numbers only if that loses nothing, else FP64, as training would have had it."""
     import numpy as np
 
+    if not datatype:
+        return array
     if range_of(datatype) and array.dtype.kind == "f" and not np.array_equal(array, np.trunc(array)):
         return array.astype("f8", copy=False)
     bounds = range_of(datatype)

@@ -44,16 +44,25 @@ def load(folder: Path, card: Mapping[str, Any]) -> Predict:
     return LOADERS[kind](path, card)
 
 
-def _sklearn(path: Path, _card: Mapping[str, Any]) -> Predict:
+def _sklearn(path: Path, card: Mapping[str, Any]) -> Predict:
     import joblib
 
+    if _holds_code(path):
+        _check_minor(card)
     return _predict_of(joblib.load(path))
 
 
 def _python(path: Path, card: Mapping[str, Any]) -> Predict:
-    """A function or object of a notebook, by value. Its byte code belongs to one Python minor: another may crash on it."""
+    """A function or object of a notebook, by value."""
     import cloudpickle
 
+    _check_minor(card)
+    with path.open("rb") as stream:
+        return _predict_of(cloudpickle.load(stream))
+
+
+def _check_minor(card: Mapping[str, Any]) -> None:
+    """Byte code belongs to one Python minor; another may crash on it, so that it is not even tried."""
     there, here = _minor(str(card.get("python", ""))), f"{sys.version_info[0]}.{sys.version_info[1]}"
     if there and there != here:
         raise PlatformError(
@@ -61,8 +70,12 @@ def _python(path: Path, card: Mapping[str, Any]) -> Predict:
             code="version-mismatch",
             fix=f"Serve it with a kernel of Python {there}, or register it again from this kernel.",
         )
+
+
+def _holds_code(path: Path) -> bool:
+    """Whether an estimator was stored with classes or functions of a notebook, by value."""
     with path.open("rb") as stream:
-        return _predict_of(cloudpickle.load(stream))
+        return b"cloudpickle" in stream.read(1 << 20)  # the first object that is built by it comes early
 
 
 def _numpy(path: Path, _card: Mapping[str, Any]) -> Predict:

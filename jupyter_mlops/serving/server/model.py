@@ -119,7 +119,7 @@ class Model:
         called = time.perf_counter()
         observe("preprocess", called - started)
         try:
-            return self._predict(data)
+            return self._checked(self._predict(data), data)
         except MlopsError:
             raise
         except WRONG_INPUT as error:
@@ -132,6 +132,16 @@ class Model:
             seconds = time.perf_counter() - called
             self._usual = seconds if self._usual >= 1 else 0.8 * self._usual + 0.2 * seconds
             observe("predict", seconds)
+
+    def _checked(self, result: Any, data: Any) -> Any:
+        """An estimator gives one prediction a row; another number means that it read the data as something else."""
+        if self.card.get("format") == "sklearn" and hasattr(result, "shape") and len(data) != len(result):
+            raise Bug(
+                f"model '{self.name}' gave {len(result)} predictions for {len(data)} rows: it reads its input in another form",
+                code="model-rows",
+                fix="Register it again with data in the form in which it was trained.",
+            )
+        return result
 
 
 def rows_of(body: Any) -> Any:

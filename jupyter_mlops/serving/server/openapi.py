@@ -107,6 +107,8 @@ def _row(signature: Signature) -> dict[str, Any]:
 
 
 def _value(tensor: Tensor) -> dict[str, Any]:
+    if not tensor.datatype:
+        return {}
     if tensor.datatype == "BYTES":
         return {"type": ["string", "null"]}
     return {"type": ["boolean", "null"] if tensor.datatype == "BOOL" else ["number", "null"]}
@@ -131,7 +133,7 @@ def page(models: Sequence[Model], version: str) -> str:
 
 def _section(model: Model) -> str:
     signature = model.signature
-    rows = "".join(f"<tr><td>{escape(tensor.name)}<td>{tensor.datatype}" for tensor in signature.inputs)
+    rows = "".join(f"<tr><td>{escape(tensor.name)}<td>{tensor.datatype or 'any'}" for tensor in signature.inputs)
     table = f"<table><tr><th>input<th>datatype{rows}</table>" if rows else "<p>Takes a list of JSON values.</p>"
     calls = {
         f"v1/models/{model.name}:predict": examples.v1(signature),

@@ -29,10 +29,12 @@ def predictions(result: Any) -> list[Any]:
 
 def plain(value: Any) -> Any:
     """A value as JSON's own types; what has none becomes its text."""
-    if value is None or isinstance(value, str | bool | int | float):
+    if value is None or type(value) in {str, bool, int, float}:
         return value
-    if hasattr(value, "tolist"):
+    if hasattr(value, "tolist"):  # before the next line: numpy's float64 is a float too, and not JSON's
         return plain(value.tolist())
+    if isinstance(value, str | int | float):
+        return next(kind(value) for kind in (str, int, float) if isinstance(value, kind))
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -84,7 +84,7 @@ class Metadata(Handler):
 
 def _inputs(model: Model) -> list[dict[str, Any]]:
     signature = model.signature
-    described = [tensor.to_dict() for tensor in signature.inputs]
+    described = [tensor.to_dict() for tensor in signature.inputs if tensor.datatype]
     if signature.kind == "tensor" and described and signature.shape:
         described[0]["shape"] = list(signature.shape)
     return described

@@ -17,7 +17,10 @@ from jupyter_mlops.serving.server.datatypes import NUMPY
 
 @dataclass(frozen=True)
 class Tensor:
-    """One named input or output; ``-1`` in a shape stands for any length."""
+    """One named input or output; ``-1`` in a shape stands for any length.
+
+    An empty ``datatype`` is one that was not recorded: values are then taken as they come.
+    """
 
     name: str
     datatype: str
@@ -53,7 +56,7 @@ class Signature:
     @cached_property
     def numeric(self) -> bool:
         """Every input is a number or a truth value."""
-        return all(tensor.datatype != "BYTES" for tensor in self.inputs)
+        return all(tensor.datatype not in {"BYTES", ""} for tensor in self.inputs)
 
     @cached_property
     def uniform(self) -> str | None:
@@ -67,17 +70,22 @@ def signature_of(card: Mapping[str, Any]) -> Signature:
     given = card.get("signature") or {}
     try:
         sample = (card.get("sample") or {}).get("instances") or []
-        return Signature(
-            _kind(given.get("kind", "any")),
-            tuple(_tensor(item) for item in given.get("inputs") or []),
-            tuple(int(size) for size in given.get("shape") or []),
-            tuple(_tensor(item) for item in given.get("outputs") or []),
-            tuple(sample),
-        )
+        kind, inputs, shape = _inputs(given)
+        return Signature(kind, inputs, shape, tuple(_tensor(item) for item in given.get("outputs") or []), tuple(sample))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise PlatformError(
             f"the model card's signature cannot be read: {error}", code="model-card", fix="Register the model again with log_model."
         ) from error
+
+
+def _inputs(given: Mapping[str, Any]) -> tuple[str, tuple[Tensor, ...], tuple[int, ...]]:
+    """Kind, inputs and shape; of a model registered without data, what the estimator itself remembers of its training."""
+    kind = _kind(given.get("kind", "any"))
+    if kind == "any" and (names := given.get("feature_names")):
+        return "columns", tuple(Tensor(str(name), "") for name in names), (-1, len(names))
+    if kind == "any" and (count := given.get("n_features")):
+        return "tensor", (), (-1, int(count))
+    return kind, tuple(_tensor(item) for item in given.get("inputs") or []), tuple(int(size) for size in given.get("shape") or [])
 
 
 def _kind(kind: str) -> str:

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from jupyter_mlops.oci.layout import Layout
@@ -17,6 +18,9 @@ from jupyter_mlops.serving.manifest import inference_service
 from jupyter_mlops.serving.wait import until_ready
 from jupyter_mlops.settings import Settings, Storage
 from tests.unit.serving.support import iris_model, python_model
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # how long something takes is for benchmarks/
+hypothesis.settings.load_profile("untimed")
 
 
 @dataclass

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.errors import WrongUsage
-from jupyter_mlops.serving.predict import nested
 from jupyter_mlops.serving.rows import instances_of, is_infer_body, json_value, parse_data
 
 
@@ -131,11 +130,3 @@ def test_what_is_no_data_is_refused(data):
 )
 def test_v2_bodies_are_told_from_v1(data, is_v2):
     assert is_infer_body(data) is is_v2
-
-
-@given(st.lists(st.integers(1, 4), min_size=1, max_size=4))
-def test_flat_data_takes_its_shape(shape):
-    import numpy as np
-
-    flat = list(range(math.prod(shape)))
-    assert nested(flat, shape) == np.array(flat).reshape(shape).tolist()
