@@ -58,7 +58,7 @@ class Document:
     @property
     def arguments(self) -> set[str]:
         """Names of the Workflow's parameters."""
-        return {str(parameter.get("name")) for parameter in objects(mapping(self.spec.get("arguments")).get("parameters"))}
+        return set(named(mapping(self.spec.get("arguments")).get("parameters")))
 
 
 def lint(workflow: Mapping[str, Any]) -> tuple[Diagnostic, ...]:
@@ -78,9 +78,19 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+def listed(value: Any) -> list[Any]:
+    """The value if it is a list."""
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
 def objects(value: Any) -> list[Mapping[str, Any]]:
     """The objects in a list."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, (list, tuple)) else []
+    return [item for item in listed(value) if isinstance(item, Mapping)]
+
+
+def named(items: Any) -> list[str]:
+    """Names of the objects in a list."""
+    return [str(item.get("name")) for item in objects(items)]
 
 
 def check(code: str) -> Callable[[Check], Check]:
@@ -150,11 +160,11 @@ def labels(document: Document) -> Iterator[Finding]:
 @check("workflow-duplicate")
 def duplicates(document: Document) -> Iterator[Finding]:
     """Names that stand for two things."""
-    lists = [("template", [t.get("name") for t in document.templates])]
-    lists += [("task", [task.get("name") for task in tasks(template)]) for template in document.templates]
-    lists.append(("parameter", [p.get("name") for p in objects(mapping(document.spec.get("arguments")).get("parameters"))]))
+    lists = [("template", named(document.templates))]
+    lists += [("task", named(tasks(template))) for template in document.templates]
+    lists.append(("parameter", named(mapping(document.spec.get("arguments")).get("parameters"))))
     for what, found in lists:
-        for name in sorted({str(name) for name in found if found.count(name) > 1}):
+        for name in sorted({name for name in found if found.count(name) > 1}):
             yield f"two {what}s have the name {name}", "Rename one."
 
 
@@ -175,7 +185,7 @@ def sizes(document: Document) -> Iterator[Finding]:
         if template.get("dag") and not count:
             yield f"template {template.get('name')} is a DAG without tasks", "Use suspend with duration 0 for nothing to do."
         container = mapping(template.get("container"))
-        for text in [*(container.get("command") or ()), *(container.get("args") or ())]:
+        for text in [*listed(container.get("command")), *listed(container.get("args"))]:
             if len(str(text).encode()) > MAX_ARGUMENT:
                 yield f"template {template.get('name')} has an argument of more than {MAX_ARGUMENT} bytes", "Ship it as a bundle."
 
@@ -183,14 +193,14 @@ def sizes(document: Document) -> Iterator[Finding]:
 @check("workflow-reference")
 def references(document: Document) -> Iterator[Finding]:
     """Templates and tasks that are named exist."""
-    known = {template.get("name") for template in document.templates}
+    known = set(named(document.templates))
     entrypoint = document.spec.get("entrypoint")
-    if entrypoint not in known and document.templates:
-        yield f"the entrypoint {entrypoint!r} is no template", f"There are {', '.join(sorted(map(str, known)))}."
+    if str(entrypoint) not in known and document.templates:
+        yield f"the entrypoint {entrypoint!r} is no template", f"There are {', '.join(sorted(known))}."
     for template in document.templates:
-        siblings = {str(task.get("name")) for task in tasks(template)}
+        siblings = set(named(tasks(template)))
         for task in tasks(template):
-            if not (task.get("template") in known or task.get("templateRef") or task.get("inline")):
+            if not (str(task.get("template")) in known or task.get("templateRef") or task.get("inline")):
                 yield (
                     f"task {task.get('name')} uses the template {task.get('template')!r}, which does not exist",
                     "Correct the name.",
@@ -204,12 +214,12 @@ def references(document: Document) -> Iterator[Finding]:
 @check("workflow-reference")
 def volumes(document: Document) -> Iterator[Finding]:
     """Volumes that are mounted exist."""
-    shared = {volume.get("name") for volume in objects(document.spec.get("volumes"))}
-    shared |= {mapping(claim.get("metadata")).get("name") for claim in objects(document.spec.get("volumeClaimTemplates"))}
+    shared = set(named(document.spec.get("volumes")))
+    shared |= {str(mapping(claim.get("metadata")).get("name")) for claim in objects(document.spec.get("volumeClaimTemplates"))}
     for template in document.templates:
-        there = shared | {volume.get("name") for volume in objects(template.get("volumes"))}
+        there = shared | set(named(template.get("volumes")))
         for mount in objects(mapping(template.get("container")).get("volumeMounts")):
-            if mount.get("name") not in there:
+            if str(mount.get("name")) not in there:
                 yield f"template {template.get('name')} mounts {mount.get('name')}, which is no volume", "Add it to volumes."
 
 
@@ -226,18 +236,17 @@ def cycles(document: Document) -> Iterator[Finding]:
 
 def _needs(task: Mapping[str, Any]) -> set[str]:
     """Names of the tasks that a task waits for."""
-    listed = task.get("dependencies")
     depends = task.get("depends")
-    named = {match[1] for match in OUTCOME.finditer(depends)} if isinstance(depends, str) else set()
-    return named | {str(name) for name in listed or () if isinstance(listed, (list, tuple))}
+    needed = {match[1] for match in OUTCOME.finditer(depends)} if isinstance(depends, str) else set()
+    return needed | {str(name) for name in listed(task.get("dependencies"))}
 
 
 @check("workflow-tag")
 def tags(document: Document) -> Iterator[Finding]:
     """``{{…}}`` that can be resolved: parameters of the Workflow, inputs of the template, outputs of tasks before."""
     for template in document.templates:
-        inputs = {f"inputs.parameters.{p.get('name')}" for p in objects(mapping(template.get("inputs")).get("parameters"))}
-        siblings = {str(task.get("name")) for task in tasks(template)}
+        inputs = {f"inputs.parameters.{name}" for name in named(mapping(template.get("inputs")).get("parameters"))}
+        siblings = set(named(tasks(template)))
         own = {key: value for key, value in template.items() if key != "outputs"}
         for tag in sorted(set(TAG.findall(json.dumps(own, ensure_ascii=False, default=str)))):
             if not _resolves(tag, document.arguments, inputs, siblings):

@@ -51,9 +51,14 @@ def _dumper() -> type[yaml.SafeDumper]:
             super().increase_indent(flow, indentless)
 
     def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        if "\n" in value and not re.search(r"[ \t]\n|[\t\r\x85\u2028\u2029]", value) and not value.startswith((" ", "\n")):
+        lines = value.split("\n")
+        if (
+            len(lines) > 1
+            and all(line.isprintable() and line == line.rstrip() for line in lines)
+            and lines[0] == lines[0].lstrip() != ""
+        ):
             style = "|"
-        elif PLAIN.fullmatch(value) and value.lower() not in AMBIGUOUS:
+        elif value.isprintable() and PLAIN.fullmatch(value) and value.lower() not in AMBIGUOUS:
             style = None
         else:
             style = "'" if value.isprintable() else '"'
@@ -78,7 +83,8 @@ def load(text: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark is not None else ""
-        raise _refused(f"{getattr(error, 'problem', None) or 'it does not parse'}{place}") from error
+        said = [part for part in (getattr(error, "context", None), getattr(error, "problem", None)) if part]
+        raise _refused(f"{', '.join(said) or 'it does not parse'}{place}") from error
     except (RecursionError, ValueError) as error:
         raise _refused("it is nested too deeply or holds an impossible value") from error
     if not isinstance(document, dict):

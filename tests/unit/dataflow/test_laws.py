@@ -129,7 +129,9 @@ def test_a_cell_binds_and_reads_only_names_of_its_symbol_table(source: str) -> N
     assigned = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
     written = {s.get_name() for table in tables(top) for s in table.get_symbols() if s.is_declared_global()}
     referenced = {s.get_name() for table in tables(top) for s in table.get_symbols() if s.is_referenced()}
-    augmented = {n.target.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
+    augmented = {
+        n.target.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)
+    }
     deleted = {t.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Delete) for t in n.targets if isinstance(t, ast.Name)}
     assert facts.defs.keys() <= assigned | written
     assert facts.refs | facts.closure_refs | facts.type_refs <= referenced | augmented | deleted
@@ -157,7 +159,14 @@ def test_links_point_down_and_carry_what_the_source_binds(sources: list[str]) ->
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.text(max_size=40) | PROGRAMS | st.sampled_from(["%", "%%", "!", "?", "%%time", "%time", "%%x\n", "!{", "x?", "%run", "%%writefile"]), max_size=4))
+@given(
+    st.lists(
+        st.text(max_size=40)
+        | PROGRAMS
+        | st.sampled_from(["%", "%%", "!", "?", "%%time", "%time", "%%x\n", "!{", "x?", "%run", "%%writefile"]),
+        max_size=4,
+    )
+)
 def test_nothing_that_a_person_writes_is_a_crash(sources: list[str]) -> None:
     found = analyse([Cell(index, "code", source) for index, source in enumerate(sources)])
     for diagnostic in found.diagnostics:

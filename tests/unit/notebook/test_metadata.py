@@ -73,7 +73,9 @@ def test_a_value_that_does_not_fit_is_an_error_at_its_cell(key: str, value: Any)
     assert found[0].fix
 
 
-@pytest.mark.parametrize("item", [{"env": "T", "value": "hunter2"}, {"env": "T", "secret": "s", "key": "k", "value": "hunter2"}, "hunter2"])
+@pytest.mark.parametrize(
+    "item", [{"env": "T", "value": "hunter2"}, {"env": "T", "secret": "s", "key": "k", "value": "hunter2"}, "hunter2"]
+)
 def test_a_secrets_value_is_refused_and_never_repeated(item: Any) -> None:
     _, found = ask({"mlops": {"secrets": [item]}})
     assert found[0].severity == "error"
@@ -150,7 +152,15 @@ def test_the_notebook_gives_defaults_but_no_step() -> None:
     assert [(d.severity, d.cell) for d in found.diagnostics] == [("warning", None)] * 2
 
 
-@given(st.dictionaries(st.sampled_from([*KEYS, "other"]), st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=3), x, max_size=3))))
+@given(
+    st.dictionaries(
+        st.sampled_from([*KEYS, "other"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+            lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=3), x, max_size=3),
+        ),
+    )
+)
 def test_any_json_gives_values_or_diagnostics(raw: dict[str, Any]) -> None:
     found: Requests = read_requests(notebook(("x = 1", {"mlops": raw})))
     request = found.cells[0]

@@ -23,7 +23,9 @@ def refused(text: str, name: str = "a.ipynb") -> Refused:
 
 
 def test_cells_are_counted_with_markdown_and_keep_their_text() -> None:
-    read = notebook("md:# T", "x = 1\n", ("y = 2", ["a", 3, "b"]), name="Umsatz 2024.ipynb", metadata={"kernelspec": {"name": "py"}})
+    read = notebook(
+        "md:# T", "x = 1\n", ("y = 2", ["a", 3, "b"]), name="Umsatz 2024.ipynb", metadata={"kernelspec": {"name": "py"}}
+    )
     assert [(cell.index, cell.kind, cell.source) for cell in read.cells] == [
         (0, "markdown", "# T"), (1, "code", "x = 1\n"), (2, "code", "y = 2"),
     ]  # fmt: skip
@@ -118,10 +120,14 @@ def test_malformed_cells_are_all_named(cell: Any, words: str) -> None:
     assert error.where.cell == 1
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
 def test_any_json_is_read_or_refused(value: Any) -> None:
     for candidate in (value, {"nbformat": 4, "cells": value}, {"nbformat": 4, "cells": [value], "metadata": value}):
         try:
             parse(json.dumps(candidate), "x.ipynb")
-        except Refused as error:
+        except Refused as error:  # noqa: PERF203
             assert error.diagnostics  # noqa: PT017

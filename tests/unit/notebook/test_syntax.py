@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 
 import pytest
-from IPython.core.inputtransformer2 import TransformerManager
-
 from jupyter_mlops.notebook.syntax import NotPython, translate
 
 CORPUS = Path(__file__).parents[2] / "corpus"
@@ -72,6 +70,8 @@ def test_await_at_the_top_is_python() -> None:
 @pytest.mark.parametrize("source", SOURCES)
 def test_it_is_ipythons_own_translation(source: str) -> None:
     """Plain Python is not sent through IPython; this holds that it would come back the same."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
     try:
         ours = translate(source)
     except NotPython:

@@ -65,7 +65,19 @@ def test_a_default_that_is_no_choice_is_what_it_is() -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["a = f()", "a = 1 + x", "a = (1, 2)", "a = {1}", "a = b'x'", "a = 1j", "a = {1: 2}", "a = f'{x}'", "a = 1e999", "größe = 1", "a = ..."],
+    [
+        "a = f()",
+        "a = 1 + x",
+        "a = (1, 2)",
+        "a = {1}",
+        "a = b'x'",
+        "a = 1j",
+        "a = {1: 2}",
+        "a = f'{x}'",
+        "a = 1e999",
+        "größe = 1",
+        "a = ...",
+    ],
 )
 def test_what_is_no_parameter_is_said_at_its_line(source: str) -> None:
     found, said = read(f"x0 = 1\n{source}")
@@ -73,13 +85,17 @@ def test_what_is_no_parameter_is_said_at_its_line(source: str) -> None:
     assert said == [("parameter-not-literal", 0, 2)]
 
 
-@pytest.mark.parametrize("source", ["import os", "a.b = 1", "a, b = 1, 2", "a: int", "if True:\n    a = 1", "x = = 1", "%time a = 1"])
+@pytest.mark.parametrize(
+    "source", ["import os", "a.b = 1", "a, b = 1, 2", "a: int", "if True:\n    a = 1", "x = = 1", "%time a = 1"]
+)
 def test_what_is_no_plain_assignment_is_no_parameter(source: str) -> None:
     assert read(source) == ({}, [])
 
 
 def test_lines_and_descriptions() -> None:
-    found, _ = read("# about all\n\nlr = 0.1  # learning rate\nname = '# no comment'\nsize = [\n    1,  # inner\n]  #: of it\nlast = 1 #")
+    found, _ = read(
+        "# about all\n\nlr = 0.1  # learning rate\nname = '# no comment'\nsize = [\n    1,  # inner\n]  #: of it\nlast = 1 #"
+    )
     assert {name: (p.line, p.description) for name, p in found.items()} == {
         "lr": (3, "learning rate"), "name": (4, ""), "size": (5, ""), "last": (8, ""),
     }  # fmt: skip

@@ -103,7 +103,9 @@ def test_never_more_than_a_person_takes_in() -> None:
     assert [cell for step in found.steps for cell in step.cells] == [2 * n + 1 for n in range(30)]
 
 
-@pytest.mark.parametrize("cells", [[], ["md:# T"], ["", "# comment"], [("x = 1", ["skip"])], ["%load_ext jupyter_mlops\n%mlops run"]])
+@pytest.mark.parametrize(
+    "cells", [[], ["md:# T"], ["", "# comment"], [("x = 1", ["skip"])], ["%load_ext jupyter_mlops\n%mlops run"]]
+)
 def test_a_notebook_without_code_has_no_steps(cells: list[Spec]) -> None:
     found = planned(*cells)
     assert found.steps == ()
@@ -193,7 +195,9 @@ def test_kernel_and_python_come_from_the_notebook() -> None:
 
 
 def test_the_contract_of_convert() -> None:
-    found = to_json(planned(("lr = 0.1  # rate", ["parameters", "step:a"]), ("print(lr, nope)", {"mlops": {"step": "b", "gpu": 1}})))
+    found = to_json(
+        planned(("lr = 0.1  # rate", ["parameters", "step:a"]), ("print(lr, nope)", {"mlops": {"step": "b", "gpu": 1}}))
+    )
     assert found == json.loads(json.dumps(found))
     assert found == {
         "pipeline": "test",
@@ -220,7 +224,7 @@ def test_hard_notebooks_convert_or_are_refused_where_they_stop(case: dict[str, A
         found = planned(*cells)
     except Refused as error:
         stops = case["expect"]["stops"]
-        assert (error.where.cell, error.where.line) == (stops["cell"], stops["line"])
+        assert (error.where.cell, error.where.line) == (stops["cell"], stops["line"])  # noqa: PT017
         return
     assert [cell for step in found.steps for cell in step.cells] == list(range(len(cells)))
     if "diagnostic" in case["expect"]:
@@ -232,7 +236,9 @@ def test_hard_notebooks_convert_or_are_refused_where_they_stop(case: dict[str, A
 
 
 CELLS = st.tuples(
-    st.sampled_from(["x = f()", "import os", "", "# c", "y = x", "md:# A", "md:## B", "md:text", "m.fit(x)", "m.score(x)", "def f(): pass"]),
+    st.sampled_from(
+        ["x = f()", "import os", "", "# c", "y = x", "md:# A", "md:## B", "md:text", "m.fit(x)", "m.score(x)", "def f(): pass"]
+    ),
     st.sampled_from([[], ["step:a"], ["step:b"], ["step:c"], ["skip"], ["parameters"], ["prev:a"]]),
 )
 
