@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from jupyter_mlops.notebook.syntax import NotPython, translate
 
 CORPUS = Path(__file__).parents[2] / "corpus"
