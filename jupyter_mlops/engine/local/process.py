@@ -22,7 +22,8 @@ from jupyter_mlops.engine.local.identity import carriers_of, identity, oom_kills
 from jupyter_mlops.engine.local.pod import Pod
 
 _NOT_FOUND, _NOT_EXECUTABLE, _SIGNALLED = 127, 126, 128
-TERMINATION_BYTES = 4096
+_FIRST_TO_GO = "300"
+"""``oom_score_adj`` of steps: when memory runs out, the system ends the step and not the Jupyter Server beside it."""
 
 
 @dataclass(slots=True)
@@ -36,6 +37,9 @@ class StepProcess:
     """Monotonic time of the start."""
 
     oom_before: int | None
+    limit: int
+    """Bytes of the termination message that are read."""
+
     ending: float | None = field(default=None)
     """Monotonic time at which SIGTERM was sent; None while nobody asked it to end."""
 
@@ -55,6 +59,17 @@ class StepProcess:
             self.ending = time.monotonic()
             end_all(self.process.pid, self.pod.mark, signal.SIGTERM)
 
+    @property
+    def lingers(self) -> bool:
+        """Whether anything is left of its process group."""
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass
+        return True
+
     def kill(self) -> None:
         """End all that is left of it, now."""
         end_all(self.process.pid, self.pod.mark, signal.SIGKILL)
@@ -64,13 +79,13 @@ class StepProcess:
         killed = code == _SIGNALLED + signal.SIGKILL
         if killed and self.oom_before is not None and (oom_kills() or 0) > self.oom_before:
             return f"main: OOMKilled (exit code {code})"
-        said = termination_message(self.pod.termination)
+        said = termination_message(self.pod.termination, self.limit)
         if said:
             return f"main: Error (exit code {code}): {said}"
         return f"main: Error (exit code {code})" + (f": {words}" if (words := signal_words(code)) else "")
 
 
-def start(pod: Pod, log: Path) -> StepProcess:
+def start(pod: Pod, log: Path, limit: int = 4096) -> StepProcess:
     """Start a pod; its output goes to the end of ``log``. Raises OSError where the program cannot be started."""
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -80,8 +95,10 @@ def start(pod: Pod, log: Path) -> StepProcess:
         )  # fmt: skip
     finally:
         os.close(handle)
+    with suppress(OSError):
+        Path(f"/proc/{process.pid}/oom_score_adj").write_text(_FIRST_TO_GO)
     known = identity(process.pid) or {"pid": process.pid, "started": "", "boot": ""}
-    return StepProcess(pod, process, {**known, "mark": pod.mark}, time.monotonic(), oom_kills())
+    return StepProcess(pod, process, {**known, "mark": pod.mark}, time.monotonic(), oom_kills(), limit)
 
 
 def end_all(leader: int | None, mark: str, number: signal.Signals) -> None:
@@ -102,11 +119,11 @@ def _strays(leader: int | None, mark: str) -> Iterator[int]:
                 yield pid
 
 
-def termination_message(path: Path) -> str:
-    """What the step left for people: the first 4096 bytes, as Kubernetes reads them; '' if nothing."""
+def termination_message(path: Path, limit: int) -> str:
+    """What the step left for people: the first ``limit`` bytes, as Kubernetes reads them; '' if nothing."""
     try:
         with path.open("rb") as file:
-            return file.read(TERMINATION_BYTES).decode(errors="replace").strip()
+            return file.read(limit).decode(errors="replace").strip()
     except OSError:
         return ""
 

@@ -60,7 +60,7 @@ class LocalRun:
         )
         steps = Steps(
             program, status, folder, Executed(folder.executed), request.interpreter or (sys.executable,), storage.cache, notebooks,
-            request.settings.steps.stop_grace, Machine(),
+            request.settings.steps, Machine(),
         )  # fmt: skip
         return cls(folder, request, status, steps)
 

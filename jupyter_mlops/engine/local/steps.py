@@ -27,8 +27,12 @@ from jupyter_mlops.engine.local.status import Status
 from jupyter_mlops.engine.local.template_text import replace
 from jupyter_mlops.engine.logs import Tail
 from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.settings import Steps as StepSettings
 
 SHUTDOWN = "workflow shutdown with strategy: Stop"
+_TIDY = 0.5
+"""Seconds in which helpers of a step (a tracker of shared memory, say) may end by themselves when it has ended."""
+
 _REFRESH = 1.0
 """Seconds between two versions of the executed notebook while a step runs."""
 
@@ -57,12 +61,15 @@ class Steps:
     interpreter: Sequence[str]
     cache: Path
     notebooks: tuple[Path | None, ...]
-    grace: float
+    settings: StepSettings
     machine: Machine
     phases: dict[str, str] = field(default_factory=dict)
     """How each finished step ended."""
 
     running: list[Attempt] = field(default_factory=list)
+    ended: list[tuple[StepProcess, float]] = field(default_factory=list)
+    """Attempts that are over, and when: what is left of them may tidy up for a moment and is then ended."""
+
     stopping: str = ""
     _written: float = 0.0
     _tails: dict[str, Tail] = field(default_factory=dict)
@@ -93,6 +100,7 @@ class Steps:
         for task in self._ready():
             if len(self.running) < limit:
                 self._start(task, 0)
+        self._sweep()
         self._refresh()
 
     def stop(self, reason: str) -> None:
@@ -108,6 +116,9 @@ class Steps:
             if task.name not in self.phases:
                 self.status.omit(task, self.stopping or "omitted: a step that it needs did not succeed")
         self._refresh(now=True)
+        while self.ended:
+            self._sweep()
+            time.sleep(0.01 if self.ended else 0)
 
     # -- what may start ----------------------------------------------------------------------------------------------------
 
@@ -146,7 +157,7 @@ class Steps:
         try:
             host = Host(self.interpreter, self.cache, os.environ)
             pod = make_pod(task, inputs, common, self.folder, host, attempt=number)
-            process = start(pod, self.folder.log(task.name))
+            process = start(pod, self.folder.log(task.name), self.settings.termination_bytes)
             replace_file(self.folder.pod(task.name) / "process.json", process.record())
         except (OSError, MlopsError) as error:
             message = refused(error, getattr(error, "code", "not-started"), getattr(error, "fix", "") or "Look at the message.")
@@ -176,12 +187,12 @@ class Steps:
         if limit is not None and now - process.began > limit:
             attempt.cut = attempt.cut or "Step exceeded its deadline"
             process.terminate()
-        if process.ending is not None and now - process.ending > self.grace:
+        if process.ending is not None and now - process.ending > self.settings.stop_grace:
             process.kill()
 
     def _finish(self, attempt: Attempt, code: int) -> None:
         """A step's first process has ended: so does all of it."""
-        attempt.process.kill()
+        self.ended.append((attempt.process, time.monotonic()))
         self.running.remove(attempt)
         pod = attempt.process.pod
         attempt.observed.finish(pod.reports)
@@ -203,6 +214,13 @@ class Steps:
             self._start(attempt.task, attempt.number + 1)
         else:
             self._over(attempt.task, attempt.node, phase)
+
+    def _sweep(self) -> None:
+        """End what is left of attempts that are over; what tidies up after them (shared memory, say) gets a moment."""
+        for process, since in list(self.ended):
+            if not process.lingers or time.monotonic() - since > _TIDY:
+                process.kill()
+                self.ended.remove((process, since))
 
     def _over(self, task: Task, node: str, phase: str) -> None:
         self.phases[task.name] = phase

@@ -68,10 +68,10 @@ def supervise(run: LocalRun) -> None:
         end.setblocking(False)
     asked: list[int] = []
     signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for number in (signal.SIGCHLD, signal.SIGHUP):  # a handler, not SIG_IGN: steps would inherit that
+        signal.signal(number, lambda *_: None)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, _frame: asked.append(got))
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     run.begin()
     while not run.over:
         if asked or run.folder.stop.exists():
