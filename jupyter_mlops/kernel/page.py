@@ -109,4 +109,4 @@ def _html(part: Part) -> str:
 def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     top = "".join(f'<th scope="col" style="{_CELL}">{escape(word)}</th>' for word in head)
     body = "".join("<tr>" + "".join(f'<td style="{_CELL}">{escape(word)}</td>' for word in row) + "</tr>" for row in rows)
-    return f'<table style="margin: 4px 0; border: 0"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<table style="margin: 4px 0; border: 0; color: inherit; font: inherit"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'

@@ -48,7 +48,6 @@ class Machine:
             "HOME": str(self.home),
             "JUPYTER_MLOPS_HOME": str(self.home / "mlops"),
             "LANG": "C.UTF-8",
-            "MPLBACKEND": "agg",
         }
 
     def run(self, *words: object, cwd: Path | None = None, stdin: str | None = None, prefix: tuple[str, ...] = ()) -> Done:

@@ -119,7 +119,7 @@ def test_the_main_job(kernel, machine):
 
     status, shown, _ = kernel.run("%mlops predict churn --into answer")
     assert status == "ok", shown
-    assert "answered 5 rows" in shown[0]["text/plain"]
+    assert "answered 3 rows" in shown[0]["text/plain"]
     assert kernel.value("answer") == machine.ask("predict", "churn")["predictions"]
 
     kernel.run(
