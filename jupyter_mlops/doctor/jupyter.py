@@ -106,6 +106,27 @@ def closed(server: Mapping[str, Any]) -> Finding:
     return ok("off")
 
 
+@check("DJ05", "Jupyter Server version")
+def server_version(on: Machine) -> Finding:
+    """Old versions have a known hole."""
+    del on
+    from importlib.metadata import version
+
+    return version_at(version("jupyter-server"))
+
+
+def version_at(version: str) -> Finding:
+    """The check, for any version: before 2.18 a login cookie outlives a change of the password (CVE-2026-40934)."""
+    from packaging.version import Version
+
+    if Version(version) < Version("2.18"):
+        return warn(
+            f"jupyter-server {version}: logins outlive a new password (CVE-2026-40934)",
+            'pip install -U "jupyter-server>=2.18"',
+        )
+    return ok(f"jupyter-server {version}")
+
+
 @check("DJ06", "kernels")
 def kernels(on: Machine) -> Finding:
     """Python kernels whose interpreter starts and has IPython."""

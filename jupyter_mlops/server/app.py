@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 ACTION = "https://jupyter-mlops.github.io/events/action/v1"
 POOL = 8
-"""Threads for calls that block. More would only queue at the disk; the longest call is the test of a slow model."""
+"""Threads for calls that block on the disk. More would only queue there."""
+
+CALLS = 16
+"""Threads for calls of model servers, apart from the others: a slow model shall not keep the panels from being told anything."""
 
 
 class MlopsApp(ExtensionApp):
@@ -76,8 +79,13 @@ class MlopsApp(ExtensionApp):
 
     @cached_property
     def pool(self) -> ThreadPoolExecutor:
-        """Threads for what blocks."""
+        """Threads for what blocks on this machine."""
         return ThreadPoolExecutor(POOL, thread_name_prefix="mlops")
+
+    @cached_property
+    def callers(self) -> ThreadPoolExecutor:
+        """Threads for calls of model servers."""
+        return ThreadPoolExecutor(CALLS, thread_name_prefix="mlops-call")
 
     @cached_property
     def watcher(self) -> Watcher:
@@ -116,7 +124,8 @@ class MlopsApp(ExtensionApp):
     async def stop_extension(self) -> None:
         """Stop watching. Runs and services go on."""
         await self.watcher.stop()
-        self.pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self.pool, self.callers):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _emit(self, schema: str, data: dict[str, Any]) -> None:
         """Send an event; called on the loop."""

@@ -72,9 +72,12 @@ class MlopsHandler(ExtensionHandlerMixin, APIHandler):
             )
 
     async def work(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run what may block (files, processes, sockets) in the extension's bounded pool."""
-        pool: Executor = self.app.pool
-        return await asyncio.get_running_loop().run_in_executor(pool, partial(call, *args, **kwargs))
+        """Run what may block (files, locks, processes) in the extension's bounded pool."""
+        return await _in(self.app.pool, partial(call, *args, **kwargs))
+
+    async def call_out(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what waits for a model server, in a pool of its own: a model may take minutes."""
+        return await _in(self.app.callers, partial(call, *args, **kwargs))
 
     def body_as(self, kind: type[T]) -> T:
         """The request's JSON as a value of ``kind``. Raises WrongUsage that names the path in the document."""
@@ -177,6 +180,10 @@ class NoSuchRoute(MlopsHandler):
         if not self.current_user:
             raise HTTPError(403)
         raise HTTPError(404, "there is no such route in this version of jupyter-mlops")
+
+
+async def _in(pool: Executor, call: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(pool, call)
 
 
 def _raised(kwargs: Mapping[str, Any]) -> BaseException | None:

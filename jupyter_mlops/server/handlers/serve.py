@@ -53,7 +53,7 @@ class ServeHandler(MlopsHandler):
         query = f"?{self.request.query}" if self.request.query else ""
         headers = {name: self.request.headers[name] for name in REQUEST_HEADERS if name in self.request.headers}
         request = Request(str(self.request.method), f"/{path}{query}", self.request.body or b"", headers)
-        self._hand_back(await self.work(self.bench.services.call, service, request, namespace))
+        self._hand_back(await self.call_out(self.bench.services.call, service, request, namespace))
 
     def _hand_back(self, response: Response) -> None:
         said = {name.lower(): value for name, value in response.headers.items()}

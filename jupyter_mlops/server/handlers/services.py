@@ -128,7 +128,7 @@ class PredictHandler(MlopsHandler):
         """Predict rows, or the recorded sample."""
         asked = self.body_as(PredictRequest)
         data = None if asked.instances is None else {"instances": asked.instances}
-        found = await self.work(self.bench.predict, service, data, namespace)
+        found = await self.call_out(self.bench.predict, service, data, namespace)
         self.answer({"predictions": found.predictions, "milliseconds": found.milliseconds})
 
 
