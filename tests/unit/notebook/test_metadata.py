@@ -187,3 +187,17 @@ def test_the_json_schema_takes_the_examples_and_is_a_schema() -> None:
     assert not Draft202012Validator(schema).is_valid({"gpus": 1})
     assert not Draft202012Validator(schema).is_valid({"gpu": -1})
     assert not Draft202012Validator(schema).is_valid({"secrets": [{"env": "T", "value": "x"}]})
+
+
+def test_the_documentation_has_every_key_with_its_meaning() -> None:
+    from pathlib import Path
+
+    from jupyter_mlops.notebook.magic import FLAGS
+
+    page = (Path(__file__).parents[3] / "docs" / "metadata.md").read_text()
+    rows = {cells[1].strip(" `"): cells for line in page.splitlines() if (cells := line.split("|"))[0] == "" and len(cells) == 7}
+    flags = {key: flag for flag, key in FLAGS.items()}
+    for key in KEYS.values():
+        assert rows[key.name][5].strip() == key.meaning
+        assert (rows[key.name][3].strip() == "yes") is key.notebook
+        assert flags.get(key.name, "") in rows[key.name][4]
