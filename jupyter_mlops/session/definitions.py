@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudpickle import cloudpickle as cp
 
+from jupyter_mlops.session import localmodules
 from jupyter_mlops.session.mentions import mentions_of
 from jupyter_mlops.session.scope import GLOBALS
 
@@ -35,7 +36,7 @@ _STATE = ("__defaults__", "__kwdefaults__", "__qualname__", "__doc__", "__module
 def reduce_function(pickler: Pickler, function: types.FunctionType) -> Any:
     """A function by value, or NotImplemented for one that can be imported."""
     if pickler.by_reference(function):
-        return NotImplemented
+        return localmodules.reduce_member(pickler, function)
     space = function.__globals__
     home = sys.modules.get(str(space.get("__name__")))
     found: Any = space
@@ -104,10 +105,41 @@ def reduce_class(pickler: Pickler, cls: type) -> Any:
     """A class by value, without a tracker id; NotImplemented for one that can be imported."""
     found = cp._class_reduce(cls)  # noqa: SLF001
     if pickler.by_reference(cls) or found is NotImplemented:
-        return found
+        return localmodules.reduce_member(pickler, cls) if found is NotImplemented else found
     make, arguments, state, *rest = found
     arguments = (*arguments[:-2], None, arguments[-1])  # the last but one is the tracker id, for plain classes and enums
+    if make is cp._make_skeleton_class:  # noqa: SLF001
+        make = make_class
     return (make, arguments, state, *rest)
+
+
+def make_class(meta: type, name: str, bases: tuple[Any, ...], members: dict[str, Any], _: None, extra: Any) -> type:
+    """A class without its state, made without running hooks of the notebook: they ran once, and what they did travels too.
+
+    Hooks of libraries do run, since what they register is in the library, which is new here.
+    """
+    above = types.resolve_bases(bases)
+    hooks = [cls for base in above for cls in base.__mro__ if _of_notebook(cls) and "__init_subclass__" in vars(cls)]
+    if not hooks and not _of_notebook(meta):
+        made: type = cp._make_skeleton_class(meta, name, bases, members, None, extra)  # noqa: SLF001
+        return made
+    space = dict(members)
+    if above is not bases:
+        space["__orig_bases__"] = bases
+    creator: Any = next(cls for cls in meta.__mro__ if "__new__" in vars(cls) and not _of_notebook(cls))
+    kept = [(cls, vars(cls)["__init_subclass__"]) for cls in dict.fromkeys(hooks)]
+    for cls, _hook in kept:
+        type.__setattr__(cls, "__init_subclass__", classmethod(lambda _cls, **_options: None))
+    try:
+        made = creator.__new__(meta, name, above, space)
+    finally:
+        for cls, hook in kept:
+            type.__setattr__(cls, "__init_subclass__", hook)
+    return made
+
+
+def _of_notebook(cls: type) -> bool:
+    return cls.__module__ == "__main__"
 
 
 # -- what the standard library keeps by address ------------------------------------------------------------------------
@@ -140,6 +172,21 @@ def make_reference(target: Any, callback: Any) -> weakref.ref[Any]:
 def reduce_weak_mapping(_: Pickler, mapping: Any) -> Any:
     """``WeakValueDictionary`` and ``WeakKeyDictionary``: their live entries."""
     return type(mapping), (dict(mapping.items()),)
+
+
+def reduce_cached_property(_: Pickler, found: Any) -> Any:
+    """A ``cached_property``; before Python 3.12 it holds a lock, which is made anew."""
+    return make_cached_property, (), (found.func, found.attrname, found.__doc__), None, None, set_cached_property
+
+
+def make_cached_property() -> Any:
+    """One without its function."""
+    return functools.cached_property(_Replayed())
+
+
+def set_cached_property(found: Any, state: tuple[Any, str | None, str | None]) -> None:
+    """Give it its function and its name."""
+    found.func, found.attrname, found.__doc__ = state
 
 
 def reduce_cached(_: Pickler, cached: Any) -> Any:
@@ -191,41 +238,41 @@ def set_cached(cached: Any, state: tuple[Any, list[tuple[tuple[Any, ...], dict[s
 
 
 def _remembered(cached: Any) -> list[tuple[tuple[Any, ...], dict[str, Any], Any]]:
-    """(arguments, keywords, result) of every entry of a cache, oldest first.
+    """(arguments, keywords, result) of every entry of a cache, the one that is dropped next first.
 
-    The C implementation shows its table only to the garbage collector. A bounded cache keeps links in order of use; each
-    link refers to its neighbours, the key and the result. Keys are built as ``functools._make_key`` documents.
+    The C implementation shows its entries only to the garbage collector (``lru_cache_tp_traverse``): a bounded cache visits
+    its list, oldest first, as key and result one after the other, and then its table; an unbounded one holds results in the
+    table. After the table come the function and the mark that stands before keywords in a key.
     """
     import gc
 
-    table = next((x for x in gc.get_referents(cached) if type(x) is dict and x is not cached.__dict__), {})
-    mark = next((x for x in gc.get_referents(cached) if type(x) is object), None)
+    seen = gc.get_referents(cached)
+    at, table = next((place, x) for place, x in enumerate(seen) if type(x) is dict)
+    mark = next((x for x in seen[at:] if type(x) is object), None)
     typed = cached.cache_parameters()["typed"]
-    found = []
-    for key, value in table.items():
-        result = value
-        if type(value).__name__ == "_lru_list_elem":
-            result = next((x for x in gc.get_referents(value) if x is not key and type(x).__name__ != "_lru_list_elem"), None)
-        args, kwargs = _arguments(key, mark, typed)
-        found.append((args, kwargs, result))
-    return found
+    entries = list(table.items())
+    if cached.cache_parameters()["maxsize"] is not None:
+        keys, place, entries = {id(key) for key in table}, 0, []
+        while place < at:
+            if id(seen[place]) in keys and len(entries) < len(table):
+                entries.append((seen[place], seen[place + 1]))
+                place += 1
+            place += 1
+    return [(*_arguments(key, mark, typed), result) for key, result in entries]
 
 
 def _arguments(key: Any, mark: Any, typed: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The call that made a key."""
+    """The call that made a key, which is built as ``functools._make_key`` builds it.
+
+    One argument that is exactly an int or a text is its own key. Else the key is the arguments, the mark and the keyword
+    items if there are any, and, where types count, the type of every argument and then of every keyword's value.
+    """
     if not isinstance(key, tuple):
         return (key,), {}
     items = list(key)
-    at = next((place for place, item in enumerate(items) if item is mark), None) if mark is not None else None
+    at = next((place for place, item in enumerate(items) if item is mark), None)
     if at is None:
         return tuple(items[: len(items) // 2] if typed else items), {}
-    count = (len(items) - at - 1) // 2 if not typed else (len(items) - 2 * at - 1) // 3 + 0
-    pairs = items[at + 1 : at + 1 + 2 * count] if not typed else _typed_pairs(items, at)
-    return tuple(items[:at]), dict(zip(pairs[::2], pairs[1::2], strict=True))
-
-
-def _typed_pairs(items: list[Any], at: int) -> list[Any]:
-    """Keyword items of a typed key: after them stand the types of the positional arguments and of the keyword values."""
     rest = items[at + 1 :]
-    count = (len(rest) - at) // 3
-    return rest[: 2 * count]
+    pairs = rest[: 2 * ((len(rest) - at) // 3)] if typed else rest
+    return tuple(items[:at]), dict(zip(pairs[::2], pairs[1::2], strict=True))

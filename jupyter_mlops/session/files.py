@@ -46,12 +46,14 @@ class Snapshot:
 
 
 def look(root: Path, excluded: Iterable[Path] = ()) -> Snapshot:
-    """All regular files below a folder, without what never travels. Links are not followed."""
+    """All regular files and empty folders below a folder, without what never travels. Links are not followed."""
     left_out = {str(path) for path in excluded}
     ignored = (*IGNORED, *HOME_FOLDERS) if _is_home(root) else IGNORED
     found: dict[str, Stamp] = {}
     for place, folders, names in os.walk(root):
         folders[:] = [x for x in folders if not _matches(x, ignored) and str(Path(place, x)) not in left_out]
+        if not folders and not names and Path(place) != root:
+            found[Path(place).relative_to(root).as_posix()] = (0, 0, 0, Path(place).lstat().st_mode)
         for name in names:
             path = Path(place, name)
             if _matches(name, ignored) or str(path) in left_out:
@@ -66,11 +68,14 @@ def look(root: Path, excluded: Iterable[Path] = ()) -> Snapshot:
 def restore(root: Path, files: Mapping[str, FileEntry], removed: Iterable[str], store: Store, repository: str) -> None:
     """Make the folder what the state says. Raises Corrupt, NotFound, and OSError of the folder."""
     for name in removed:
-        with suppress(FileNotFoundError):
-            _inside(root, name).unlink()
+        path = _inside(root, name)
+        with suppress(OSError):  # gone already, or a folder that holds something now
+            path.rmdir() if path.is_dir() else path.unlink()
     for name, entry in files.items():
         path = _inside(root, name)
-        if not _is_there(path, entry):
+        if stat.S_ISDIR(entry.mode):
+            path.mkdir(parents=True, exist_ok=True)
+        elif not _is_there(path, entry):
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh = path.with_name(f".{path.name}.mlops")
             with store.open_blob(repository, entry.digest) as source, fresh.open("wb") as target:
@@ -80,7 +85,13 @@ def restore(root: Path, files: Mapping[str, FileEntry], removed: Iterable[str], 
 
 
 def changes(
-    root: Path, before: Snapshot, after: Snapshot, known: Mapping[str, FileEntry], removed: Iterable[str], store: Store, repository: str
+    root: Path,
+    before: Snapshot,
+    after: Snapshot,
+    known: Mapping[str, FileEntry],
+    removed: Iterable[str],
+    store: Store,
+    repository: str,
 ) -> tuple[dict[str, FileEntry], tuple[str, ...]]:
     """Files and removed names of the next state; new bytes are stored.
 
@@ -91,8 +102,8 @@ def changes(
     kept = {name: entry for name, entry in known.items() if name in after.stamps and name not in fresh}
     _check_size({name: after.stamps[name][0] for name in fresh} | {name: entry.size for name, entry in kept.items()})
     for name in fresh:
-        path = _inside(root, name)
-        blob = store.put_blob(repository, path, MEDIA_TYPE)
+        content = b"" if stat.S_ISDIR(after.stamps[name][3]) else _inside(root, name)
+        blob = store.put_blob(repository, content, MEDIA_TYPE)
         kept[name] = FileEntry(blob.digest, blob.size, after.stamps[name][3])
     gone = (set(removed) | (set(before.stamps) - set(after.stamps))) - set(after.stamps)
     return dict(sorted(kept.items())), tuple(sorted(gone))
@@ -133,6 +144,5 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 
 def _is_home(root: Path) -> bool:
     with suppress(OSError):
-        home = os.environ.get("HOME")
-        return bool(home) and Path(home).resolve() == root.resolve()
+        return Path(os.environ.get("HOME") or "/").resolve() == root.resolve()
     return False

@@ -28,7 +28,7 @@ from typing import Any, Protocol
 
 from cloudpickle import cloudpickle as cp
 
-from jupyter_mlops.session import arrays, definitions, frames
+from jupyter_mlops.session import arrays, definitions, frames, localmodules
 from jupyter_mlops.session.scope import GLOBALS, Scope
 from jupyter_mlops.session.state import EVERYTHING
 
@@ -42,9 +42,11 @@ ATOMS: frozenset[type] = frozenset(
 REDUCERS: dict[type, Callable[[Any, Any], Any]] = {
     types.FunctionType: definitions.reduce_function,
     types.CellType: definitions.reduce_cell,
+    types.ModuleType: localmodules.reduce_module,
     weakref.ref: definitions.reduce_weakref,
     weakref.WeakValueDictionary: definitions.reduce_weak_mapping,
     weakref.WeakKeyDictionary: definitions.reduce_weak_mapping,
+    functools.cached_property: definitions.reduce_cached_property,
     functools._lru_cache_wrapper: definitions.reduce_cached,  # noqa: SLF001
 }
 

@@ -6,16 +6,20 @@ globals: late binding stays late.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
 @dataclass(frozen=True, eq=False)
 class Scope:
-    """``namespace`` is the dict of ``__main__``; ``shell`` what ``get_ipython()`` returns, or None."""
+    """``namespace`` is the dict of ``__main__``; ``shell`` what ``get_ipython()`` returns; ``root`` the working folder."""
 
     namespace: dict[str, Any]
     shell: Any = None
+    root: Path | None = None
+    examining: set[str] = field(default_factory=set)
+    """Local modules whose values are being tried out just now."""
 
 
 class _Globals:

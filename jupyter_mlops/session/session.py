@@ -63,7 +63,7 @@ class Session:
         namespace = context.shell.user_ns
         self.before = before
         self.context = context
-        self.scope = Scope(namespace, context.shell)
+        self.scope = Scope(namespace, context.shell, context.root)
         self._blobs = Blobs(store, repository, dict(before.sizes))
         self._excluded = tuple(excluded)
         self._delivery = Delivery()

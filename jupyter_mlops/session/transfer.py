@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.errors import Corrupt
+from jupyter_mlops.errors import Corrupt, MlopsError, NotStorable
 from jupyter_mlops.oci.store import Store
 from jupyter_mlops.session.components import Group, group
 from jupyter_mlops.session.lost import Placeholder
@@ -124,6 +124,7 @@ def deliver(digests: Iterable[str], state: State, blobs: Blobs, scope: Scope) ->
 
     Raises:
         Corrupt, NotFound: the store does not hold what the state says.
+        NotStorable: a value's own code fails when it is made again.
     """
     delivery = Delivery()
     for digest in digests:
@@ -131,12 +132,26 @@ def deliver(digests: Iterable[str], state: State, blobs: Blobs, scope: Scope) ->
         if component.digest != digest:
             raise Corrupt(f"component {digest} is not what the state says", fix="Run the notebook again from its first step.")
         stream, *buffers = component.parts
-        values = loads(blobs.get(stream[0]), [blobs.source(part) for part in buffers], scope)
+        values = _load(component, blobs.get(stream[0]), [blobs.source(part) for part in buffers], scope)
         for name, value in values.items():
             if state.names.get(name) == digest:
                 scope.namespace[name] = value
                 delivery.names[name] = digest
     return delivery
+
+
+def _load(component: Component, stream: bytes, sources: list[StoredPart], scope: Scope) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = loads(stream, sources, scope)
+    except MlopsError:
+        raise
+    except Exception as error:
+        names = ", ".join(component.names[:5])
+        raise NotStorable(
+            f"{names}: what was stored cannot be made again here ({type(error).__name__}: {error})",
+            fix=f"Keep the cells that make and use {names} in one step; check that every step has the same packages.",
+        ) from error
+    return values
 
 
 def note_arrival(delivery: Delivery, scope: Scope) -> None:

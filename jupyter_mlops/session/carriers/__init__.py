@@ -38,6 +38,6 @@ def register(factory: Factory) -> Factory:
 
 def carriers(context: Context) -> list[Carrier]:
     """Every carrier, for one step, in the order in which they are restored."""
-    from jupyter_mlops.session.carriers import history, libraries, process
+    from jupyter_mlops.session.carriers import history, libraries, patches, process
 
-    return [factory(context) for factory in (*process.FACTORIES, *history.FACTORIES, *libraries.FACTORIES, *_FACTORIES)]
+    return [factory(context) for factory in (*process.FACTORIES, *history.FACTORIES, *libraries.FACTORIES, *patches.FACTORIES, *_FACTORIES)]

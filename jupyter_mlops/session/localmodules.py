@@ -1,0 +1,75 @@
+"""Modules that lie in the working folder: imported again where they arrive, and then given the state they had.
+
+In one kernel a helper module is executed once, and what it keeps (a registry, a counter, settings) lives on. An installed
+library keeps state too, but of that only what has a carrier travels.
+"""
+
+from __future__ import annotations
+
+import importlib
+import operator
+import sys
+import types
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jupyter_mlops.session.pickler import Pickler
+
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+
+def is_local(module: Any, root: Path | None) -> bool:
+    """Whether a module's file lies in the working folder."""
+    file = getattr(module, "__file__", None)
+    if root is None or not isinstance(file, str) or getattr(module, "__name__", "__main__") == "__main__":
+        return False
+    path = Path(file) if Path(file).is_absolute() else Path.cwd() / file
+    return path.is_relative_to(root) and not _INSTALLED.intersection(path.parts)
+
+
+def reduce_module(pickler: Pickler, module: types.ModuleType) -> Any:
+    """A module of the working folder with its data; NotImplemented for any other."""
+    if not is_local(module, pickler.scope.root):
+        return NotImplemented
+    pickler.places[id(module)] = module
+    if module.__name__ in pickler.scope.examining:
+        return importlib.import_module, (module.__name__,)
+    return importlib.import_module, (module.__name__,), _storable(pickler, module), None, None, set_module
+
+
+def reduce_member(pickler: Pickler, member: Any) -> Any:
+    """A function or class of such a module, found in it by name, so that the module's state comes along."""
+    module = sys.modules.get(str(getattr(member, "__module__", None)))
+    if module is None or not is_local(module, pickler.scope.root):
+        return NotImplemented
+    return find_member, (module, member.__qualname__)
+
+
+def find_member(module: types.ModuleType, name: str) -> Any:
+    """What a dotted name means in a module."""
+    return operator.attrgetter(name)(module)
+
+
+def set_module(module: types.ModuleType, state: dict[str, Any]) -> None:
+    """Give a module the data it had."""
+    module.__dict__.update(state)
+
+
+def _storable(pickler: Pickler, module: types.ModuleType) -> dict[str, Any]:
+    """The module's own data, less what cannot be stored: that is made again by the import."""
+    from jupyter_mlops.session.pickler import dumps
+
+    found: dict[str, Any] = {}
+    pickler.scope.examining.add(module.__name__)
+    try:
+        for name, value in vars(module).items():
+            if name.startswith("__") or isinstance(value, types.ModuleType):
+                continue
+            with suppress(Exception):  # whatever a value's own pickling raises
+                dumps(value, pickler.scope)
+                found[name] = value
+    finally:
+        pickler.scope.examining.discard(module.__name__)
+    return found
