@@ -25,7 +25,7 @@ from jupyter_mlops.serving.client import send
 from jupyter_mlops.serving.decode import service_of, stamp
 from jupyter_mlops.serving.local import status
 from jupyter_mlops.serving.local.interpreter import PASSED, PASSED_PREFIXES
-from jupyter_mlops.serving.local.place import Place, places
+from jupyter_mlops.serving.local.place import Place, Superseded, places
 from jupyter_mlops.serving.local.process import alive, terminate
 from jupyter_mlops.serving.local.trust import checked_reference
 from jupyter_mlops.serving.manifest import API_VERSION, MODEL_TAG, PORT, STOP, check_name
@@ -63,8 +63,8 @@ class LocalBackend:
         with place.locked("verb"):
             before = place.read() if place.exists() else None
             wanted = _merged(document, before, service.namespace)
-            if before is not None and _asked(before) == _asked(wanted) and alive(place.supervisor):
-                return self._service(place)
+            if before is not None and _asked(before) == _asked(wanted) and (service := self._service(place)).phase != "Failed":
+                return service
             self._end(place)
             self._check_port(wanted)
             place.write({**wanted, "status": status.pending(wanted, time.time())})
@@ -87,13 +87,13 @@ class LocalBackend:
         """Stop, start or delete; returns when no process of the old state is left."""
         place = self._place(name, namespace)
         with place.locked("verb"):
-            if verb == "start":
-                return self._restart(place)
-            if verb == "delete":
-                return self._delete(place)
-            if verb != "stop":
+            verbs = {"stop": self._stop, "start": self._restart, "delete": self._delete}
+            if verb not in verbs:
                 raise WrongUsage(f"'{verb}' is not a verb of services", fix="Use stop, start or delete.")
-            return self._stop(place)
+            try:
+                return verbs[verb](place)
+            except Superseded as error:  # deleted while we waited for the lock
+                raise self._unknown(name, namespace) from error
 
     def call(self, name: str, request: Request, namespace: str = "default") -> Response:
         """Send one request to the model server. Raises NotFound, or Unavailable with the state it is in."""
@@ -229,6 +229,8 @@ class LocalBackend:
                 part = ""
                 while True:
                     part += log.readline()
+                    if log.tell() > place.log.stat().st_size:  # put aside while we read
+                        log.seek(0)
                     if part.endswith("\n"):
                         yield part[:-1]
                         part = ""

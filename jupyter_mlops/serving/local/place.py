@@ -25,7 +25,7 @@ LOCK_SECONDS = 10.0
 """A change of the document takes milliseconds; who waits longer has met a fault."""
 
 LOG_BYTES = 8 << 20
-"""A log above this is put aside when the server starts again; one earlier log is kept."""
+"""A log above this is put aside; one earlier log is kept."""
 
 
 class Superseded(Exception):
@@ -149,10 +149,11 @@ class Place:
             return token
 
     def rotate(self) -> None:
-        """Put a log that has grown large aside, before a server writes to it."""
+        """Put the lines of a log that has grown large aside; a server that is writing to it goes on at its new beginning."""
         with contextlib.suppress(OSError):
             if self.log.stat().st_size > LOG_BYTES:
-                self.log.replace(self.folder / "log.1")
+                shutil.copyfile(self.log, self.folder / "log.1")
+                os.truncate(self.log, 0)
 
     def remove(self) -> None:
         """Everything of it."""

@@ -36,7 +36,7 @@ def ready(document: Mapping[str, Any], now: float, port: int, warnings: Sequence
 
 def failed(document: Mapping[str, Any], now: float, lines: Sequence[str], exit_code: int | None, wait: float) -> dict[str, Any]:
     """The server ended before the model was loaded; it is tried again after ``wait`` seconds."""
-    info = {"reason": "ModelLoadFailed", "message": "\n".join(lines[-LOG_LINES:]), "exitCode": exit_code, "time": stamp(now)}
+    info = _info("ModelLoadFailed", now, lines, exit_code)
     message = f"back-off {wait:g}s restarting failed server" + ("" if exit_code is None else f"; exit code {exit_code}")
     model = _model("BlockedByFailedLoad", "FailedToLoad", info)
     return _status(document, now, "False", "CrashLoopBackOff", message, model)
@@ -44,15 +44,14 @@ def failed(document: Mapping[str, Any], now: float, lines: Sequence[str], exit_c
 
 def crashed(document: Mapping[str, Any], now: float, lines: Sequence[str], exit_code: int | None) -> dict[str, Any]:
     """A server that had served ended; it is started again at once."""
-    info = {"reason": "RuntimeUnhealthy", "message": "\n".join(lines[-LOG_LINES:]), "exitCode": exit_code, "time": stamp(now)}
+    info = _info("RuntimeUnhealthy", now, lines, exit_code)
     message = f"the model server ended (exit code {exit_code}) and is being started again"
     return _status(document, now, "False", "MinimumReplicasUnavailable", message, _model("InProgress", "Loading", info))
 
 
 def gone(document: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Nobody looks after it any more."""
-    info = {"reason": "RuntimeUnhealthy", "message": GONE, "time": stamp(now)}
-    model = _model("BlockedByFailedLoad", "FailedToLoad", info)
+    model = _model("BlockedByFailedLoad", "FailedToLoad", _info("RuntimeUnhealthy", now, [GONE], None))
     return _status(document, now, "False", "SupervisorGone", GONE, model)
 
 
@@ -104,6 +103,11 @@ def _model(transition: str, target: str, failure: Mapping[str, Any] | None = Non
         "copies": copies,
     }
     return model | ({"lastFailureInfo": dict(failure)} if failure else {})
+
+
+def _info(reason: str, now: float, lines: Sequence[str], exit_code: int | None) -> dict[str, Any]:
+    info = {"reason": reason, "message": "\n".join(lines[-LOG_LINES:]), "time": stamp(now)}
+    return info if exit_code is None else {**info, "exitCode": exit_code}
 
 
 def _failure(document: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -173,6 +173,7 @@ class Supervisor:
             raise Stopped
         if server.events_fd in ready:
             return server.events()
+        self.place.rotate()
         return None if server.process.poll() is not None else []
 
     def _loading(self) -> None:

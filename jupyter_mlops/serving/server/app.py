@@ -106,6 +106,8 @@ def _in_thread(work: Callable[[Model], T], model: Model) -> asyncio.Future[T]:
             result = work(model)
         except Exception as error:  # noqa: BLE001 - raised again where the future is awaited
             failure = error
+        except SystemExit as error:  # it would end this thread without a word
+            failure = RuntimeError(f"the model ended its program: sys.exit({error.code!r})")
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
             loop.call_soon_threadsafe(settle, result, failure)
 

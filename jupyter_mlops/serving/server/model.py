@@ -125,7 +125,7 @@ class Model:
         except WRONG_INPUT as error:
             log.warning("model '%s' did not take a request", self.name, exc_info=True)
             raise PredictionRejected(f"model '{self.name}' does not take this input: {type(error).__name__}: {error}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a model must not be able to end the server
             log.exception("model '%s' failed", self.name)
             raise Bug(f"model '{self.name}' raised {type(error).__name__}: {error}", code="model-raised") from error
         finally:

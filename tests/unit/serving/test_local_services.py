@@ -1,5 +1,6 @@
 """Services on this machine, with real processes: life, death, and what people are told."""
 
+import concurrent.futures
 import contextlib
 import http.client
 import json
@@ -191,6 +192,62 @@ def test_a_fixed_port_is_used_and_kept(machine):
     assert eventually(lambda: not machine.backend.get("double").ready)
     assert f":{port}/" in until_ready(machine.backend, "double", "default", 60).url
     machine.backend.control("double", "delete")
+
+
+def test_many_at_once_want_the_same(machine):
+    machine.publish_python("double", double)
+    document = machine.document("double")
+    backends = [LocalBackend(machine.settings, machine.store) for _ in range(4)]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda backend: backend.apply(document), backends))
+    until_ready(machine.backend, "double", "default", 60)
+    assert len(processes_of(machine.settings.storage.home)) == 2
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda backend: outcome(lambda: backend.control("double", "delete")), backends))
+    assert sorted(outcomes) == ["NotFound", "NotFound", "NotFound", "Service"]
+    assert processes_of(machine.settings.storage.home) == []
+
+
+def outcome(act):
+    try:
+        return type(act()).__name__
+    except NotFound as error:
+        return type(error).__name__
+
+
+def test_a_failed_service_is_tried_again_when_it_is_deployed_again(machine, tmp_path):
+    marker = tmp_path / "installed"
+    broken_model(
+        machine,
+        "heals",
+        f"import pathlib, sys\nif not pathlib.Path({str(marker)!r}).exists(): sys.exit('not installed')\nimport time; time.sleep(60)",
+    )
+    document = machine.document("heals")
+    machine.backend.apply(document)
+    with pytest.raises(PlatformError, match="not installed"):
+        until_ready(machine.backend, "heals", "default", 60)
+    marker.touch()
+    assert machine.backend.apply(document).phase == "Pending"
+    assert eventually(lambda: machine.backend.get("heals").phase == "Loading")
+    machine.backend.control("heals", "delete")
+
+
+def test_a_log_that_grows_is_put_aside_while_it_is_written_and_followed(machine):
+    def shout(rows):
+        print("\n".join(f"{rows[0]} {'x' * 1000}" for _ in range(10_000)), flush=True)
+        return rows
+
+    machine.publish_python("shout", shout)
+    machine.deploy("shout")
+    place = machine.place("shout")
+    followed = machine.backend.logs("shout", follow=True)
+    next(followed)
+    ask(machine, "shout", ["first"])
+    assert eventually(lambda: (place.folder / "log.1").exists() and place.log.stat().st_size < 1 << 20)
+    print_one = machine.backend.call("shout", Request("POST", "/v1/models/shout:predict", b'{"instances": ["second"]}'))
+    assert print_one.status == 200
+    assert any(line.startswith("second") for line in followed)
+    machine.backend.control("shout", "delete")
 
 
 # -- secrets ---------------------------------------------------------------------------------------------------------------

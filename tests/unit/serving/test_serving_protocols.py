@@ -39,6 +39,8 @@ def echo(tmp_path_factory):
     def predict(rows):
         if rows == ["fail"]:
             return 1 / 0
+        if rows == ["exit"]:
+            raise SystemExit(3)
         if rows == ["nan"]:
             return [math.nan, math.inf, 1.0]
         if rows == ["key"]:
@@ -285,6 +287,7 @@ def test_a_model_that_fails_is_500_without_its_traceback(echo):
         500,
         {"error": "model 'echo' raised ZeroDivisionError: division by zero"},
     )
+    assert echo.post("/v1/models/echo:predict", {"instances": ["exit"]}) == (500, {"error": "model 'echo' raised SystemExit: 3"})
     status, answer = echo.post("/v1/models/echo:predict", {"instances": ["key"]})
     assert status == 400
     assert "TypeError" in answer["error"]
