@@ -11,7 +11,7 @@ compare-and-swap, so that there the number is taken, read back, and given up whe
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -110,13 +110,15 @@ def publish_model(
         StorageFull, PlatformError: the store cannot be written.
     """
     repository = model_repository(name)
-    found = _by_key(store, repository, key)
+    before = store.tags(repository)
+    found = _by_key(store, repository, key, before)
     if found is None:
         layers = _push_layers(store, repository, folder)
         images = [_push_image(store, repository, architecture, layers) for architecture in ("amd64", "arm64")]
         notes = _annotations(name, key, annotations, metrics)
         with store.exclusive(repository) if isinstance(store, Exclusive) else nullcontext():
-            found = _by_key(store, repository, key) or _publish(store, repository, layers, images, notes)
+            since = set(store.tags(repository)).difference(before)
+            found = _by_key(store, repository, key, since) or _publish(store, repository, layers, images, notes)
     tag, index = found
     _ensure_metrics(store, repository, index, metrics)
     return PublishedModel(name, tag, index.descriptor.digest)
@@ -158,9 +160,9 @@ def _publish(
     raise Conflict(f"{repository} is published to by too many at once", fix="Try again.")
 
 
-def _by_key(store: Store, repository: str, key: str) -> tuple[str, Manifest] | None:
-    """The version that was published with this key."""
-    for tag in store.tags(repository):
+def _by_key(store: Store, repository: str, key: str, tags: Iterable[str]) -> tuple[str, Manifest] | None:
+    """Which of these versions was published with this key."""
+    for tag in tags:
         if version_number(tag) is not None:
             index = store.get_manifest(repository, tag)
             if index.descriptor.annotations.get(KEY) == key:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from jupyter_mlops.errors import Unavailable, WrongUsage
+from jupyter_mlops.errors import WrongUsage
 from jupyter_mlops.oci.layout import Layout
+from jupyter_mlops.oci.remote import Remote
 from jupyter_mlops.oci.store import Store
 
 
@@ -15,15 +16,12 @@ def open_store(address: str) -> Store:
 
     Raises:
         WrongUsage: code ``invalid-address``.
-        Unavailable: the scheme is known, but nothing here speaks it.
     """
     parts = urlsplit(address)
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
         return Layout(Path(unquote(parts.path)))
     if parts.scheme in {"http", "https"} and parts.hostname:
-        raise Unavailable(
-            f"no transport for the registry {address}", code="no-transport", fix="Use a registry folder (file:///…) for now."
-        )
+        return Remote(address)
     raise WrongUsage(
         f"{address!r} is not the address of a registry",
         code="invalid-address",

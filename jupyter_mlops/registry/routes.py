@@ -127,12 +127,12 @@ class BlobHandler(Handler):
 
     async def head(self, name: str, digest: str) -> None:
         """Whether it is there, and how large."""
-        self._describe(digest, self.layout.blob_size(name, digest))
+        self._describe(digest, await asyncio.to_thread(self.layout.blob_size, name, digest))
         self.finish()
 
     async def get(self, name: str, digest: str) -> None:
         """All of it, or the range asked for."""
-        size = self.layout.blob_size(name, digest)
+        size = await asyncio.to_thread(self.layout.blob_size, name, digest)
         start, count = self._range(size)
         self._describe(digest, count)
         with self.layout.blob_path(name, digest).open("rb", buffering=0) as file:

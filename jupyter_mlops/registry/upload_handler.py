@@ -18,24 +18,26 @@ class UploadHandler(Handler):
     session: Session | None = None
     upload = ""
     problem: MlopsError | None = None
+    writing = False
+    gone = False
 
-    def prepare(self) -> None:
+    async def prepare(self) -> None:  # type: ignore[override]  # tornado takes both
         """Find or start what the body belongs to, before the body comes."""
         self.take_large_body()
         super().prepare()
         if self._finished:
             return
         try:
-            self._open(*self.path_args)
+            await self._open(*self.path_args)
         except MlopsError as error:
             self.problem = error  # said after the body, which clients send regardless
 
-    def _open(self, name: str, upload: str = "") -> None:
+    async def _open(self, name: str, upload: str = "") -> None:
         """The session that this request writes to."""
         if self.request.method == "POST":
-            if self.get_query_argument("mount", None) and self._mount(name):
+            if self.get_query_argument("mount", None) and await self._mount(name):
                 return
-            upload = self.uploads.start(name)
+            upload = await asyncio.to_thread(self.uploads.start, name)
         self.session, self.upload = self.uploads.get(name, upload), upload
         if self.request.method in {"PATCH", "PUT"}:
             self._check_order(self.session)
@@ -52,9 +54,9 @@ class UploadHandler(Handler):
                 f"the next byte is {session.size}, not {start or 'this one'}", code="upload-range", fix="Ask how far it is."
             )
 
-    def _mount(self, name: str) -> bool:
+    async def _mount(self, name: str) -> bool:
         source, digest = self.get_query_argument("from", ""), self.get_query_argument("mount")
-        if not source or not self.layout.mount(name, digest, source):
+        if not source or not await asyncio.to_thread(self.layout.mount, name, digest, source):
             return False
         self.created(f"/v2/{name}/blobs/{digest}", digest)
         self.finish()
@@ -63,10 +65,14 @@ class UploadHandler(Handler):
     async def data_received(self, chunk: bytes) -> None:
         """Write what arrives; after an error the rest is thrown away."""
         if self.session is not None and self.problem is None:
+            self.writing = True
             try:
                 await asyncio.to_thread(self.uploads.write, self.session, chunk)
             except MlopsError as error:
                 self.problem = error
+            self.writing = False
+            if self.gone:
+                self.on_finish()
 
     def on_finish(self) -> None:
         """The next request may go on."""
@@ -74,8 +80,10 @@ class UploadHandler(Handler):
             self.session.busy = False
 
     def on_connection_close(self) -> None:
-        """A broken connection leaves what arrived."""
-        self.on_finish()
+        """A broken connection leaves what arrived, once that is written."""
+        self.gone = True
+        if not self.writing:
+            self.on_finish()
 
     async def post(self, name: str, upload: str = "") -> None:
         """Start; with ``digest`` the body was all of it."""

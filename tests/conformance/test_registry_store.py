@@ -1,10 +1,14 @@
 """Every store passes the suite that third parties run on theirs."""
 
+import base64
+import json
 from pathlib import Path
 
 import pytest
 
 from jupyter_mlops.oci.layout import Layout
+from jupyter_mlops.oci.remote import Remote
+from jupyter_mlops.testing.embedded import embedded_registry
 from jupyter_mlops.testing.registry import StoreConformance
 
 
@@ -12,3 +16,15 @@ class TestLayout(StoreConformance):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Layout:
         return Layout(tmp_path / "a folder with spaces, % and ü")
+
+
+class TestRemote(StoreConformance):
+    """Through our own server, logged in by Docker's configuration, below a base path."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        with embedded_registry(tmp_path / "registry", "a-token") as address:
+            auth = base64.b64encode(b"mlops:a-token").decode()
+            (tmp_path / "config.json").write_text(json.dumps({"auths": {address.removeprefix("http://"): {"auth": auth}}}))
+            monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+            yield Remote(f"{address}/team/project")
