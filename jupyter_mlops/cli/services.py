@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     if not words:
         return _list(arguments.namespace, console, bench)
     if len(words) == 1 and words[0] not in VERBS:
-        return _show(bench.services.get(words[0], namespace), console, bench)
+        return _show(bench.services.get(words[0], namespace), console)
     if len(words) != 2 or words[0] not in VERBS:  # noqa: PLR2004  (a verb and a name)
         raise WrongUsage(
             f"services takes a name, or one of {', '.join(VERBS)} and a name",
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
         return _logs(name, namespace, console, bench, follow=arguments.follow)
     changed = bench.services.control(name, cast("Verb", verb), namespace)
     if console.as_json:
-        console.emit({"deleted": name, "namespace": namespace} if verb == "delete" else _view(changed, bench))
+        console.emit({"deleted": name, "namespace": namespace} if verb == "delete" else _view(changed))
     else:
         console.line(f"{name}: deleted" if verb == "delete" else f"{name}: {changed.phase}")
     return 0
@@ -73,9 +73,9 @@ def _list(namespace: str | None, console: Console, bench: Workbench) -> int:
     return 0
 
 
-def _show(service: Service, console: Console, bench: Workbench) -> int:
+def _show(service: Service, console: Console) -> int:
     if console.as_json:
-        console.emit(_view(service, bench))
+        console.emit(_view(service))
         return 0
     console.line(f"{_name(service)}: {service.phase}")
     console.line(f"model: {service.model}")
@@ -106,8 +106,7 @@ def _logs(name: str, namespace: str, console: Console, bench: Workbench, *, foll
     return 0
 
 
-def _view(service: Service, bench: Workbench) -> dict[str, Any]:
-    del bench
+def _view(service: Service) -> dict[str, Any]:
     return {**service_view(service), "url": url_of(service, front_doors())}
 
 

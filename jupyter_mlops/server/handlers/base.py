@@ -16,7 +16,7 @@ from functools import partial
 from http import HTTPStatus
 from http.client import responses
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import msgspec
 from jupyter_server.base.handlers import APIHandler
@@ -33,7 +33,10 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 BODY_LIMIT = 1 << 20
-"""Bytes of a request's body, unless a handler says otherwise: names, parameters and rows typed by hand are far below."""
+"""Bytes of a request's body, unless a handler says otherwise: names and parameters are far below."""
+
+DISK_BYTES = "mlops_disk_bytes"
+"""Setting that holds what was last counted, and when."""
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -41,7 +44,10 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 class MlopsHandler(ExtensionHandlerMixin, APIHandler):
     """Base of all handlers below ``/jupyter-mlops/``."""
 
-    body_limit: ClassVar[int] = BODY_LIMIT
+    @property
+    def body_limit(self) -> int:
+        """Bytes of a request's body at most."""
+        return BODY_LIMIT
 
     @property
     def _track_activity(self) -> bool:
@@ -115,6 +121,7 @@ class MlopsHandler(ExtensionHandlerMixin, APIHandler):
     def done(self, action: str, kind: str, name: str, reference: str = "") -> None:
         """Something was changed here: panels hear of it at once, and the site's record says who did it."""
         self.app.watcher.hurry()
+        self.settings.pop(DISK_BYTES, None)
         user = getattr(self.current_user, "username", "") or "anonymous"
         self.app.record(
             {"user": user, "action": action, "kind": kind, "name": name, **({"reference": reference} if reference else {})}

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from jupyter_mlops.notebook.document import Notebook
 
 NOTEBOOK_LIMIT = 128 << 20
-"""Bytes of a notebook sent along: outputs with pictures are part of it."""
+"""Bytes of a notebook sent along."""
 
 
 class _NotebookHandler(MlopsHandler):
     """Reads the notebook that the request is about."""
 
-    body_limit = NOTEBOOK_LIMIT
+    @property
+    def body_limit(self) -> int:
+        """Outputs with pictures are part of a notebook."""
+        return NOTEBOOK_LIMIT
 
     async def notebook(self, asked: ConvertRequest) -> Notebook:
         """From the request where it holds the content, else from the contents service."""

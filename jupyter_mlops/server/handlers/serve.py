@@ -30,10 +30,10 @@ PLAIN_TYPES = frozenset(
 class ServeHandler(MlopsHandler):
     """``/jupyter-mlops/serve/{namespace}/{service}/…``."""
 
-    async def prepare(self) -> None:
-        """The limit on a request is the one of the model server."""
-        type(self).body_limit = self.bench.settings.serving.body_limit
-        await super().prepare()
+    @property
+    def body_limit(self) -> int:
+        """As much as the model server takes."""
+        return self.bench.settings.serving.body_limit
 
     @web.authenticated
     @authorized("read", "mlops:services")

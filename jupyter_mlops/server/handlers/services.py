@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from jupyter_mlops.serving.base import Service, Verb
 
 MOST_LINES = 10_000
-ROWS_LIMIT = 64 << 20
-"""Bytes of rows in one test of a service; the model server has the same limit."""
 
 
 class _ServiceHandler(MlopsHandler):
@@ -120,7 +118,10 @@ class SampleHandler(MlopsHandler):
 class PredictHandler(MlopsHandler):
     """``/services/{namespace}/{service}/predict``."""
 
-    body_limit = ROWS_LIMIT
+    @property
+    def body_limit(self) -> int:
+        """Rows: as many as the model server takes."""
+        return self.bench.settings.serving.body_limit
 
     @web.authenticated
     @authorized("execute", "mlops:services")

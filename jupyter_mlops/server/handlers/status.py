@@ -12,11 +12,11 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 import jupyter_mlops
-from jupyter_mlops.server.handlers.base import MlopsHandler
+from jupyter_mlops.server.handlers.base import DISK_BYTES, MlopsHandler
 
 TARGET = "This machine"
 KEEP = 30.0
-KNOWN = "mlops_disk_bytes"
+"""Seconds that a count of the disk stays."""
 
 
 class StatusHandler(MlopsHandler):
@@ -30,10 +30,10 @@ class StatusHandler(MlopsHandler):
 
     async def _disk_bytes(self) -> int:
         """Counted anew at most every half minute: with thousands of runs it is thousands of files."""
-        known: tuple[float, int] | None = self.settings.get(KNOWN)
+        known: tuple[float, int] | None = self.settings.get(DISK_BYTES)
         if known is None or time.monotonic() - known[0] > KEEP:
             known = (time.monotonic(), await self.work(disk_bytes, self.bench.settings.storage.home))
-            self.settings[KNOWN] = known
+            self.settings[DISK_BYTES] = known
         return known[1]
 
 

@@ -70,6 +70,7 @@ def test_models(mlops: Callable[..., Any], publish: Callable[..., Any]) -> None:
     assert (gone.code, "v1" in gone.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_deploy_predict_and_services_keep_their_contracts(
     mlops: Callable[..., Any], publish: Callable[..., Any], tmp_path: Path
 ) -> None:
