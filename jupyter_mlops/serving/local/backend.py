@@ -43,7 +43,7 @@ class LocalBackend:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
         self._store = store
-        self._root = settings.storage.services
+        self._root = settings.storage.services.absolute()  # a supervisor has another working folder
 
     def apply(self, document: Mapping[str, Any]) -> Service:
         """Create a service, or change one by starting it anew. Applying what already runs changes nothing.
@@ -197,7 +197,7 @@ class LocalBackend:
         document = place.read()
         request = {
             "registry": self._store.address,
-            "cache": str(self._settings.storage.cache),
+            "cache": str(self._settings.storage.cache.absolute()),
             "body_limit": self._settings.serving.body_limit,
             "grace": GRACE,
             "version": document["metadata"]["annotations"].get(MODEL_TAG, "1"),

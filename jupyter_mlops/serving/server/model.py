@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,6 +63,8 @@ class Model:
             place, self.card = loaders.read_card(self.folder)
             self.signature = signature_of(self.card)
             self._predict = loaders.load(place, self.card)
+            if self.signature.kind == "columns":
+                import_module("pandas")  # now, so that a lack of it fails the load and the first call does not wait for it
         except BaseException as error:
             self.state, self.reason = "failed", f"{type(error).__name__}: {error}"
             raise

@@ -156,7 +156,7 @@ class Load(BodyHandler):
         model = self.model(name)
         try:
             await asyncio.get_running_loop().run_in_executor(None, model.load)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PlatformError(f"model '{name}' could not be loaded: {type(error).__name__}: {error}") from error
         self.answer({"name": name, "load": True})
 

@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops.errors import Conflict, NotAllowed, NotFound, PlatformError, Unavailable, WrongUsage
+from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.serving.base import Request
 from jupyter_mlops.serving.local.backend import LocalBackend
 from jupyter_mlops.serving.local.process import alive
 from jupyter_mlops.serving.manifest import PORT, STOP
 from jupyter_mlops.serving.predict import predict, sample
 from jupyter_mlops.serving.wait import until_ready
+from jupyter_mlops.settings import Settings, Storage
 from tests.unit.serving.conftest import eventually, processes_of
 from tests.unit.serving.support import ROWS, iris_model
 
@@ -248,6 +250,17 @@ def test_a_log_that_grows_is_put_aside_while_it_is_written_and_followed(machine)
     assert print_one.status == 200
     assert any(line.startswith("second") for line in followed)
     machine.backend.control("shout", "delete")
+
+
+def test_a_relative_home_is_the_same_home_for_the_supervisor(machine, tmp_path, monkeypatch):
+    machine.publish_python("double", double)
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(storage=Storage(home=Path("home")))
+    backend = LocalBackend(settings, Layout(settings.storage.registry))
+    backend.apply(machine.document("double"))
+    assert until_ready(backend, "double", "default", 60).ready
+    assert machine.backend.get("double").ready
+    machine.backend.control("double", "delete")
 
 
 # -- secrets ---------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlops.serving.diagnose import diagnose
 from jupyter_mlops.serving.local.bundle import server_bundle
 from jupyter_mlops.serving.server.__main__ import options_of
 from tests.unit.serving.conftest import eventually
@@ -253,3 +254,34 @@ def test_a_file_of_the_working_folder_stands_in_for_nothing(tmp_path):
     (folder / "cloudpickle.py").write_text("raise SystemExit('taken from the working folder')")
     with serving(folder, "m") as (client, _):
         assert client.get("/v2/health/ready")[0] == 200
+
+
+def test_a_package_that_the_interpreter_lacks_is_named_when_the_model_is_loaded(tmp_path):
+    """A table needs pandas: without it the server does not become ready, instead of failing at the first call."""
+    venv.create(tmp_path / "env", with_pip=False, symlinks=True)
+    folder = python_model(tmp_path / "models", echo, kind="columns", inputs=[{"name": "a", "datatype": "INT64"}], shape=[-1, 1])
+    command = [tmp_path / "env" / "bin" / "python", "-m", "jupyter_mlops.serving.server", str(folder), "--name", "m"]
+    env = {"PYTHONPATH": str(server_bundle(tmp_path / "cache"))}
+    found = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30)
+    assert found.returncode == 1
+    assert (
+        diagnose(found.stderr, found.returncode).message == "the model needs the package 'pandas', which its Python does not have"
+    )
+
+
+def test_v2_needs_no_numpy_where_the_model_does_not(tmp_path):
+    venv.create(tmp_path / "env", with_pip=False, symlinks=True)
+    folder = python_model(tmp_path / "models", echo)
+    code = f"""
+import json, pathlib
+from jupyter_mlops.serving.server.model import Model
+model = Model("m", pathlib.Path({str(folder)!r}))
+model.load()
+given = {{"inputs": [{{"name": "x", "shape": [2, 2], "datatype": "FP32", "data": [1, 2, 3, 4.5]}}]}}
+print(json.dumps(model.infer(given, lambda *_: None)["outputs"]))
+"""
+    env = {"PYTHONPATH": str(server_bundle(tmp_path / "cache"))}
+    found = subprocess.run([tmp_path / "env" / "bin" / "python", "-c", code], env=env, capture_output=True, text=True, timeout=30)
+    assert json.loads(found.stdout) == [{"name": "predict", "shape": [2, 2], "datatype": "FP64", "data": [1.0, 2.0, 3.0, 4.5]}], (
+        found.stderr
+    )
