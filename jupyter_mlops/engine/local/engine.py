@@ -1,7 +1,8 @@
 """The port of engines on this machine: a folder of runs that any number of processes share.
 
-The engine holds no state of its own. It starts a supervisor for each run and otherwise reads what supervisors write, so that
-the command line, a notebook's kernel and two Jupyter Servers see the same runs and can each stop or delete them.
+The engine holds no state of its own but what it has read. It starts a supervisor for each run and otherwise reads what
+supervisors write, so that the command line, a notebook's kernel and two Jupyter Servers see the same runs and can each stop
+or delete them.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class LocalEngine:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
         self._store = store
+        self._pipelines: dict[tuple[str, float], str] = {}
 
     # -- starting ----------------------------------------------------------------------------------------------------------
 
@@ -96,7 +98,7 @@ class LocalEngine:
             return RunFolder(runs / name)
 
     def _write(self, folder: RunFolder, document: dict[str, Any], submission: Submission) -> None:
-        created = time.time()
+        created = round(time.time(), 6)  # as the document has it
         metadata = document["metadata"]
         metadata |= {"name": folder.name, "uid": str(uuid.uuid4()), "creationTimestamp": rfc3339(created), "resourceVersion": "1"}
         document["status"] = {"phase": "Pending"}
@@ -130,10 +132,10 @@ class LocalEngine:
         for created, path in self._newest_first():
             if len(found) >= limit:
                 break
-            if before is not None and created >= before:
+            if (before is not None and created >= before) or (pipeline is not None and self._pipeline(created, path) != pipeline):
                 continue
             with contextlib.suppress(MlopsError, OSError):
-                run = self._read(RunFolder(path))
+                run = self._read(RunFolder(Path(path)))
                 if (pipeline is None or run.pipeline == pipeline) and (before is None or run.created < before):
                     found.append(run)
         return found
@@ -225,29 +227,37 @@ class LocalEngine:
         executed = str(folder.executed) if folder.executed.exists() else None
         return run_of(document, {"notebook": request.get("notebook"), "executed": executed})
 
-    def _newest_first(self) -> Sequence[tuple[float, Path]]:
+    def _pipeline(self, created: float, path: str) -> str | None:
+        """Pipeline of a run; None if it cannot be told. It never changes, so it is read once for a name and time."""
+        key = (path, created)
+        if key not in self._pipelines:
+            with contextlib.suppress(MlopsError, KeyError):
+                self._pipelines[key] = RunFolder(Path(path)).read_request()["pipeline"]
+        return self._pipelines.get(key)
+
+    def _newest_first(self) -> Sequence[tuple[float, str]]:
         """(creation, folder) of every run, from file times alone: a page of ten thousand runs opens only what it shows."""
         with contextlib.suppress(FileNotFoundError):
             found = [
-                (_created(RunFolder(Path(item.path))), Path(item.path))
+                (_created(item.path), item.path)
                 for item in os.scandir(self._settings.storage.runs)
                 if not item.name.startswith(".") and item.is_dir(follow_symlinks=False)
             ]
-            return sorted(found, key=lambda pair: (-pair[0], pair[1].name))
+            return sorted(found, key=lambda pair: (-pair[0], pair[1]))
         return []
 
 
-def _created(folder: RunFolder) -> float:
-    """When a run was submitted; 0.0 if nothing tells."""
-    for path in (folder.request, folder.path):
+def _created(path: str) -> float:
+    """When the run in a folder was submitted; 0.0 if nothing tells. Called for every run there is, so without ``pathlib``."""
+    for known in (f"{path}/request.json", path):
         with contextlib.suppress(OSError):
-            return path.stat().st_mtime_ns / 1e9
+            return os.stat(known).st_mtime_ns / 1e9  # noqa: PTH116
     return 0.0
 
 
 def _damaged(folder: RunFolder, error: Corrupt) -> Run:
     """A run whose files cannot be read, as far as anything is known of it. Raises NotFound while it is being submitted."""
-    created = _created(folder)
+    created = _created(str(folder.path))
     if not folder.workflow.exists() and time.time() - created < STARTING:
         raise NotFound(f"there is no run {folder.name!r} here", code="run-not-found", fix="See `jupyter mlops runs`.") from error
     end_steps(folder)

@@ -37,15 +37,15 @@ def alive(known: Mapping[str, Any] | None) -> bool:
 
 
 def carriers_of(mark: str) -> Iterator[int]:
-    """Processes of this user whose environment holds ``mark`` (``NAME=value``); only where /proc tells, else none.
+    """Processes of this user with a variable that starts with ``mark`` (``NAME=value…``); only where /proc tells, else none.
 
     A child can leave its process group, its session and its parent; it cannot easily leave its environment behind. This is
     how nothing of a step outlives it, as nothing outlives a container.
     """
-    wanted = mark.encode()
+    wanted = b"\0" + mark.encode()
     for entry in _PROC.glob("[0-9]*"):
         with suppress(OSError):  # ended meanwhile, or another user's
-            if wanted in (entry / "environ").read_bytes().split(b"\0"):
+            if wanted in b"\0" + (entry / "environ").read_bytes():
                 yield int(entry.name)
 
 

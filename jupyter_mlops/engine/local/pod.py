@@ -20,7 +20,7 @@ from jupyter_mlops.engine.local.template_text import replace
 
 _PYTHON = ("python3", "python")
 MARK = "MLOPS_POD"
-"""Variable that every process of a step carries, by which its last child is found; its value names run, step and attempt."""
+"""Variable that every process of a step carries, by which its last child is found: ``<run>/<step>/<attempt>/``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def make_pod(
         command[:1] = list(host.interpreter)
     env = {**inherited(host.environ), "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "MLOPS_CACHE": str(host.cache)}
     env |= _declared(container.get("env") or (), mounts, host.environ)
-    env |= {"MLOPS_TERMINATION": str(termination), MARK: f"{folder.name}/{task.name}/{attempt}"}
+    env |= {"MLOPS_TERMINATION": str(termination), MARK: f"{folder.name}/{task.name}/{attempt}/"}
     outputs = {
         output.name: (Path(here(replace(replace(output.path, common), own), mounts)), output.default)
         for output in task.template.outputs

@@ -115,7 +115,7 @@ def _strays(leader: int | None, mark: str) -> Iterator[int]:
     """Processes of the step that have left its group."""
     for pid in carriers_of(mark):
         with suppress(ProcessLookupError):
-            if os.getpgid(pid) != leader and pid != os.getpid():
+            if pid != os.getpid() and (leader is None or os.getpgid(pid) != leader):
                 yield pid
 
 

@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from jupyter_mlops.engine.local.folder import RunFolder
 from jupyter_mlops.engine.local.identity import alive, own
+from jupyter_mlops.engine.local.pod import MARK
 from jupyter_mlops.engine.local.process import end_all
 from jupyter_mlops.engine.local.status import Status
 from jupyter_mlops.errors import MlopsError
@@ -60,13 +61,17 @@ def settle(folder: RunFolder, *, defect: str = "") -> None:
 
 
 def end_steps(folder: RunFolder) -> None:
-    """Kill whatever runs for a run, by the identities that its supervisor recorded."""
+    """Kill whatever runs for a run: by the identities that its supervisor recorded, and by the mark that all of it carries.
+
+    The mark also finds a step that was started in the very moment in which the supervisor died.
+    """
     for record in folder.path.glob("pods/*/process.json"):
         with suppress(OSError, ValueError, KeyError, TypeError):
             known = json.loads(record.read_bytes())
             mark = known.pop("mark")
             leader = known["pid"] if alive(known) else None
             end_all(leader, mark, signal.SIGKILL)
+    end_all(None, f"{MARK}={folder.name}/", signal.SIGKILL)
 
 
 def _write_end(folder: RunFolder, document: dict[str, Any], request: Mapping[str, Any], defect: str) -> None:

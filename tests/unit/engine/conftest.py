@@ -80,7 +80,7 @@ class Lab:
         for path in self.settings.storage.runs.glob("[a-z0-9]*"):
             folder = RunFolder(path)
             self.until(lambda f=folder: not f.request.exists() or not alive(f.read_request().get("supervisor")))
-            assert not left_of(path.name)
+            self.until(lambda name=path.name: not left_of(name))
 
 
 @pytest.fixture

@@ -178,6 +178,15 @@ def test_a_defect_of_ours_ends_the_run_and_says_whose_it_is(lab: Lab) -> None:
     assert "KeyError" in found.failure.message
 
 
+def test_a_step_that_was_not_yet_recorded_ends_too(lab: Lab) -> None:
+    run = started(lab, FAMILY + "time.sleep(600)")
+    os.kill(lab.supervisor(run)["pid"], signal.SIGKILL)
+    lab.until(lambda: not alive(lab.supervisor(run)))
+    (lab.folder(run).pod("a") / "process.json").unlink()
+    assert lab.engine.get(run.name).phase == "Error"
+    lab.until(lambda: not lab.left_of(run))
+
+
 def test_settling_a_run_that_goes_on_does_nothing(lab: Lab) -> None:
     run = started(lab, "print('ready', flush=True); time.sleep(600)")
     settle(lab.folder(run))
