@@ -69,10 +69,14 @@ def _imports(source: str) -> tuple[set[str], set[str]]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.partition(".")[0])
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _PATH_CALLS:
-            if ast.unparse(node.func.value) == "sys.path":
-                paths |= {x.value for x in ast.walk(node) if isinstance(x, ast.Constant) and isinstance(x.value, str)}
+        elif isinstance(node, ast.Call) and _changes_path(node.func):
+            paths |= {x.value for x in ast.walk(node) if isinstance(x, ast.Constant) and isinstance(x.value, str)}
     return names, paths
+
+
+def _changes_path(function: ast.expr) -> bool:
+    """Whether this is ``sys.path.append`` or one of its kin."""
+    return isinstance(function, ast.Attribute) and function.attr in _PATH_CALLS and ast.unparse(function.value) == "sys.path"
 
 
 def _folders(paths: Iterable[str], folder: Path) -> Iterator[Path]:
@@ -114,7 +118,7 @@ def _check_size(found: dict[str, Path]) -> None:
     if sum(sizes.values()) > TOTAL:
         biggest = max(sizes, key=lambda name: sizes[name])
         raise WrongUsage(
-            f"the modules beside the notebook have {sum(sizes.values()) >> 20} MiB, more than {TOTAL >> 20}; the biggest: {biggest}",
+            f"the modules beside the notebook have {sum(sizes.values()) >> 20} MiB of {TOTAL >> 20}; the biggest: {biggest}",
             code="modules-too-large",
             fix="Install large packages into the image instead of importing them from the notebook's folder.",
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.runner.sources import binding_line
 
 LIMIT = 4096
 """Bytes of a termination message, as Kubernetes has it."""
@@ -39,13 +40,15 @@ class Failure:
     traceback: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     fix: str = ""
+    ran: bool = True
+    """False: refused before a cell ran. Decides the exit code, and is not part of the message."""
 
     @property
     def exit_code(self) -> int:
         """1 the notebook's code, 2 refused before it ran, 3 the platform or ours."""
         if self.blame != "user":
             return EXIT_PLATFORM
-        return EXIT_USER if self.code in {"step-failed", "not-storable", "stopped"} and self.cell is not None else EXIT_REFUSED
+        return EXIT_USER if self.ran else EXIT_REFUSED
 
     def to_json(self) -> dict[str, Any]:
         """As in ``docs/formats.md``."""
@@ -55,13 +58,21 @@ class Failure:
         }  # fmt: skip
 
 
-def of_error(error: MlopsError, step: str, cell: int | None = None) -> Failure:
-    """A failure that one of our errors says."""
+def of_error(error: MlopsError, step: str, sources: Mapping[int, str] | None = None, *, ran: bool = False) -> Failure:
+    """A failure that one of our errors says.
+
+    Args:
+        error: what happened.
+        step: where.
+        sources: the cells, to find the line that binds the name which the error is about.
+        ran: whether cells of the step have run.
+    """
     where = error.where
-    return Failure(
-        error.code, error.message, error.blame, where.cell if cell is None else cell, where.line, step, type(error).__name__,
-        fix=error.fix,
-    )  # fmt: skip
+    line = where.line
+    if line is None and where.cell is not None and where.field and sources:
+        line = binding_line(sources.get(where.cell, ""), where.field)
+    kind = type(error).__name__
+    return Failure(error.code, error.message, error.blame, where.cell, line, step, kind, fix=error.fix, ran=ran)
 
 
 def of_exception(

@@ -69,7 +69,7 @@ class _Step:
         try:
             failed = self._work()
         except MlopsError as error:
-            failed = failure.of_error(error, self.step.name)
+            failed = failure.of_error(error, self.step.name, self.plan.sources, ran=self.report.cells != [])
         except (Terminated, KeyboardInterrupt):
             cell = self.execution.current if self.execution else None
             failed = failure.Failure("stopped", "the step was stopped", "user", cell, None, self.step.name, "Terminated")
@@ -122,7 +122,7 @@ class _Step:
         arguments.out.mkdir(parents=True, exist_ok=True)
         fresh = arguments.out / ".state"
         fresh.write_text(state)
-        os.replace(fresh, arguments.out / "state")
+        fresh.replace(arguments.out / "state")
         return None
 
     def _finish(self, failed: failure.Failure | None) -> int:

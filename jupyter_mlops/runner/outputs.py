@@ -57,9 +57,7 @@ class Outputs:
         """The value of a cell's last expression."""
         with self._lock:
             self._before_output()
-            self._current.append(
-                {"output_type": "execute_result", "execution_count": count, "data": data, "metadata": metadata}
-            )
+            self._current.append({"output_type": "execute_result", "execution_count": count, "data": data, "metadata": metadata})
 
     def error(self, name: str, value: str, traceback: list[str]) -> None:
         """The exception at which a cell stopped."""

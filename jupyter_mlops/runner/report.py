@@ -5,7 +5,6 @@ Also written beside the step's output as ``report.json`` and ``outputs.json``: a
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -79,7 +78,7 @@ class Report:
         for name, data in (("outputs.json", outputs), ("report.json", report)):
             fresh = self.out / f".{name}"
             fresh.write_bytes(data)
-            os.replace(fresh, self.out / name)
+            fresh.replace(self.out / name)
 
     def _push(self, outputs: bytes) -> None:
         if self.store is None:

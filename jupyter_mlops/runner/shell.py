@@ -92,7 +92,7 @@ def make_shell(outputs: Outputs, log: Log, count: int) -> InteractiveShell:
     shell.collect(outputs, log)
     shell.execution_count = count
     sys.displayhook = shell.displayhook
-    return shell  # type: ignore[no-any-return]
+    return shell
 
 
 def _lower_case_colors() -> bool:
@@ -101,7 +101,7 @@ def _lower_case_colors() -> bool:
     return bool(version_info[0] >= 9)  # noqa: PLR2004  (IPython 9 renamed its colour schemes)
 
 
-def _shell_class() -> Any:
+def _shell_class() -> Any:  # noqa: C901  (four small classes, which need IPython to be loaded)
     """The class, made when IPython is loaded."""
     from IPython.core.displayhook import DisplayHook
     from IPython.core.displaypub import DisplayPublisher
@@ -110,7 +110,7 @@ def _shell_class() -> Any:
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets import Type
 
-    class Hook(DisplayHook):
+    class Hook(DisplayHook):  # type: ignore[misc]  # IPython has no types
         """The value of a cell's last expression becomes an output."""
 
         data: dict[str, Any]
@@ -128,7 +128,7 @@ def _shell_class() -> Any:
                 self.shell.outputs.result(self.prompt_count, self.data, self.metadata)
             self._is_active = False
 
-    class Publisher(DisplayPublisher):
+    class Publisher(DisplayPublisher):  # type: ignore[misc]  # IPython has no types
         """Displays become outputs."""
 
         def publish(
@@ -150,7 +150,7 @@ def _shell_class() -> Any:
         def clear_output(self, wait: bool = False) -> None:
             self.shell.outputs.clear(wait=wait)
 
-    class Extensions(ExtensionManager):
+    class Extensions(ExtensionManager):  # type: ignore[misc]  # IPython has no types
         """This product's own extension belongs to the kernel of a person: loading it does nothing here."""
 
         def load_extension(self, module_str: str) -> str | None:
@@ -159,7 +159,7 @@ def _shell_class() -> Any:
         def reload_extension(self, module_str: str) -> str | None:
             return None if module_str == OURS else super().reload_extension(module_str)
 
-    class StepShell(InteractiveShell):
+    class StepShell(InteractiveShell):  # type: ignore[misc]  # IPython has no types
         """A kernel's shell without a kernel."""
 
         displayhook_class = Type(Hook)
@@ -183,9 +183,6 @@ def _shell_class() -> Any:
 
         def init_virtualenv(self) -> None:
             """The interpreter is the right one already."""
-
-        def init_history(self) -> None:
-            super().init_history()
 
         def enable_gui(self, gui: Any = None) -> None:
             """No windows."""

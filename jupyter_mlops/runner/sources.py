@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import warnings
+from ast import Name, Store, parse, walk
 from typing import Any
 
 from jupyter_mlops.runner.plan import Parameter
@@ -23,3 +25,17 @@ def differs(given: Any, parameter: Parameter) -> bool:
 def value_of(given: Any, parameter: Parameter) -> Any:
     """A given value in the parameter's type: JSON has one kind of number where ``float`` may be meant."""
     return float(given) if parameter.type == "float" and isinstance(given, int) and not isinstance(given, bool) else given
+
+
+def binding_line(source: str, name: str) -> int | None:
+    """The first line of a cell, from 1, that binds a name; the first that says it where the cell is no plain Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = parse(source)
+        lines = [node.lineno for node in walk(tree) if isinstance(node, Name) and isinstance(node.ctx, Store) and node.id == name]
+    except (SyntaxError, ValueError):
+        lines = []
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    lines = lines or [number for number, line in enumerate(source.splitlines(), start=1) if word.search(line)]
+    return min(lines, default=None)

@@ -27,7 +27,7 @@ class AfterImport(MetaPathFinder):
 
     def __init__(self, modules: Sequence[str], callback: Callable[[str], None]) -> None:
         """``callback`` gets the dotted name of each module of ``modules``, or of their packages, once it was executed."""
-        self._waited = {module for module in modules} | {module.partition(".")[0] for module in modules}
+        self._waited = set(modules) | {module.partition(".")[0] for module in modules}
         self._callback = callback
 
     def install(self) -> None:

@@ -39,7 +39,7 @@ def group(values: Mapping[str, Any], scope: Scope) -> tuple[list[Group], dict[st
     for names in _same_object(values):
         try:
             examined.append(Group(names, dumps({name: values[name] for name in names}, scope)))
-        except Exception as error:  # noqa: BLE001  (a value's own pickling may raise anything)
+        except Exception as error:  # noqa: BLE001, PERF203  (a value's own pickling may raise anything)
             value = values[names[0]]
             lost.update(dict.fromkeys(names, Unstorable(type(value).__name__, reason_of(value, error))))
     found = []

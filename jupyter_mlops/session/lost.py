@@ -47,7 +47,7 @@ def refusal(name: str, lost: Lost) -> NotStorable:
     return NotStorable(
         f"{name}{made} is a {lost.type} and cannot be handed to another step ({lost.reason})",
         fix=f"Keep the cell that makes {name} and the cells that use it in one step.",
-        where=Where(cell=lost.cell),
+        where=Where(cell=lost.cell, field=name),
     )
 
 
@@ -71,8 +71,8 @@ class Placeholder:
     def _raise(self, *_: Any, **__: Any) -> NoReturn:
         raise refusal(*object.__getattribute__(self, "_mlops_lost"))
 
-    __getattr__ = __setattr__ = __delattr__ = __call__ = _raise  # type: ignore[assignment]
+    __getattr__ = __setattr__ = __delattr__ = __call__ = _raise
     __getitem__ = __setitem__ = __delitem__ = __len__ = __contains__ = __iter__ = __next__ = _raise
-    __bool__ = __int__ = __float__ = __index__ = __str__ = __repr__ = __enter__ = __exit__ = _raise  # type: ignore[assignment]
+    __bool__ = __int__ = __float__ = __index__ = __str__ = __repr__ = __enter__ = __exit__ = _raise
     __add__ = __sub__ = __mul__ = __truediv__ = __radd__ = __rsub__ = __rmul__ = __lt__ = __gt__ = __le__ = __ge__ = _raise
     __reduce_ex__ = _raise

@@ -8,7 +8,7 @@ stored beside the stream. A persistent id is asked for every object, in C order,
 from __future__ import annotations
 
 import builtins
-import datetime
+import datetime as dt
 import functools
 import hashlib
 import importlib
@@ -51,7 +51,7 @@ REDUCERS: dict[type, Callable[[Any, Any], Any]] = {
 }
 
 
-_IMMUTABLE = (PurePath, Fraction, datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo)
+_IMMUTABLE = (PurePath, Fraction, dt.date, dt.time, dt.timedelta, dt.tzinfo)
 _IMMUTABLE_BY_LIBRARY = (
     ("numpy", "dtype"),
     ("numpy", "generic"),
@@ -97,7 +97,8 @@ class Pickled:
     @functools.cached_property
     def fingerprint(self) -> tuple[str, ...]:
         """Equal for two pickles of one process if nothing has changed in between."""
-        return tuple(hashlib.sha256(part).hexdigest() for part in (self.stream, *self.buffers))
+        found = [hashlib.sha256(self.stream).hexdigest()]
+        return (*found, *(hashlib.sha256(buffer).hexdigest() for buffer in self.buffers))
 
 
 class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
@@ -162,7 +163,7 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         if kind is self._array_type:
             self._visit_array(value)
             return arrays.reduce_array(self, value)
-        if kind is types.ModuleType and value is sys.modules.get("__main__"):
+        if isinstance(value, types.ModuleType) and value is sys.modules.get("__main__"):
             self.mentions.add(EVERYTHING)
             return importlib.import_module, ("__main__",)
         rule = REDUCERS.get(kind)
@@ -229,9 +230,7 @@ def dumps(value: Any, scope: Scope, detached: frozenset[int] = frozenset()) -> P
     if not detached and (waste := arrays.wasteful(pickler)):
         again = dumps(value, scope, frozenset(waste))
         return Pickled(again.stream, again.buffers, frozenset(pickler.places), again.mentions, (pickler.places, again.keep))
-    return Pickled(
-        file.getvalue(), tuple(pickler.buffers), frozenset(pickler.places), frozenset(pickler.mentions), pickler.places
-    )
+    return Pickled(file.getvalue(), tuple(pickler.buffers), frozenset(pickler.places), frozenset(pickler.mentions), pickler.places)
 
 
 def loads(stream: bytes, sources: Sequence[Source], scope: Scope) -> Any:

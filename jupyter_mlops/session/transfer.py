@@ -44,7 +44,8 @@ class Blobs:
 
     def put_all(self, pickled: Pickled) -> tuple[tuple[str, int], ...]:
         """Store a pickle: its stream, then its buffers."""
-        return tuple((self.put(part), len(part)) for part in (pickled.stream, *pickled.buffers))
+        stream = (self.put(pickled.stream), len(pickled.stream))
+        return (stream, *((self.put(buffer), len(buffer)) for buffer in pickled.buffers))
 
     def get(self, digest: str) -> bytes:
         """A part, verified."""
@@ -178,7 +179,7 @@ def capture(
     values: Mapping[str, Any], before: State, delivery: Delivery, blobs: Blobs, scope: Scope, made_in: Mapping[str, int]
 ) -> Captured:
     """Store the names of the namespace; ``values`` are the notebook's own, ``made_in`` tells the cell of each fresh one."""
-    kept = {name: value for name, value in values.items() if delivery.placeholders.get(name) is not value}
+    kept = {name: value for name, value in values.items() if not isinstance(value, Placeholder)}
     groups, unstorable = group(kept, scope)
     names: dict[str, str] = {}
     components: dict[str, Component] = {}

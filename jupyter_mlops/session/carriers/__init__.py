@@ -40,4 +40,5 @@ def carriers(context: Context) -> list[Carrier]:
     """Every carrier, for one step, in the order in which they are restored."""
     from jupyter_mlops.session.carriers import history, libraries, patches, process
 
-    return [factory(context) for factory in (*process.FACTORIES, *history.FACTORIES, *libraries.FACTORIES, *patches.FACTORIES, *_FACTORIES)]
+    ours: list[Factory] = [*process.FACTORIES, *history.FACTORIES, *libraries.FACTORIES, *patches.FACTORIES]
+    return [factory(context) for factory in (*ours, *_FACTORIES)]

@@ -30,6 +30,7 @@ class History:
         """Execution counts of the last results, newest first, as this step was given them."""
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         if self._shell is None:
             return None
         shown = sorted(self._shell.user_ns.get("_oh", {}), reverse=True)
@@ -37,6 +38,7 @@ class History:
         return list(self._shell.history_manager.input_hist_parsed), list(self._shell.history_manager.input_hist_raw), recent
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         parsed, raw, self.recent = value
         if self._shell is None:
             return
@@ -75,13 +77,15 @@ class Imports:
         self._context = context
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         for source in self._context.cells:
             with suppress(SyntaxError, ValueError), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self._context.imported |= _dotted(ast.parse(source))
-        return sorted(name for name in self._context.imported if name in sys.modules) or None
+                self._context.imported |= {name for name in _dotted(ast.parse(source)) if name in sys.modules}
+        return sorted(self._context.imported) or None
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         self._context.imported |= set(value)
 
     def complete(self, roots: frozenset[str]) -> None:
@@ -101,9 +105,11 @@ class Metrics:
         self._context = context
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         return sorted(self._context.metrics.items()) or None
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         for name, number in value:
             self._context.metrics.setdefault(name, number)
 

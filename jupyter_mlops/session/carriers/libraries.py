@@ -21,9 +21,11 @@ class NumpyRandom:
         pass
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         return sys.modules["numpy.random"].get_state()
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         sys.modules["numpy.random"].set_state(value)
 
 
@@ -36,11 +38,13 @@ class NumpyOptions:
         pass
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         numpy = sys.modules["numpy"]
         options = {key: value for key, value in numpy.get_printoptions().items() if key != "override_repr"}
         return sorted(options.items(), key=str), sorted(numpy.geterr().items())
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         numpy = sys.modules["numpy"]
         numpy.set_printoptions(**dict(value[0]))
         numpy.seterr(**dict(value[1]))
@@ -55,6 +59,7 @@ class PandasOptions:
         pass
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         pandas, found = sys.modules["pandas"], {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -66,6 +71,7 @@ class PandasOptions:
         return sorted(found.items())
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         pandas = sys.modules["pandas"]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -82,11 +88,13 @@ class TorchRandom:
         pass
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         torch = sys.modules["torch"]
         devices = [state.numpy() for state in torch.cuda.get_rng_state_all()] if torch.cuda.is_initialized() else []
         return torch.get_rng_state().numpy(), devices
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         torch = sys.modules["torch"]
         torch.set_rng_state(torch.from_numpy(value[0].copy()))
         if value[1] and torch.cuda.is_available() and torch.cuda.device_count() == len(value[1]):
@@ -103,6 +111,7 @@ class MatplotlibStyle:
         pass
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         matplotlib, found = sys.modules["matplotlib"], {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -113,6 +122,7 @@ class MatplotlibStyle:
         return sorted(found.items())
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             sys.modules["matplotlib"].rcParams.update(dict(value))

@@ -34,6 +34,7 @@ class Patches:
         self._known: set[tuple[str, str, str]] = set()
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         for source in self._context.cells:
             self._known |= set(self._found(source))
         values = []
@@ -45,6 +46,7 @@ class Patches:
         return values or None
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         for key, given in value:
             self._known.add(key)
             with suppress(ImportError):

@@ -7,6 +7,7 @@ and paths of its own in every container, and a secret must never land in a regis
 from __future__ import annotations
 
 import decimal
+import logging
 import os
 import random
 import sys
@@ -37,12 +38,14 @@ class Environment:
         return name not in self._declared and not any(fnmatch(name, pattern) for pattern in PLATFORM)
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         now = dict(os.environ)
         changed = {name: value for name, value in now.items() if self._found.get(name) != value and self._travels(name)}
         gone = sorted(name for name in self._found if name not in now and self._travels(name))
         return (sorted(changed.items()), gone) if changed or gone else None
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         changed, gone = value
         os.environ.update({name: text for name, text in changed if self._travels(name)})
         for name in gone:
@@ -59,6 +62,7 @@ class WorkingFolder:
         self._root = context.root
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         try:
             now = Path.cwd()
         except FileNotFoundError:  # the notebook removed it
@@ -68,6 +72,7 @@ class WorkingFolder:
         return now.relative_to(self._root).as_posix() if now.is_relative_to(self._root) else str(now)
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         folder = self._root / value
         if not Path(value).is_absolute():
             folder.mkdir(parents=True, exist_ok=True)
@@ -84,6 +89,7 @@ class ImportPath:
         self._found = list(sys.path)
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         now = [str(entry) for entry in sys.path]
         if now == self._found:
             return None
@@ -94,6 +100,7 @@ class ImportPath:
         return front, back, sorted(set(self._found) - set(now))
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         front, back, gone = value
         kept = [entry for entry in sys.path if entry not in gone]
         sys.path[:] = [*map(self._long, front), *kept, *map(self._long, back)]
@@ -115,9 +122,11 @@ class Random:
         pass
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         return random.getstate()
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         random.setstate(value)
 
 
@@ -130,10 +139,12 @@ class DecimalContext:
         self._found = repr(decimal.getcontext())
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         now = decimal.getcontext()
         return None if repr(now) == self._found else now.copy()
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         decimal.setcontext(value)
 
 
@@ -146,12 +157,51 @@ class Warnings:
         self._found = list(warnings.filters)
 
     def capture(self) -> Any:
+        """See :class:`Carrier`."""
         now = list(warnings.filters)
         return None if now == self._found else now
 
     def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
         warnings.filters[:] = value  # type: ignore[index]  # a list, typed as a sequence
         getattr(warnings, "_filters_mutated", lambda: None)()
 
 
-FACTORIES = (Environment, ImportPath, WorkingFolder, Random, DecimalContext, Warnings)
+class LoggingLevels:
+    """Levels of loggers that the notebook set, and the format of what ``basicConfig`` writes to standard error."""
+
+    name, module = "logging", ""
+
+    def __init__(self, _: Context) -> None:
+        self._found = self._now()
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        now = self._now()
+        return None if now == self._found else now
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        levels, formats = value
+        for name, level in levels:
+            logging.getLogger(name or None).setLevel(level)
+        root = logging.getLogger()
+        for layout, date, level in formats[len(root.handlers) :]:
+            handler = logging.StreamHandler()
+            handler.setFormatter(logging.Formatter(layout, date))
+            handler.setLevel(level)
+            root.addHandler(handler)
+
+    def _now(self) -> Any:
+        root = logging.getLogger()
+        known = sorted(root.manager.loggerDict.items())
+        levels = [(name, logger.level) for name, logger in known if isinstance(logger, logging.Logger) and logger.level]
+        formats = [
+            (getattr(handler.formatter, "_fmt", None), getattr(handler.formatter, "datefmt", None), handler.level)
+            for handler in root.handlers
+            if type(handler) is logging.StreamHandler
+        ]
+        return [("", root.level), *levels], formats
+
+
+FACTORIES = (Environment, ImportPath, WorkingFolder, Random, DecimalContext, Warnings, LoggingLevels)

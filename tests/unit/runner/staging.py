@@ -78,7 +78,9 @@ class Stage:
         self.pipeline = Pipeline(
             "stage",
             "stage.ipynb",
-            tuple(Step(f"s{number}", tuple(part), options=self.options.get(number, Options())) for number, part in enumerate(parts)),
+            tuple(
+                Step(f"s{number}", tuple(part), options=self.options.get(number, Options())) for number, part in enumerate(parts)
+            ),
             parameters=tuple(self.parameters),
             python=self.python,
         )
@@ -109,7 +111,13 @@ class Stage:
         """Run one step in a process of its own."""
         work, out, env = self.place(step)
         done = subprocess.run(
-            self.command(step, state, out, given), cwd=work, env=env, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
+            self.command(step, state, out, given),
+            cwd=work,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
         )
         return self.result(step, done.returncode, done.stdout, done.stderr)
 
@@ -183,11 +191,13 @@ def differences(expect: Mapping[str, Any], got: Outcome, cells: Sequence[str]) -
     defined = sorted(name for name in got.defined if name not in borrowed)
     pairs = {"stdout": got.stdout, "displays": got.displays, "final": final, "defined": defined}
     return [
-        f"{key}: expected {expect[key]}, got {value}" for key, value in pairs.items() if key in expect and not agrees(expect[key], value)
+        f"{key}: expected {expect[key]}, got {value}"
+        for key, value in pairs.items()
+        if key in expect and not agrees(expect[key], value)
     ]
 
 
 def _plain(text: str, folders: set[str]) -> str:
     for folder in folders:
         text = text.replace(folder, "<folder>")
-    return steady(text)
+    return steady(text.replace("\r\n", "\n"))

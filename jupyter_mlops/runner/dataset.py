@@ -1,0 +1,130 @@
+"""A dataset as an artifact: ``datasets/<name>:v<N>``, files as layers, facts as config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops.errors import WrongUsage
+from jupyter_mlops.oci.artifact import push_artifact
+from jupyter_mlops.oci.modelpack import CREATED, KEY, TITLE, Exclusive, version_number
+from jupyter_mlops.oci.names import ANNOTATION, DATASET, DATASET_CONFIG
+from jupyter_mlops.oci.reference import check_repository
+from jupyter_mlops.oci.store import Descriptor, Store
+from jupyter_mlops.oci.tar import files_below
+from jupyter_mlops.runner.signature import datatype_of
+
+_TYPES = {
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".npy": "application/x-npy",
+    ".parquet": "application/vnd.apache.parquet",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a dataset: written as its config."""
+
+    rows: int | None = None
+    columns: list[dict[str, str]] = field(default_factory=list)
+    source: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The config."""
+        return {"version": 1, "rows": self.rows, "columns": self.columns, "source": self.source}
+
+
+def write_dataset(data: Any, folder: Path) -> Facts:
+    """Write data into a folder: a frame as Parquet (CSV without pyarrow), an array as npy, files as they are.
+
+    Raises:
+        WrongUsage: code ``not-a-dataset``, or the path is none.
+    """
+    if hasattr(data, "to_csv"):
+        return _write_frame(data, folder)
+    if hasattr(data, "dtype") and hasattr(data, "shape"):
+        import numpy as np
+
+        np.save(folder / "data.npy", data, allow_pickle=False)
+        return Facts(int(data.shape[0]) if data.shape else None, [], "array")
+    if isinstance(data, (str, Path)):
+        return _link_files(Path(data), folder)
+    raise WrongUsage(
+        f"a {type(data).__name__} is not a dataset",
+        code="not-a-dataset",
+        fix="Give a frame, an array, or the path of a file or folder.",
+    )
+
+
+def _write_frame(data: Any, folder: Path) -> Facts:
+    from importlib.util import find_spec
+
+    frame = data if hasattr(data, "columns") else data.to_frame()
+    if find_spec("pyarrow") is not None:
+        frame.to_parquet(folder / "data.parquet")
+    else:
+        frame.to_csv(folder / "data.csv", index=False)
+    columns = [{"name": str(name), "datatype": datatype_of(frame.iloc[:, place].dtype)} for place, name in enumerate(frame.columns)]
+    return Facts(len(frame), columns, "frame")
+
+
+def _link_files(path: Path, folder: Path) -> Facts:
+    """Copies, since the notebook may go on writing to them before the step is done."""
+    import shutil
+
+    if path.is_dir():
+        for name, file in files_below(path).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / name)
+    elif path.is_file():
+        shutil.copyfile(path, folder / path.name)
+    else:
+        raise WrongUsage(f"no file or folder at {path}", code="not-a-dataset", fix="Check the path.")
+    return Facts(None, [], str(path))
+
+
+def publish_dataset(
+    store: Store, name: str, folder: Path, facts: Mapping[str, Any], *, key: str, annotations: Mapping[str, str]
+) -> tuple[str, str]:
+    """Publish the files of a folder as the next version; (tag, digest). The same key gives the first version again.
+
+    Raises:
+        WrongUsage: code ``invalid-name``.
+        StorageFull, PlatformError: the store cannot be written.
+    """
+    repository = check_repository(f"datasets/{name}")
+    if found := _by_key(store, repository, key):
+        return found
+    layers = [_layer(store, repository, file, path) for file, path in files_below(folder).items()]
+    notes = {(short if "." in short else ANNOTATION + short): value for short, value in annotations.items()}
+    notes |= {TITLE: name, KEY: key, CREATED: datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+    held: AbstractContextManager[None] = store.exclusive(repository) if isinstance(store, Exclusive) else nullcontext()
+    with held:
+        if found := _by_key(store, repository, key):
+            return found
+        taken = [number for tag in store.tags(repository) if (number := version_number(tag)) is not None]
+        tag = f"v{1 + max(taken, default=0)}"
+        manifest = push_artifact(
+            store, repository, DATASET, dict(facts), layers, config_type=DATASET_CONFIG, tags=[tag, "latest"], annotations=notes
+        )
+    return tag, manifest.descriptor.digest
+
+
+def _layer(store: Store, repository: str, name: str, path: Path) -> Descriptor:
+    media_type = _TYPES.get(path.suffix, "application/octet-stream")
+    blob = store.put_blob(repository, path, media_type)
+    return Descriptor(media_type, blob.digest, blob.size, {TITLE: name})
+
+
+def _by_key(store: Store, repository: str, key: str) -> tuple[str, str] | None:
+    for tag in store.tags(repository):
+        if version_number(tag) is not None:
+            manifest = store.get_manifest(repository, tag)
+            if manifest.descriptor.annotations.get(KEY) == key:
+                return tag, manifest.descriptor.digest
+    return None
