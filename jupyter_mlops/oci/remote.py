@@ -7,6 +7,7 @@ specification asks of clients.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -57,7 +58,11 @@ class Remote:
         if isinstance(data, bytes):
             self._send_blob(repository, digest_of(data), len(data), lambda: (data,))
             return Descriptor(media_type, digest_of(data), len(data))
-        with _spooled(read_chunks(data) if isinstance(data, Path) else data) as spool:
+        if isinstance(data, Path):
+            digest, size = _measure(data)
+            self._send_blob(repository, digest, size, lambda: read_chunks(data))
+            return Descriptor(media_type, digest, size)
+        with _spooled(data) as spool:
             self._send_blob(repository, spool.digest, spool.size, lambda: read_chunks(spool.path))
             return Descriptor(media_type, spool.digest, spool.size)
 
@@ -182,6 +187,15 @@ class Remote:
     ) -> HTTPResponse:
         scope = self._scope(repository)
         return self._transport.ask(method, f"{self._path(repository)}/{path}", scope=scope, headers=headers, body=body)
+
+
+def _measure(path: Path) -> tuple[str, int]:
+    """Digest and size of a file."""
+    total, size = hashlib.sha256(), 0
+    for chunk in read_chunks(path):
+        total.update(chunk)
+        size += len(chunk)
+    return "sha256:" + total.hexdigest(), size
 
 
 @contextmanager
