@@ -8,12 +8,25 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.engine.local.folder import replace_file
 from jupyter_mlops.engine.local.observe import read_json
+from jupyter_mlops.engine.local.request import Request
+
+
+def notebooks(bundle: str, request: Request) -> tuple[Path, ...]:
+    """Where the notebook of a run is found: in the unpacked bundle once a step has fetched it, else where it was submitted.
+
+    Args:
+        bundle: ``<repository>@sha256:…`` as the Workflow names it, or ''.
+        request: what the submitter said.
+    """
+    hexadecimal = bundle.rpartition("sha256:")[2]
+    unpacked = request.settings.storage.cache / "bundles" / hexadecimal / "notebook.ipynb"
+    return (*((unpacked,) if hexadecimal else ()), *((Path(request.notebook),) if request.notebook else ()))
 
 
 class Executed:
@@ -25,10 +38,10 @@ class Executed:
         self._outputs: dict[int, Mapping[str, Any]] = {}
         self._ended: dict[int, Mapping[str, Any]] = {}
 
-    def use(self, *candidates: Path | None) -> None:
+    def use(self, candidates: Sequence[Path]) -> None:
         """Take the first notebook that can be read; what was taken once stays."""
         for path in candidates:
-            if not self._source and path is not None and isinstance((found := read_json(path)).get("cells"), list):
+            if not self._source and isinstance((found := read_json(path)).get("cells"), list):
                 self._source = found
 
     def add(self, folder: Path) -> None:

@@ -16,10 +16,13 @@ from typing import Any
 
 from filelock import FileLock
 
+from jupyter_mlops.engine.local.assemble import Executed, notebooks
 from jupyter_mlops.engine.local.folder import RunFolder
 from jupyter_mlops.engine.local.identity import alive, own
 from jupyter_mlops.engine.local.pod import MARK
 from jupyter_mlops.engine.local.process import end_all
+from jupyter_mlops.engine.local.record import record_run
+from jupyter_mlops.engine.local.request import Request
 from jupyter_mlops.engine.local.status import Status
 from jupyter_mlops.errors import MlopsError
 
@@ -53,6 +56,7 @@ def settle(folder: RunFolder, *, defect: str = "") -> None:
             if not defect and not orphaned(document, request):
                 return
             end_steps(folder)
+            _keep_outputs(folder, document, request)
             _write_end(folder, document, request, defect)
     except (OSError, MlopsError):
         return  # deleted meanwhile, or no room to write: the next look tries again
@@ -82,7 +86,20 @@ def _write_end(folder: RunFolder, document: dict[str, Any], request: Mapping[str
     else:
         failure = _failure(request, defect)
         status.end("Error", failure["message"], failure)
+    with suppress(KeyError, TypeError, ValueError):
+        record_run(folder, Request.from_document(request), document)
     status.save()
+
+
+def _keep_outputs(folder: RunFolder, document: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+    """Put what the steps have reported into the executed notebook, since the supervisor cannot any more."""
+    with suppress(KeyError, TypeError, ValueError, OSError):
+        parameters = {p["name"]: p.get("value") for p in (document["spec"].get("arguments") or {}).get("parameters") or ()}
+        executed = Executed(folder.executed)
+        executed.use(notebooks(str(parameters.get("mlops-bundle") or ""), Request.from_document(request)))
+        for outputs in sorted((folder.path / "pods").rglob("outputs.json")):
+            executed.add(outputs.parent)
+        executed.write()
 
 
 def _failure(request: Mapping[str, Any], defect: str) -> dict[str, Any]:

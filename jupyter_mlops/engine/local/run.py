@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.engine.local.assemble import Executed
+from jupyter_mlops.engine.local.assemble import Executed, notebooks
 from jupyter_mlops.engine.local.folder import RunFolder
 from jupyter_mlops.engine.local.machine import Machine
 from jupyter_mlops.engine.local.manifest import read_program
@@ -53,13 +53,9 @@ class LocalRun:
         request, document = Request.from_document(folder.read_request()), folder.read_workflow()
         program = read_program(document)
         status, storage = Status(folder, document), request.settings.storage
-        bundle = program.parameters.get("mlops-bundle", "").rpartition("sha256:")[2]
-        notebooks = (
-            storage.cache / "bundles" / bundle / "notebook.ipynb" if bundle else None,
-            Path(request.notebook) if request.notebook else None,
-        )
+        sources = notebooks(program.parameters.get("mlops-bundle", ""), request)
         steps = Steps(
-            program, status, folder, Executed(folder.executed), request.interpreter or (sys.executable,), storage.cache, notebooks,
+            program, status, folder, Executed(folder.executed), request.interpreter or (sys.executable,), storage.cache, sources,
             request.settings.steps, Machine(),
         )  # fmt: skip
         return cls(folder, request, status, steps)

@@ -60,7 +60,7 @@ class Steps:
     executed: Executed
     interpreter: Sequence[str]
     cache: Path
-    notebooks: tuple[Path | None, ...]
+    notebooks: Sequence[Path]
     settings: StepSettings
     machine: Machine
     phases: dict[str, str] = field(default_factory=dict)
@@ -231,7 +231,7 @@ class Steps:
 
     def _show(self, attempt: Attempt) -> None:
         """Take over the outputs that a step has reported."""
-        self.executed.use(*self.notebooks)
+        self.executed.use(self.notebooks)
         for folder in attempt.process.pod.reports:
             self.executed.add(folder)
         attempt.observed.reported = False

@@ -308,6 +308,36 @@ def test_on_a_full_disk_a_run_still_ends_and_a_new_one_is_refused(tmp_path: Path
     assert len(second["left"]) == 1
 
 
+ROOM = """
+import json, pathlib, sys
+from jupyter_mlops.engine.base import Submission
+from jupyter_mlops.engine.local.engine import LocalEngine
+from jupyter_mlops.oci.layout import Layout
+from jupyter_mlops.settings import Settings, Storage
+from jupyter_mlops.testing.engine import wait, workflow
+home, notebook = map(pathlib.Path, sys.argv[1:])
+settings = Settings(storage=Storage(home=home))
+engine = LocalEngine(settings, Layout(settings.storage.registry))
+run = wait(engine, engine.submit(Submission(workflow(("a", "pass")), str(notebook))).name)
+print(json.dumps([run.phase, run.steps[0].phase, run.failure.code, run.failure.blame, run.failure.fix]))
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode != 0,
+    reason="needs a mount namespace for a disk that can be filled",
+)
+def test_no_room_for_the_private_view_is_told_as_the_platforms(lab: Lab, tmp_path: Path) -> None:
+    (lab.project / "data.bin").write_bytes(os.urandom(4 << 20))
+    home, script = tmp_path / "small", tmp_path / "room.py"
+    home.mkdir()
+    script.write_text(ROOM)
+    command = f"mount -t tmpfs -o size=2m small {home} && exec {sys.executable} {script} {home} {lab.notebook}"
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", command], capture_output=True, text=True, timeout=120)
+    assert json.loads(done.stdout)[:4] == ["Error", "Skipped", "storage-full", "platform"]
+    assert json.loads(done.stdout)[4]
+
+
 def test_the_end_of_a_run_is_final(lab: Lab) -> None:
     run = lab.run(("a", "pass"))
     assert run.phase in DONE

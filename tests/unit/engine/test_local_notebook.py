@@ -167,6 +167,24 @@ def test_outputs_grow_while_a_step_runs(lab: Lab) -> None:
     lab.engine.control(run.name, "stop")
 
 
+def test_a_killed_supervisor_costs_no_output(lab: Lab) -> None:
+    run = started(
+        lab,
+        Notebook(
+            lab,
+            "print('first')",
+            ("print('second')", ["step:s"]),
+            ("import time\nprint('ready', flush=True)\ntime.sleep(600)", ["step:s"]),
+        ),
+    )
+    os.kill(lab.supervisor(run)["pid"], signal.SIGKILL)
+    lab.until(lambda: not alive(lab.supervisor(run)))
+    run = lab.engine.get(run.name)
+    assert run.phase == "Error"
+    assert [cell[0]["text"] for cell in outputs(run)[:2]] == ["first\n", "second\n"]
+    assert RunRecords(Workbench(lab.settings).store).get(run.pipeline, run.name)["phase"] == "Error"
+
+
 def test_deleting_a_run_leaves_its_models_and_nothing_else(lab: Lab) -> None:
     source = "from jupyter_mlops import log_model, log_metrics\nlog_metrics(acc=0.5)\nclass M:\n    def predict(self, rows):\n        return [1 for _ in rows]\nlog_model(M(), 'mine')"
     run = Notebook(lab, "x = 1", source).run()
