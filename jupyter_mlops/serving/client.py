@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 
-from jupyter_mlops.errors import Unavailable
+from jupyter_mlops.errors import Unavailable, WrongUsage
 from jupyter_mlops.serving.base import Request, Response
 
 DROPPED = frozenset({
@@ -15,7 +15,14 @@ DROPPED = frozenset({
 
 
 def send(host: str, port: int, token: str, request: Request, timeout: float) -> Response:
-    """Send and read the whole answer. Raises Unavailable when nobody answers within ``timeout`` seconds."""
+    """Send and read the whole answer.
+
+    Raises:
+        Unavailable: nobody answers within ``timeout`` seconds.
+        WrongUsage: method, path or headers cannot be those of a request.
+    """
+    if not request.method.isalpha() or not request.path.startswith("/"):
+        raise WrongUsage(f"{request.method} {request.path!r} is not a request", fix="Use a method like POST and a path from '/'.")
     headers = {name: value for name, value in request.headers.items() if name.lower() not in DROPPED}
     headers["Authorization"] = f"Bearer {token}"
     if request.body:
@@ -27,6 +34,8 @@ def send(host: str, port: int, token: str, request: Request, timeout: float) -> 
         body = answer.read()
         kept = {name: value for name, value in answer.getheaders() if name.lower() not in DROPPED}
         return Response(answer.status, body, kept)
+    except (ValueError, http.client.InvalidURL) as error:  # a line break in a path or header, found before anything is sent
+        raise WrongUsage(f"the request cannot be sent: {error}", fix="Leave control characters out of path and headers.") from error
     except TimeoutError as error:
         raise Unavailable(f"the model server did not answer within {timeout:g} s", fix="Send fewer rows at a time.") from error
     except (OSError, http.client.HTTPException) as error:
