@@ -7,7 +7,6 @@ from urllib.parse import unquote, urlsplit
 
 from jupyter_mlops.errors import WrongUsage
 from jupyter_mlops.oci.layout import Layout
-from jupyter_mlops.oci.remote import Remote
 from jupyter_mlops.oci.store import Store
 
 
@@ -21,6 +20,8 @@ def open_store(address: str) -> Store:
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
         return Layout(Path(unquote(parts.path)))
     if parts.scheme in {"http", "https"} and parts.hostname:
+        from jupyter_mlops.oci.remote import Remote  # loads ssl, which a step on this machine never needs
+
         return Remote(address)
     raise WrongUsage(
         f"{address!r} is not the address of a registry",
