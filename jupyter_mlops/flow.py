@@ -6,6 +6,7 @@ three thin faces of it: what they offer is a method here, and nothing they do is
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -76,10 +77,15 @@ class Workbench:
         return parse(text, path.name)
 
     def convert(self, notebook: Notebook) -> Pipeline:
-        """Analyse and plan. Raises Refused with every diagnostic."""
+        """Analyse and plan. Raises Refused with every diagnostic.
+
+        No interpreter is asked: the Python is the one that the notebook says it was last run with, else this one. ``run`` puts
+        the kernel's own in its place.
+        """
         from jupyter_mlops.pipeline.plan import plan
 
-        return plan(notebook)
+        this = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return replace(plan(notebook), kernel=notebook.kernel or "python3", python=notebook.python or this)
 
     def compile(self, notebook: Notebook, pipeline: Pipeline, folder: Path | None = None) -> Mapping[str, Any]:
         """The Workflow for any target: registry, bundle and image are its parameters. Nothing is written."""

@@ -56,3 +56,11 @@ class Notebook:
             if isinstance(part, Mapping) and isinstance(part.get(field_name), str):
                 return str(part[field_name]).lower()
         return ""
+
+    @property
+    def python(self) -> str:
+        """Minor version of the Python that last ran it, e.g. ``3.11``; '' where the notebook does not say."""
+        info = self.metadata.get("language_info")
+        version = info.get("version") if isinstance(info, Mapping) else None
+        parts = version.split(".") if isinstance(version, str) else []
+        return ".".join(parts[:2]) if len(parts) > 1 and all(part.isdigit() for part in parts[:2]) else ""
