@@ -179,6 +179,21 @@ class Models:
             self._registry.point(repository, alias, version.digest)
         return self.find(f"{name}:{alias}")
 
+    def remove_alias(self, name: str, alias: str) -> None:
+        """Take an alias away; that is recorded with the version it named.
+
+        Raises:
+            NotFound: no such model or alias.
+            WrongUsage: code ``invalid-alias``: it is ``latest`` or a version.
+        """
+        version = self.find(f"{name}:{alias}")
+        if alias == LATEST or alias not in version.aliases:
+            raise WrongUsage(f"{alias!r} is not an alias that can be removed", code="invalid-alias", fix="Versions can be deleted.")
+        repository = model_repository(name)
+        subject = self._store.get_manifest(repository, version.digest).descriptor
+        movement(self._store, repository, subject, alias=alias, before=version.tag, after=None)
+        self._registry.delete(repository, alias)
+
     def delete(self, name: str, tag: str) -> None:
         """Delete a version and free what only it needs. Its number is not used again; ``latest`` moves to the newest left.
 

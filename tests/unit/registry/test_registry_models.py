@@ -131,6 +131,16 @@ def test_an_alias_moves_and_each_move_is_recorded(models, layout):
     assert len(layout.referrers("models/churn", models.find("churn:v2").digest, EVENT)) == 1
 
 
+def test_an_alias_is_removed_and_its_version_can_be_deleted(models, layout):
+    models.set_alias("churn", "champion", "v1")
+    models.remove_alias("churn", "champion")
+    assert [event["to"] for event in history(layout, "models/churn", [models.find("churn:v1").digest])] == ["v1", None]
+    models.delete("churn", "v1")
+    for wrong, kind in (("champion", NotFound), ("latest", WrongUsage), ("v2", WrongUsage)):
+        with pytest.raises(kind):
+            models.remove_alias("churn", wrong)
+
+
 def test_an_alias_may_follow_an_alias(models):
     models.set_alias("churn", "staging", "v1")
     assert models.set_alias("churn", "production", "staging").tag == "v1"
