@@ -13,8 +13,15 @@ _STEP_HEADER = re.compile(r"\A(\s*)(%%step\b[^\n]*)")
 
 
 def runnable(source: str) -> str:
-    """The source with its ``%%step`` line made a comment, so that line numbers stay what people see."""
-    return _STEP_HEADER.sub(r"\1# \2", source)
+    """The source with its ``%%step`` line made a comment, so that line numbers stay what people see.
+
+    Where another cell magic follows (``%%time``), the line is blank instead: IPython takes a cell magic only as the first line.
+    """
+    match = _STEP_HEADER.match(source)
+    if match is None:
+        return source
+    body = source[match.end() :]
+    return f"{match[1]}{'' if body.lstrip().startswith('%%') else f'# {match[2]}'}{body}"
 
 
 def differs(given: Any, parameter: Parameter) -> bool:

@@ -232,12 +232,35 @@ def test_steps_in_a_notebook_run_as_ordinary_cells(kernel):
     assert kernel.value("fine") == 1
 
 
+def test_in_a_pipeline_the_product_s_own_lines_do_nothing_and_step_lines_name_steps(kernel, machine):
+    write(
+        machine.work / "lines.ipynb",
+        "%load_ext jupyter_mlops\n%mlops run lines.ipynb\nx = 1",
+        "%%step load --timeout 1h\nx += 1\nif x:\n    %mlops runs\nprint('load', x)",
+        "%%step train\n%%time\ny = x * 10",
+        "print('train', y, get_ipython().execution_count)",
+    )
+    before = len(machine.ask("runs")["runs"])
+    steps = machine.ask("convert", "lines.ipynb")["steps"]
+    assert [(step["name"], step["cells"]) for step in steps] == [("load", [0, 1]), ("train", [2, 3])]
+    run = machine.ask("run", "lines.ipynb")
+    assert run["phase"] == "Succeeded"
+    assert len(machine.ask("runs")["runs"]) == before + 1
+    executed = json.loads(Path(run["notebook"]).read_text())
+    texts = ["".join(output.get("text", "")) for cell in executed["cells"] for output in cell["outputs"]]
+    assert texts[0] == "load 2\n"
+    assert texts[-1] == "train 20 5\n"  # as in a kernel, which counts a cell when it starts
+
+
 def test_completion_comes_from_this_machine(kernel, machine):
     def matches(code: str) -> list[str]:
         return kernel.client.complete(code, reply=True, timeout=60)["content"]["matches"]
 
+    status, shown, _ = kernel.run("from jupyter_mlops import log_model\nlog_model(lambda rows: [0 for _ in rows], 'zero')")
+    assert (status, shown[0]["text/plain"]) == ("ok", "model zero")
     assert {"run", "runs"} <= set(matches("%mlops ru"))
-    assert "churn" in matches("%mlops deploy ")
+    assert "zero" in matches("%mlops deploy ")
+    assert matches("%mlops deploy z") == ["zero"]
     assert "diamond.ipynb" in matches("%mlops run d")
 
 
