@@ -51,6 +51,7 @@ def workflow(
         image: image of every step.
     """
     given = {key: json.dumps(value) for key, value in (parameters or {}).items()}
+    arguments = [*(f"{{{{workflow.parameters.{key}}}}}" for key in given), "{{inputs.parameters.state}}", "/mlops/out"]
     tasks, templates = [], []
     previous = ""
     for step, source in steps:
@@ -59,25 +60,11 @@ def workflow(
         if previous and chain:
             task["depends"] = f"{previous}.Succeeded"
         tasks.append(task)
-        arguments = [*(f"{{{{workflow.parameters.{key}}}}}" for key in given), "{{inputs.parameters.state}}", "/mlops/out"]
-        templates.append(
-            {
-                "name": step,
-                "inputs": {"parameters": [{"name": "state"}]},
-                "container": {
-                    "image": image,
-                    "command": ["python3", "-c", _PRELUDE + source],
-                    "args": arguments,
-                    "volumeMounts": [{"name": "mlops", "mountPath": "/mlops"}],
-                    **(container or {}),
-                },
-                "outputs": {"parameters": [{"name": "state", "valueFrom": {"path": "/mlops/out/state", "default": ""}}]},
-                **(template or {}),
-            }
-        )
+        command = {"image": image, "command": ["python3", "-c", _PRELUDE + source], "args": arguments}
+        templates.append(_template(step, {**command, **(container or {})}, template or {}))
         previous = step
     planned = [
-        {"name": step, "cells": [index], "needs": [before for before, _ in steps[:index][-1:]]}
+        {"name": step, "cells": [index], "needs": [before for before, _ in steps[:index][-1:]] if chain else []}
         for index, (step, _) in enumerate(steps)
     ]
     return {
@@ -94,6 +81,18 @@ def workflow(
             "volumes": [{"name": "mlops", "emptyDir": {}}],
             "templates": [{"name": "pipeline", "dag": {"tasks": tasks}}, *templates],
         },
+    }
+
+
+def _template(step: str, container: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """A container template with the state of the step before as input, and its own as output."""
+    mounts = {"volumeMounts": [{"name": "mlops", "mountPath": "/mlops"}]}
+    return {
+        "name": step,
+        "inputs": {"parameters": [{"name": "state"}]},
+        "container": {**mounts, **container},
+        "outputs": {"parameters": [{"name": "state", "valueFrom": {"path": "/mlops/out/state", "default": ""}}]},
+        **more,
     }
 
 
