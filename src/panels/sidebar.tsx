@@ -7,6 +7,7 @@ import {
   ToolbarButton,
   refreshIcon
 } from '@jupyterlab/ui-components';
+import { Message } from '@lumino/messaging';
 import { AccordionPanel } from '@lumino/widgets';
 import React from 'react';
 
@@ -38,6 +39,7 @@ export class MlopsSidebar extends SidePanel {
     this.title.caption = trans.__('MLOps');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('MLOps'));
+    this.node.tabIndex = -1;
     this.addClass('jp-mlops-sidebar');
     this._context = context;
 
@@ -97,6 +99,12 @@ export class MlopsSidebar extends SidePanel {
     models.changed.disconnect(this._onModels, this);
     services.changed.disconnect(this._onServices, this);
     super.dispose();
+  }
+
+  /** Whoever comes by keyboard goes on inside. */
+  protected override onActivateRequest(msg: Message): void {
+    super.onActivateRequest(msg);
+    this.node.focus({ preventScroll: true });
   }
 
   /** What is shown is loaded when it is shown first. */
