@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from jupyter_mlops.dataflow.facts import CellFacts, Question
+from jupyter_mlops.dataflow.facts import CellFacts, Question, Severity
 from jupyter_mlops.errors import Diagnostic
 
 WHOLE_STATE = "Nothing has to be done: its step is given and hands on the whole state. Write it plainly to see its links."
@@ -50,7 +50,7 @@ def _questions(cells: Sequence[CellFacts]) -> Iterator[Diagnostic]:
                 yield _question(facts.cell, question, "error" if name in used_after else "warning")
 
 
-def _question(cell: int, question: Question, severity: str) -> Diagnostic:
+def _question(cell: int, question: Question, severity: Severity) -> Diagnostic:
     code = "input-call" if question.name == "input" else "getpass-call"
     fix = (
         "Make it a parameter: assign a default in a cell tagged `parameters`."
@@ -58,7 +58,7 @@ def _question(cell: int, question: Question, severity: str) -> Diagnostic:
         else "Use an environment variable from a secret: see `secrets` in docs/metadata.md."
     )
     message = f"cell {cell} asks a person with {question.name}(); nobody can answer in a pipeline"
-    return Diagnostic(code, "error" if severity == "error" else "warning", message, cell, question.line, fix)
+    return Diagnostic(code, severity, message, cell, question.line, fix)
 
 
 def _undefined(cells: Sequence[CellFacts], unresolved: Mapping[int, frozenset[str]]) -> Iterator[Diagnostic]:

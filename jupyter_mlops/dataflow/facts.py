@@ -13,6 +13,8 @@ from jupyter_mlops.errors import Diagnostic
 
 DefinitionKind = Literal["function", "lambda", "class", "import", "type"]
 FlowKind = Literal["data", "code", "file"]
+DoubtKind = Literal["dynamic", "history", "opaque"]
+Severity = Literal["error", "warning", "info"]
 Role = Literal["", "load", "train", "evaluate"]
 
 NO_NAMES: frozenset[str] = frozenset()
@@ -30,7 +32,7 @@ class Question:
 class Doubt:
     """Something that cannot be read off the source; ``what`` is the name or magic that causes it."""
 
-    kind: Literal["dynamic", "history", "opaque"]
+    kind: DoubtKind
     what: str
     line: int
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from jupyter_mlops.dataflow.facts import NO_NAMES, Bind, Definition, Doubt, Question
+from jupyter_mlops.dataflow.facts import NO_NAMES, Bind, Definition, Doubt, DoubtKind, Question, Severity
 from jupyter_mlops.dataflow.scopes import Scopes
 from jupyter_mlops.errors import Diagnostic
 
@@ -237,12 +237,10 @@ class Names:
         """Go on at a line of the text being walked."""
         self.context.line = self.context.origin(line)
 
-    def doubt(self, kind: str, what: str) -> None:
+    def doubt(self, kind: DoubtKind, what: str) -> None:
         """Something here cannot be read off the source."""
-        if kind in {"dynamic", "history", "opaque"}:
-            self.draft.doubts.append(Doubt(kind, what, self.context.line))  # type: ignore[arg-type]
+        self.draft.doubts.append(Doubt(kind, what, self.context.line))
 
-    def note(self, diagnostic_code: str, severity: str, message: str, fix: str) -> None:
+    def note(self, code: str, severity: Severity, message: str, fix: str) -> None:
         """A finding on the current line."""
-        found = Diagnostic(diagnostic_code, severity, message, self.context.cell, self.context.line, fix)  # type: ignore[arg-type]
-        self.context.diagnostics.append(found)
+        self.context.diagnostics.append(Diagnostic(code, severity, message, self.context.cell, self.context.line, fix))

@@ -17,12 +17,7 @@ from jupyter_mlops.pipeline.pipeline import Pipeline, Step
 from jupyter_mlops.settings import DEFAULT_IMAGE
 from jupyter_mlops.workflow.bootstrap import bootstrap_text
 from jupyter_mlops.workflow.container import container_template, template_key
-
-MAX_TASKS = 200
-"""Tasks of a DAG: a limit in the definitions that Argo 4 installs (and of templates as well)."""
-
-PLAN_BYTES = 65_536
-"""Bytes of the plan annotation; Kubernetes allows 256 KiB for all annotations of an object."""
+from jupyter_mlops.workflow.limits import MAX_TASKS, PLAN_BYTES
 
 DAYS = 86_400
 KEEP_FINISHED = 7 * DAYS
@@ -137,12 +132,11 @@ def json_argument(value: Any) -> str:
 
 def _templates(pipeline: Pipeline) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Container templates, each named for the first step that needs it, and step → template."""
-    parameter_cells = {parameter.cell for parameter in pipeline.parameters}
     templates: list[dict[str, Any]] = []
     names: dict[str, str] = {}
     chosen: dict[str, str] = {}
     for step in pipeline.steps:
-        wanted = tuple(parameter.name for parameter in pipeline.parameters if parameter_cells & set(step.cells) & {parameter.cell})
+        wanted = tuple(parameter.name for parameter in pipeline.parameters if parameter.cell in step.cells)
         key = template_key(step.options, wanted)
         if key not in names:
             names[key] = f"run-{step.name}"

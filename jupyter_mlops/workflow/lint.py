@@ -14,19 +14,16 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from jupyter_mlops.errors import Diagnostic
-
-MAX_TASKS = 200
-MAX_TEMPLATES = 200
-MAX_PARAMETERS = 500
-MAX_BYTES = 1 << 20
-"""Above 1 MiB Argo packs a Workflow's status, and etcd refuses the object soon after."""
-
-MAX_ARGUMENT = 131_072
-"""Bytes of one argument of a container: more becomes a file that the program has to know of."""
-
-MAX_ANNOTATIONS = 262_144
-GENERATED = 5
-"""Characters that ``generateName`` adds."""
+from jupyter_mlops.workflow.limits import (
+    GENERATED,
+    MAX_ANNOTATIONS,
+    MAX_ARGUMENT,
+    MAX_BYTES,
+    MAX_PARAMETERS,
+    MAX_TASKS,
+    MAX_TEMPLATES,
+    NAME_LENGTH,
+)
 
 NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,127}")
 PARAMETER = re.compile(r"[-a-zA-Z0-9_]{1,128}")
@@ -126,7 +123,7 @@ def shape(document: Document) -> Iterator[Finding]:
 def names(document: Document) -> Iterator[Finding]:
     """Names that Kubernetes and Argo take."""
     name, prefix = document.metadata.get("name"), document.metadata.get("generateName")
-    longest = 63 if name else 63 - GENERATED
+    longest = NAME_LENGTH if name else NAME_LENGTH - GENERATED
     text = str(name or prefix or "")
     if not OBJECT.fullmatch(text.rstrip("-") if not name else text) or len(text) > longest:
         yield f"the Workflow's name {text!r} is not valid", f"At most {longest} lower-case letters, digits and dashes."

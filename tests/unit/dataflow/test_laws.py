@@ -15,6 +15,7 @@ from jupyter_mlops.dataflow.link import analyse
 from jupyter_mlops.dataflow.names import BUILTINS
 from jupyter_mlops.dataflow.scopes import Scopes
 from jupyter_mlops.notebook.document import Cell
+from tests.unit.laws import law
 
 NAMES = st.sampled_from(["a", "b", "c", "d", "e", "print", "len"])
 ATOMS = st.one_of(NAMES, st.sampled_from(["1", "'s'", "None"]))
@@ -85,7 +86,7 @@ def compiles(source: str) -> bool:
     return True
 
 
-@settings(max_examples=60, deadline=None)
+@settings(law, max_examples=60)
 @given(PROGRAMS.filter(compiles))
 def test_a_function_reads_the_names_that_the_compiler_loads(source: str) -> None:
     """For each def and lambda: names by symtable are the LOAD_GLOBAL of its byte code and of the code in it."""
@@ -120,7 +121,7 @@ def global_names(code: types.CodeType) -> tuple[set[str], set[str]]:
     return {name for name in loaded if not name.startswith("__")} - own, stored
 
 
-@settings(max_examples=60, deadline=None)
+@settings(law, max_examples=60)
 @given(PROGRAMS.filter(compiles))
 def test_a_cell_binds_and_reads_only_names_of_its_symbol_table(source: str) -> None:
     """What the compiler calls assigned at the top of the cell is bound; what it calls referenced anywhere bounds what is read."""
@@ -141,7 +142,7 @@ def tables(table: symtable.SymbolTable) -> list[symtable.SymbolTable]:
     return [table, *(deep for inner in table.get_children() for deep in tables(inner))]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(law, max_examples=60)
 @given(st.lists(PROGRAMS, min_size=1, max_size=5))
 def test_links_point_down_and_carry_what_the_source_binds(sources: list[str]) -> None:
     found = analyse([Cell(2 * index, "code", source) for index, source in enumerate(sources)])
@@ -158,7 +159,7 @@ def test_links_point_down_and_carry_what_the_source_binds(sources: list[str]) ->
     assert found == analyse([Cell(2 * index, "code", source) for index, source in enumerate(sources)])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(law, max_examples=60)
 @given(
     st.lists(
         st.text(max_size=40)

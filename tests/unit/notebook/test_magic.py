@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.notebook.magic import parse_step, step_line, strip_product_lines
+from tests.unit.laws import law
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,7 @@ def test_product_lines_are_blanked(source: str, code: str) -> None:
     assert strip_product_lines(source) == code
 
 
+@law
 @given(st.lists(st.sampled_from(["x = 1", "%mlops run", "%%step a", "  %mlops x", "%load_ext jupyter_mlops", "", "!ls"])))
 def test_line_numbers_stay(lines: list[str]) -> None:
     before = "\n".join(lines).split("\n")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from jupyter_mlops.errors import Diagnostic
 from jupyter_mlops.notebook.metadata import Request, Requests, read_requests
 from jupyter_mlops.notebook.schema import KEYS, Unfit, json_schema
+from tests.unit.laws import law
 from tests.unit.notebook_building import notebook
 
 
@@ -152,6 +153,7 @@ def test_the_notebook_gives_defaults_but_no_step() -> None:
     assert [(d.severity, d.cell) for d in found.diagnostics] == [("warning", None)] * 2
 
 
+@law
 @given(
     st.dictionaries(
         st.sampled_from([*KEYS, "other"]),

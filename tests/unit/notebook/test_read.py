@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from jupyter_mlops.errors import Refused
 from jupyter_mlops.notebook.read import parse
+from tests.unit.laws import law
 from tests.unit.notebook_building import document, notebook
 
 
@@ -120,6 +121,7 @@ def test_malformed_cells_are_all_named(cell: Any, words: str) -> None:
     assert error.where.cell == 1
 
 
+@law
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from jupyter_mlops.pipeline.headings import headings
 from jupyter_mlops.pipeline.names import PIPELINE_LENGTH, STEP_LENGTH, pipeline_name, slug, step_name, unique
+from tests.unit.laws import law
 from tests.unit.notebook_building import notebook
 
 
@@ -44,6 +45,7 @@ def test_pipelines(stem: str, name: str) -> None:
     assert pipeline_name(stem) == name
 
 
+@law
 @given(st.text())
 def test_any_text_gives_a_name_that_is_taken_everywhere(text: str) -> None:
     step, pipeline = step_name(text), pipeline_name(text)
@@ -54,6 +56,7 @@ def test_any_text_gives_a_name_that_is_taken_everywhere(text: str) -> None:
     assert step_name(step) == step
 
 
+@law
 @given(st.lists(st.sampled_from(["a", "a-2", "a-3", "b", "", "step-1", "step-3"])))
 def test_names_become_unique_and_those_that_are_stay(names: list[str]) -> None:
     found = unique(names)

@@ -15,6 +15,7 @@ from jupyter_mlops.pipeline.contract import to_json
 from jupyter_mlops.pipeline.pipeline import Pipeline
 from jupyter_mlops.pipeline.plan import plan
 from jupyter_mlops.pipeline.propose import MOST
+from tests.unit.laws import law
 from tests.unit.notebook_building import Spec, notebook
 
 HARD: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "corpus" / "hard_cases.json").read_text())
@@ -243,7 +244,7 @@ CELLS = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(law, max_examples=150)
 @given(st.lists(CELLS, max_size=25), st.booleans())
 def test_every_code_cell_is_in_exactly_one_step_in_document_order(cells: list[Any], tagged: bool) -> None:
     cells = [(source, tags if tagged else [t for t in tags if t == "skip"]) for source, tags in cells]

@@ -17,6 +17,7 @@ from jupyter_mlops.workflow.bootstrap import LIMIT, bootstrap_text
 from jupyter_mlops.workflow.compile import compile_workflow, json_argument
 from jupyter_mlops.workflow.lint import lint
 from jupyter_mlops.workflow.yaml import dump, load
+from tests.unit.laws import law
 from tests.unit.notebook_building import Spec, notebook
 
 BUNDLE = "runs/test@sha256:" + "0" * 64
@@ -150,6 +151,7 @@ def test_arguments_are_json_and_runs_may_replace_them() -> None:
     assert (run["s"], run["d"], run["mlops-registry"], run["mlops-image"]) == ('"x"', '{"ä": [null, true]}', "r:5000", "me:1")
 
 
+@law
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text("a{}\"\\'=", max_size=8),
@@ -216,7 +218,7 @@ INJECTIONS = [
 ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(law, max_examples=60)
 @given(st.lists(st.sampled_from(INJECTIONS) | st.text(min_size=4, max_size=30), min_size=1, max_size=4))
 def test_no_source_is_in_the_manifest_and_it_is_the_same_each_time(texts: list[str]) -> None:
     cells: list[Spec] = [cell for n, text in enumerate(texts) for cell in (f"md:# Part {n}", f"secret{n} = f({text!r})  # {n}")]
@@ -229,7 +231,7 @@ def test_no_source_is_in_the_manifest_and_it_is_the_same_each_time(texts: list[s
     assert not any(injection in text for injection in INJECTIONS for text in found)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(law, max_examples=60)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_heading_and_file_name_give_a_workflow_that_lints(title: str, name: str) -> None:
     cells: list[Spec] = [("x = f()", {"mlops": {"step": title}} if title.strip() else {}), "y = x"]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.workflow.lint import lint
+from tests.unit.laws import law
 
 GOOD: dict[str, Any] = {
     "apiVersion": "argoproj.io/v1alpha1",
@@ -103,6 +104,7 @@ JSON = st.recursive(
 )
 
 
+@law
 @given(
     st.sampled_from(
         [

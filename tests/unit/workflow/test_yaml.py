@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from jupyter_mlops.errors import WrongUsage
 from jupyter_mlops.workflow.yaml import dump, load
+from tests.unit.laws import law
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -17,6 +18,7 @@ PLAIN = st.recursive(
 )
 
 
+@law
 @given(st.dictionaries(st.text(), PLAIN))
 def test_what_is_written_is_read_again(document: dict[str, Any]) -> None:
     assert load(dump(document)) == document
@@ -79,6 +81,7 @@ def test_a_few_aliases_are_no_harm() -> None:
     assert load("a: &a {x: 1}\nb: *a\nc:\n  <<: *a\n  y: 2") == {"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 1, "y": 2}}
 
 
+@law
 @given(st.text(max_size=60) | st.text("&*[]{}:,-!?|>'\"% #\n ab", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
