@@ -28,8 +28,7 @@ def loading(document: Mapping[str, Any], now: float, message: str = "the model i
 
 def ready(document: Mapping[str, Any], now: float, port: int, warnings: Sequence[str]) -> dict[str, Any]:
     """It answers. Warnings (version drift, another interpreter) are the condition's message."""
-    name = document["metadata"]["name"]
-    url = f"http://127.0.0.1:{port}/v2/models/{name}"
+    url = f"http://127.0.0.1:{port}"
     status = _status(document, now, "True", "", "; ".join(warnings), _model("UpToDate", "Loaded", active="Loaded"))
     return status | {"url": url, "address": {"url": url}}
 

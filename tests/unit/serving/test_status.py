@@ -48,7 +48,7 @@ def test_every_turn_has_its_phase_and_conditions(name):
     assert service.document["status"]["observedGeneration"] == 2
     values = {condition.type: condition.status for condition in service.conditions}
     assert values == {"Ready": ready, "PredictorReady": ready, "IngressReady": ready, "Stopped": str(name == "stopped")}
-    assert service.url == ("http://127.0.0.1:8080/v2/models/churn" if name == "ready" else "")
+    assert service.url == ("http://127.0.0.1:8080" if name == "ready" else "")
 
 
 def test_a_transition_is_dated_when_the_value_changes_and_only_then():
