@@ -28,9 +28,14 @@ SETUP = frozenset(
 )
 SHOWS = frozenset(
     """pinfo pinfo2 psearch pdoc pdef pfile psource pycat who whos who_ls lsmagic magic quickref history hist doctest_mode page
-    pprint automagic alias ls ll lf lk ldir lx pwd cat less more man head tail clear cls sx notebook colab debug tb""".split()
+    pprint automagic alias ls ll lf lk ldir lx pwd cat less more man head tail clear cls notebook colab debug tb
+    alias_magic autoawait autocall autoindent autosave bookmark code_wrap connect_info dhist dirs gui killbgscripts logoff logstate
+    logstop pdb qtconsole rehashx save subshells unalias more""".split()
 )
 """Only show something."""
+
+FILES = frozenset("cp mkdir mv rm rmdir system sx".split())
+"""Shell commands under the name of a magic."""
 
 OPAQUE = frozenset("run load loadpy store edit ed recall rep rerun pylab reset reset_selective macro pastebin logstart".split())
 SHELLS = frozenset({"bash", "sh", "system", "!", "sx", "script", "cmd"})
@@ -122,6 +127,9 @@ class Magics(Calls):
             self.doubt("opaque", f"%{name}")
             if name == "run" and (words := [word for word in line.split() if not word.startswith("-")]):
                 self.draft.reads_files.add(words[0])
+        elif name in FILES:
+            self._expand(line)
+            self._shell(f"{name} {line}")
         elif name not in SHOWS:
             self._expand(line)
             self._unknown(f"%{name}")

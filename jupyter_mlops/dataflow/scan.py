@@ -14,7 +14,7 @@ from jupyter_mlops.dataflow.scopes import Scopes
 from jupyter_mlops.errors import Diagnostic
 from jupyter_mlops.notebook.document import Cell
 from jupyter_mlops.notebook.magic import strip_product_lines
-from jupyter_mlops.notebook.syntax import NotPython, translate
+from jupyter_mlops.notebook.syntax import NotPython, explicit_magic, translate
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Above:
 
 def scan(cell: Cell, above: Above) -> CellFacts:
     """The facts about a cell; ``above.alias`` and ``above.lazy`` become what holds after it."""
-    source = strip_product_lines(cell.source)
+    source = explicit_magic(strip_product_lines(cell.source), above.binds)
     try:
         python = translate(source)
     except NotPython as error:

@@ -17,8 +17,19 @@ from tokenize import TokenError
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
+AUTOMAGIC = frozenset(
+    """alias alias_magic aimport autoawait autocall autoindent automagic autosave bookmark cat cd clear code_wrap colors conda config
+    connect_info cp debug dhist dirs doctest_mode ed edit env gui hist history killbgscripts ldir less lf lk ll load load_ext
+    loadpy logoff logon logstart logstate logstop ls lsmagic lx macro magic mamba man matplotlib micromamba mkdir more mv notebook
+    page pastebin pdb pdef pdoc pfile pinfo pinfo2 pip popd pprint precision prun psearch psource pushd pwd pycat pylab
+    qtconsole     quickref recall rehashx reload_ext rep rerun reset reset_selective rm rmdir run save sc set_env store subshells sx system tb
+    time timeit unalias unload_ext uv who who_ls whos xdel xmode""".split()  # noqa: SIM905 - a table of words
+)
+"""IPython's own line magics, which a cell of one line may call without ``%``: ``pip install x``, ``cd data``."""
+
+BARE_MAGIC = re.compile(r"\s*(?P<name>[a-z]\w*)(?:[ \t]+(?![=!]=|[-+*/%&|^<>@]?=)[^\n]*)?\s*")
 PROMPT = re.compile(r"^\s*In \[\d+\]:", re.MULTILINE)
 
 
@@ -69,6 +80,17 @@ def translate(source: str) -> Python:
     except SyntaxError as error:
         place = Python(text, ast.Module([], []), shift, lines).origin(error.lineno or 1)
         raise NotPython(_message(error), place) from error
+
+
+def explicit_magic(source: str, bound: Container[str]) -> str:
+    """A cell of one line that calls a magic without ``%``, with it; any other cell as it is.
+
+    IPython does so (``automagic``) where nothing of that name is ``bound``.
+    """
+    match = BARE_MAGIC.fullmatch(source)
+    if match is None or match["name"] not in AUTOMAGIC or match["name"] in bound:
+        return source
+    return f"{source[: match.start('name')]}%{source[match.start('name') :]}"
 
 
 def transform(source: str) -> str:

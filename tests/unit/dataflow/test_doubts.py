@@ -50,6 +50,13 @@ from jupyter_mlops.notebook.document import Cell
         (["__file__"], [("undefined-name", "warning", 0, 1)]),
         (["def f(x: Nope): pass"], []),
         (["df?", "print?", "%who"], []),
+        (["pip install x", "ls", "cd data", "ls -l *.csv"], []),
+        (
+            ["mkdir out", "%rm -r {out}"],
+            [("shell-command", "info", 0, 1), ("shell-command", "info", 1, 1), ("undefined-name", "warning", 1, 1)],
+        ),
+        (["ls = 1", "ls"], []),
+        (["pip install x\ny = 1"], [("syntax-error", "error", 0, 1)]),
     ],
 )
 def test_what_is_said(sources: list[str], expected: list[tuple[str, str, int, int]]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.notebook.syntax import NotPython, translate
+from jupyter_mlops.notebook.syntax import NotPython, explicit_magic, translate
 
 CORPUS = Path(__file__).parents[2] / "corpus"
 SOURCES = sorted(
@@ -80,3 +80,39 @@ def test_it_is_ipythons_own_translation(source: str) -> None:
             ast.parse(TransformerManager().transform_cell(source))
         return
     assert ast.dump(ours.tree) == ast.dump(ast.parse(TransformerManager().transform_cell(source)))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("pip install -q pandas", "%pip install -q pandas"),
+        ("\n ls -la *.csv\n", "\n %ls -la *.csv\n"),
+        ("cd ../data", "%cd ../data"),
+        ("pwd", "%pwd"),
+        ("who", "%who"),
+        ("time x = f()", "%time x = f()"),
+        ("ls\nx = 1", "ls\nx = 1"),
+        ("time = 3", "time = 3"),
+        ("time == 3", "time == 3"),
+        ("time += 3", "time += 3"),
+        ("time.sleep(1)", "time.sleep(1)"),
+        ("run(x)", "run(x)"),
+        ("pandas install", "pandas install"),
+        ("%ls", "%ls"),
+    ],
+)
+def test_a_magic_without_its_sign(source: str, expected: str) -> None:
+    assert explicit_magic(source, ()) == expected
+
+
+def test_a_name_of_the_notebook_is_no_magic() -> None:
+    assert explicit_magic("who", {"who"}) == "who"
+
+
+def test_the_magics_are_ipythons_own() -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from jupyter_mlops.notebook.syntax import AUTOMAGIC
+
+    there = set(InteractiveShell().magics_manager.magics["line"])
+    assert {name for name in there if name.islower() and name.isidentifier()} <= AUTOMAGIC
