@@ -76,6 +76,10 @@ class Tee:
     def close(self) -> None:
         """A notebook cannot close its output."""
 
+    def __reduce__(self) -> Any:
+        """Where it arrives, the stream of the same name of that process."""
+        return getattr, (sys, self._stream)
+
 
 def make_shell(outputs: Outputs, log: Log, count: int) -> InteractiveShell:
     """The shell of this process; its first cell has this execution count. Its namespace becomes ``__main__``."""

@@ -66,14 +66,10 @@ def restore_array(dtype: Any, shape: tuple[int, ...], order: tuple[int, ...] | N
     """An array that owns its memory; ``order`` is the permutation of axes by which it is C-contiguous."""
     import numpy as np
 
-    if order is not None and order == tuple(reversed(range(len(shape)))):
-        array = np.empty(shape[::-1], dtype, order="F")
-        dense = array.transpose()
-    else:
-        dense = np.empty(shape, dtype)
-        array = dense
-        if order is not None:
-            array = dense.transpose([order.index(axis) for axis in range(len(shape))])
+    array = dense = np.empty(shape, dtype)
+    if order is not None:
+        array = np.empty_like(dense.transpose([order.index(axis) for axis in range(len(shape))]))  # keeps the order of axes
+        dense = array.transpose(order)
     if dense.nbytes:
         target = memoryview(dense.reshape(-1).view("u1"))
         if isinstance(content, bytes):
@@ -114,7 +110,7 @@ def wasteful(pickler: Pickler) -> set[int]:
     """Bases that only one view shows, and little of: storing the view's own numbers loses nothing but the rest."""
     found = set()
     for identity, (base, views) in pickler.viewed.items():
-        if len(views) == 1 and identity not in pickler.direct and base.nbytes > LARGE:
+        if len(views) == 1 and pickler.references[identity] == 1 and base.nbytes > LARGE:
             shown = next((v for v in pickler.arrays if id(v) in views), None)
             if shown is not None and math.prod(shown.shape) * shown.itemsize * 2 < base.nbytes:
                 found.add(identity)

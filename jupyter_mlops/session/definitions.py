@@ -145,6 +145,11 @@ def _of_notebook(cls: type) -> bool:
 # -- what the standard library keeps by address ------------------------------------------------------------------------
 
 
+def refuse_file(_: Pickler, file: Any) -> Any:
+    """An open file cannot travel; cloudpickle would make its text out of it, which is another thing."""
+    raise TypeError(f"cannot pickle the file {file.name!r}")
+
+
 def reduce_weakref(_: Pickler, reference: weakref.ref[Any]) -> Any:
     """A weak reference; a dead one stays dead. The pickle keeps the target alive until its strong holders are there."""
     if type(reference) is not weakref.ref:

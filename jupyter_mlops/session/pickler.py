@@ -43,6 +43,7 @@ REDUCERS: dict[type, Callable[[Any, Any], Any]] = {
     types.FunctionType: definitions.reduce_function,
     types.CellType: definitions.reduce_cell,
     types.ModuleType: localmodules.reduce_module,
+    io.TextIOWrapper: definitions.refuse_file,
     weakref.ref: definitions.reduce_weakref,
     weakref.WeakValueDictionary: definitions.reduce_weak_mapping,
     weakref.WeakKeyDictionary: definitions.reduce_weak_mapping,
@@ -114,7 +115,7 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         self.buffers: list[memoryview] = []
         self.viewed: dict[int, tuple[Any, set[int]]] = {}
         self.arrays: list[Any] = []
-        self.direct: set[int] = set()
+        self.references: dict[int, int] = {}
         self._importable: dict[int, tuple[Any, bool]] = {}
         self._array_type = arrays.ndarray()
         self._immutable = immutable_types()
@@ -133,6 +134,8 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         kind = type(value)
         if kind in ATOMS:
             return None
+        if kind is self._array_type:
+            self.references[id(value)] = self.references.get(id(value), 0) + 1
         if kind is arrays.OutOfBand:
             return ("part", self._part(value.view))
         if kind is pickle.PickleBuffer:
@@ -189,8 +192,6 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         base = arrays.base_of(array)
         self.arrays.append(array)
         self.places[id(base)] = base
-        if base is array:
-            self.direct.add(id(array))
         owner = getattr(base, "base", None)
         if owner is not None and not isinstance(owner, bytes):
             self.places[id(owner)] = owner

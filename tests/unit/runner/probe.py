@@ -13,7 +13,8 @@ for name, value in list(space.items()):  # noqa: F821
         continue
     try:
         if type(value).__name__ == "Placeholder":
-            raise TypeError
+            defined.append(name)
+            continue
         final[name] = encode(value)
     except TypeError:
         defined.append(name)
