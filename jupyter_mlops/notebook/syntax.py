@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
 AUTOMAGIC = frozenset(
-    """alias alias_magic aimport autoawait autocall autoindent automagic autosave bookmark cat cd clear code_wrap colors conda config
-    connect_info cp debug dhist dirs doctest_mode ed edit env gui hist history killbgscripts ldir less lf lk ll load load_ext
-    loadpy logoff logon logstart logstate logstop ls lsmagic lx macro magic mamba man matplotlib micromamba mkdir more mv notebook
-    page pastebin pdb pdef pdoc pfile pinfo pinfo2 pip popd pprint precision prun psearch psource pushd pwd pycat pylab
-    qtconsole     quickref recall rehashx reload_ext rep rerun reset reset_selective rm rmdir run save sc set_env store subshells sx system tb
-    time timeit unalias unload_ext uv who who_ls whos xdel xmode""".split()  # noqa: SIM905 - a table of words
+    """alias alias_magic aimport autoawait autocall autoindent automagic autosave bookmark cat cd clear code_wrap colors conda
+    config connect_info cp debug dhist dirs doctest_mode ed edit env gui hist history killbgscripts ldir less lf lk ll
+    load load_ext loadpy logoff logon logstart logstate logstop ls lsmagic lx macro magic mamba man matplotlib
+    micromamba mkdir more mv notebook page pastebin pdb pdef pdoc pfile pinfo pinfo2 pip popd pprint precision prun
+    psearch psource pushd pwd pycat pylab qtconsole quickref recall rehashx reload_ext rep rerun reset reset_selective
+    rm rmdir run save sc set_env store subshells sx system tb time timeit unalias unload_ext uv who who_ls whos xdel
+    xmode""".split()  # noqa: SIM905 - a table of words
 )
 """IPython's own line magics, which a cell of one line may call without ``%``: ``pip install x``, ``cd data``."""
 
