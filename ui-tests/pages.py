@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parent.parent
 SCREENSHOTS = REPOSITORY / "screenshots"
 AXE = REPOSITORY / "node_modules" / "axe-core" / "axe.min.js"
 
-PATIENCE = 30_000
+PATIENCE = int(os.environ.get("MLOPS_UI_PATIENCE", "30000"))
 """Milliseconds for anything that the page or the server does at once."""
 
 RUN_PATIENCE = 120_000
@@ -80,8 +80,9 @@ class LabPage:
     def open(self) -> LabPage:
         """Sign in and wait until the page is there."""
         self.page.goto(self.lab.page)
+        # The launcher is opened last, after the layout was restored; the splash may not be there yet, or be gone already.
+        self.page.locator(".jp-Launcher-content").wait_for(timeout=RUN_PATIENCE)
         self.page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=RUN_PATIENCE)
-        self.page.locator("#jp-main-dock-panel").wait_for()
         return self
 
     def open_notebook(self, name: str) -> NotebookPage:
@@ -93,10 +94,14 @@ class LabPage:
 
     def file(self, name: str) -> Locator:
         """A file in the file browser, which is shown if it is not."""
-        item = self.page.locator(f'.jp-DirListing-item[title^="Name: {name}"]')
-        if not item.is_visible():
-            self.page.locator('.lm-TabBar-tab[data-id="filebrowser"]').click()
-        return item
+        self._side_tab("filebrowser")
+        return self.page.locator(f'.jp-DirListing-item[title^="Name: {name}"]')
+
+    def _side_tab(self, widget: str) -> None:
+        """Show a widget of the left side; pressing the tab of one that is shown would hide it."""
+        tab = self.page.locator(f'.lm-TabBar-tab[data-id="{widget}"]')
+        if tab.get_attribute("aria-selected") != "true":
+            tab.click()
 
     @property
     def sidebar(self) -> Sidebar:
@@ -115,9 +120,8 @@ class LabPage:
 
     def show_sidebar(self) -> Sidebar:
         """Open the sidebar by its tab; an open one stays."""
+        self._side_tab("jupyter-mlops-sidebar")
         sidebar = self.sidebar
-        if not sidebar.box.is_visible():
-            self.page.get_by_role("tab", name="MLOps", exact=True).click()
         expect(sidebar.box).to_be_visible()
         return sidebar
 

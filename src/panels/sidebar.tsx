@@ -155,6 +155,8 @@ export class MlopsSidebar extends SidePanel {
     );
     const content = ReactWidget.create(body);
     content.addClass('jp-mlops-scroll');
+    // What scrolls has to be reached by keyboard, also where nothing in it can be pressed.
+    content.node.tabIndex = 0;
     panel.addWidget(content);
     this.addWidget(panel);
     this._sections.push(section);
