@@ -12,6 +12,7 @@ from jupyter_mlops.runner.plan import Plan, StepPlan
 from jupyter_mlops.runner.progress import Log, now
 from jupyter_mlops.runner.report import Report
 from jupyter_mlops.runner.sources import differs, runnable, value_of
+from jupyter_mlops.runner.streams import Streams
 
 
 @dataclass
@@ -31,8 +32,16 @@ class Execution:
     made_in: dict[str, int] = field(default_factory=dict)
     """Name → the cell that bound it last."""
 
+    stopping: bool = False
+    """SIGTERM came; the notebook may have caught what it raised."""
+
+    streams: Streams = field(init=False)
     current: int | None = None
     """The cell that runs now."""
+
+    def __post_init__(self) -> None:
+        """Its streams, not redirected yet."""
+        self.streams = Streams(self.outputs, self.log)
 
     def run(self) -> failure.Failure | None:
         """Run all cells; the failure at which it stopped, or None."""
@@ -77,7 +86,10 @@ class Execution:
         if not source.strip():
             return None
         result = self.shell.run_cell(source, store_history=True)
+        self.streams.drain()
         error: BaseException | None = result.error_before_exec or result.error_in_exec
+        if self.stopping:
+            raise failure.Terminated
         return error
 
     def _assign(self, cell: int) -> None:

@@ -1,7 +1,7 @@
 """Why a step ended: the exact cell and line, a traceback without our frames, and the message the platform keeps.
 
-The line is one of the cell that failed, also when the exception came out of a function that another cell defined: it is
-where a person looks first.
+The line is that of the statement of the cell that failed, also when the exception came out of a function, of this cell or
+of another: the traceback tells the rest.
 """
 
 from __future__ import annotations
@@ -22,8 +22,13 @@ LIMIT = 4096
 
 EXIT_USER, EXIT_REFUSED, EXIT_PLATFORM = 1, 2, 3
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_TOP = ("<module>", "<cell line: 1>")
 _MAGIC_BODY = ("<timed exec>", "<timed eval>", "<magic-timeit>", "<string>")
 _SKIPPED = ("/IPython/", "/jupyter_mlops/runner/", "/traitlets/", "<decorator-gen")
+
+
+class Terminated(BaseException):
+    """SIGTERM: somebody stopped the run."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,8 @@ def line_of(error: BaseException, cell: int, files: Mapping[str, int], source: s
     top = source[: len(source) - len(source.lstrip())].count("\n")
     for frame, number in traceback.walk_tb(error.__traceback__):
         name = frame.f_code.co_filename
+        if frame.f_code.co_name not in _TOP:
+            continue
         if files.get(name) == cell:
             line = number
         elif magic and name in _MAGIC_BODY:

@@ -10,11 +10,11 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from jupyter_mlops.errors import Bug, MlopsError, Refused
 from jupyter_mlops.oci.open import open_store
@@ -26,14 +26,10 @@ from jupyter_mlops.runner.outputs import Outputs
 from jupyter_mlops.runner.plan import Plan, StepPlan, read_plan
 from jupyter_mlops.runner.progress import Log, now
 from jupyter_mlops.runner.report import Report
-from jupyter_mlops.runner.shell import Tee, make_shell
+from jupyter_mlops.runner.shell import make_shell
 from jupyter_mlops.session.carriers.base import Context
 from jupyter_mlops.session.session import Session, load_state
 from jupyter_mlops.session.state import this_python
-
-
-class Terminated(BaseException):
-    """SIGTERM: somebody stopped the run."""
 
 
 def main(argv: Sequence[str], bundle: str | Path) -> int:
@@ -63,14 +59,14 @@ class _Step:
 
     def run(self) -> int:
         """All of it; never raises."""
-        signal.signal(signal.SIGTERM, _terminate)
+        signal.signal(signal.SIGTERM, _terminator(os.getpid(), lambda: self.execution))
         self.log.event("step", phase="started", step=self.step.name, time=now())
         failed: failure.Failure | None
         try:
             failed = self._work()
         except MlopsError as error:
             failed = failure.of_error(error, self.step.name, self.plan.sources, ran=self.report.cells != [])
-        except (Terminated, KeyboardInterrupt):
+        except (failure.Terminated, KeyboardInterrupt):
             cell = self.execution.current if self.execution else None
             failed = failure.Failure("stopped", "the step was stopped", "user", cell, None, self.step.name, "Terminated")
         except Exception as error:  # noqa: BLE001  (the last line of defence: the platform gets a message, not a trace)
@@ -105,17 +101,12 @@ class _Step:
         context.metrics = recorder.metrics
         self.report.metrics = recorder.own
         sources = execution.sources()
-        real = sys.stdout, sys.stderr
-        sys.stdout = Tee("stdout", self.outputs, self.log, real[0])
-        sys.stderr = Tee("stderr", self.outputs, self.log, real[1])
-        try:
+        with execution.streams.redirected():
             session.restore(asked_by(sources, shell))
             failed = execution.run()
             if failed:
                 return failed
             record.register_outputs(recorder, self.step.outputs, shell.user_ns)
-        finally:
-            sys.stdout, sys.stderr = real
         context.cells += sources
         state = session.finish(execution.made_in, shell.execution_count, f"state.{arguments.run}.{self.step.name}")
         self.report.models, self.report.datasets = recorder.publish(store)
@@ -166,9 +157,20 @@ def _end(failed: failure.Failure, log: Log) -> int:
     return failed.exit_code
 
 
-def _terminate(_: int, __: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated
+def _terminator(process: int, execution: Callable[[], Execution | None]) -> Callable[[int, FrameType | None], None]:
+    """The handler of SIGTERM: ends this process in order, and a fork of the notebook as if there were no handler."""
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if os.getpid() != process:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        signal.signal(number, signal.SIG_IGN)
+        running = execution()
+        if running is not None:
+            running.stopping = True
+        raise failure.Terminated
+
+    return handle
 
 
 def _provide(modules: Path, root: Path) -> None:

@@ -7,7 +7,7 @@ threads of the notebook may print at any time.
 from __future__ import annotations
 
 import json
-import sys
+import os
 import threading
 import time
 from typing import IO, Any
@@ -19,8 +19,8 @@ class Log:
     """Writes to the real standard output of the process."""
 
     def __init__(self, stream: IO[str] | None = None) -> None:
-        """``stream``: where to; the process's own standard output by default."""
-        self._stream = stream or sys.__stdout__ or sys.stdout
+        """``stream``: where to; what is the process's standard output now, whatever becomes of that later, by default."""
+        self._stream = stream or os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
         self._lock = threading.RLock()
         self._fresh_line = True
 

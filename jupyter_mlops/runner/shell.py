@@ -6,6 +6,8 @@ Everything that a terminal or a history database would need is left off: startin
 from __future__ import annotations
 
 import atexit
+import builtins
+import getpass
 import os
 import sys
 import tempfile
@@ -19,66 +21,6 @@ if TYPE_CHECKING:
 
 OURS = "jupyter_mlops"
 INLINE = "module://matplotlib_inline.backend_inline"
-
-
-class Tee:
-    """``sys.stdout`` and ``sys.stderr`` of a step: to the cell's outputs and, at once, to the log."""
-
-    encoding = "utf-8"
-    errors = "replace"
-    closed = False
-
-    def __init__(self, name: str, outputs: Outputs, log: Log, real: Any) -> None:
-        """``real`` is the stream of the process, asked for its file number."""
-        self.name = f"<{name}>"
-        self._stream = name
-        self._outputs = outputs
-        self._log = log
-        self._real = real
-
-    def write(self, text: str) -> int:
-        """Write text. Raises TypeError for anything else, as files do."""
-        if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        if text:
-            self._outputs.stream(self._stream, text)
-            self._log.text(text)
-        return len(text)
-
-    def writelines(self, lines: Any) -> None:
-        """Write several texts."""
-        for line in lines:
-            self.write(line)
-
-    def flush(self) -> None:
-        """Nothing waits here."""
-
-    def fileno(self) -> int:
-        """Of the process's own stream."""
-        return int(self._real.fileno())
-
-    def isatty(self) -> bool:
-        """Never a terminal."""
-        return False
-
-    def readable(self) -> bool:
-        """Only written to."""
-        return False
-
-    def writable(self) -> bool:
-        """Only written to."""
-        return True
-
-    def seekable(self) -> bool:
-        """Only written to."""
-        return False
-
-    def close(self) -> None:
-        """A notebook cannot close its output."""
-
-    def __reduce__(self) -> Any:
-        """Where it arrives, the stream of the same name of that process."""
-        return getattr, (sys, self._stream)
 
 
 def make_shell(outputs: Outputs, log: Log, count: int) -> InteractiveShell:
@@ -96,6 +38,8 @@ def make_shell(outputs: Outputs, log: Log, count: int) -> InteractiveShell:
     shell.collect(outputs, log)
     shell.execution_count = count
     sys.displayhook = shell.displayhook
+    builtins.input = shell.raw_input
+    getpass.getpass = shell.raw_input
     return shell
 
 

@@ -59,7 +59,8 @@ def _content(dense: Any) -> OutOfBand | bytes:
     """The bytes of a C-contiguous array, of its own memory if there are many."""
     if dense.nbytes < LARGE:
         return bytes(dense.tobytes())
-    return OutOfBand(memoryview(dense.reshape(-1).view("u1")))
+    flat: Any = dense.reshape(-1).view("u1")
+    return OutOfBand(memoryview(flat))
 
 
 def restore_array(dtype: Any, shape: tuple[int, ...], order: tuple[int, ...] | None, content: Any, writeable: bool) -> Any:
@@ -71,7 +72,8 @@ def restore_array(dtype: Any, shape: tuple[int, ...], order: tuple[int, ...] | N
         array = np.empty_like(dense.transpose([order.index(axis) for axis in range(len(shape))]))  # keeps the order of axes
         dense = array.transpose(order)
     if dense.nbytes:
-        target = memoryview(dense.reshape(-1).view("u1"))
+        flat: Any = dense.reshape(-1).view("u1")
+        target = memoryview(flat)
         if isinstance(content, bytes):
             target[:] = content
         else:
