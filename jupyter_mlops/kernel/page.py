@@ -93,6 +93,7 @@ def _one_line(text: str) -> str:
 
 STYLE: Mapping[Tone, str] = {"plain": "", "strong": ' style="font-weight: 600"', "quiet": ' style="opacity: 0.75"'}
 _CELL = "text-align: left; padding: 2px 12px 2px 0; vertical-align: top"
+_TABLE = "margin: 4px 0; border: 0; color: inherit; font: inherit"
 _BLOCK = "margin: 4px 0; max-height: 20em; overflow: auto; white-space: pre-wrap; background: none; color: inherit"
 
 
@@ -109,4 +110,4 @@ def _html(part: Part) -> str:
 def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     top = "".join(f'<th scope="col" style="{_CELL}">{escape(word)}</th>' for word in head)
     body = "".join("<tr>" + "".join(f'<td style="{_CELL}">{escape(word)}</td>' for word in row) + "</tr>" for row in rows)
-    return f'<table style="margin: 4px 0; border: 0; color: inherit; font: inherit"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<table style="{_TABLE}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
