@@ -159,7 +159,7 @@ def test_convert_shows_steps_graph_and_bands(ui: LabPage) -> None:
     sidebar.steps.get_by_role("button").last.click()
     expect(opened.cell(3)).to_have_class(_has("jp-mod-active"))
     graph.get_by_role("button", name=re.compile("^add,")).click()
-    expect(opened.cell(2)).to_have_class(_has("jp-mod-active"))
+    expect(opened.cell(1)).to_have_class(_has("jp-mod-active"))
     ui.shot("pipeline")
     assert ui.violations("#jupyter-mlops-sidebar") == []
 
