@@ -5,6 +5,7 @@ Also written beside the step's output as ``report.json`` and ``outputs.json``: a
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,10 +48,11 @@ class Report:
     _pushed: float = field(default_factory=time.monotonic)
 
     def to_json(self) -> dict[str, Any]:
-        """The report without the outputs."""
+        """The report without the outputs; JSON has no number for a metric that is not finite."""
+        metrics = {name: value for name, value in self.metrics.items() if math.isfinite(value)}
         return {
             "version": 1, "step": self.step, "phase": self.phase, "started": self.started, "finished": self.finished,
-            "cells": self.cells, "metrics": self.metrics, "models": self.models, "datasets": self.datasets,
+            "cells": self.cells, "metrics": metrics, "models": self.models, "datasets": self.datasets,
             "failure": self.failure.to_json() if self.failure else None,
         }  # fmt: skip
 
