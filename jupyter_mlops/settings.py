@@ -65,7 +65,7 @@ class Workspace:
     """The private view of the notebook's folder that local steps run in."""
 
     copy_limit: int = 1 << 30
-    """Bytes of the notebook's folder copied at most; above it the run is refused with the biggest files named."""
+    """Bytes of the notebook's folder copied at most; the biggest files beyond it are shared with the folder by links."""
 
     ignore: tuple[str, ...] = (
         ".git",

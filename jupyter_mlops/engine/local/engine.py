@@ -28,7 +28,7 @@ from jupyter_mlops.engine.local.names import check_name, new_name
 from jupyter_mlops.engine.local.recover import STARTING, end_steps, orphaned, settle
 from jupyter_mlops.engine.local.request import Request
 from jupyter_mlops.engine.local.retention import delete_run
-from jupyter_mlops.engine.local.workspace import check_size
+from jupyter_mlops.engine.local.workspace import check_count
 from jupyter_mlops.engine.logs import POLL, read
 from jupyter_mlops.engine.times import rfc3339
 from jupyter_mlops.errors import Conflict, Corrupt, MlopsError, NotFound, WrongUsage
@@ -56,7 +56,7 @@ class LocalEngine:
         """Start a run and return it as soon as its supervisor is up.
 
         Raises:
-            Refused: the Workflow is beyond what one machine runs, the notebook's folder is too big, or a secret is not set.
+            Refused: the Workflow is beyond what one machine runs, the notebook's folder has too many files, or a secret is not set.
             PlatformError: it asks for a device that is not here, or no process can be started.
             StorageFull: there is no room for the run's folder.
             Conflict: a run of that name exists.
@@ -69,7 +69,7 @@ class LocalEngine:
         except OSError as error:
             raise storage_error(error, self._settings.storage.runs) from error
         try:
-            self._check_folder(submission, folder)
+            self._check_folder(submission)
             self._write(folder, document, submission)
             start_supervisor(folder)
         except BaseException as error:
@@ -112,13 +112,13 @@ class LocalEngine:
         folder.write_request(request.to_document(), created)
         folder.write_workflow(document)
 
-    def _check_folder(self, submission: Submission, folder: RunFolder) -> None:
-        """Refuse a folder that is too big before anything starts."""
+    def _check_folder(self, submission: Submission) -> None:
+        """Refuse a folder that is not a notebook's before anything starts."""
         if submission.notebook is not None:
-            home, limits = Path(submission.notebook).parent, self._settings.workspace
+            home = Path(submission.notebook).parent
             if not home.is_dir():
                 raise NotFound(f"there is no folder {home}", code="folder-not-found", fix="Check the notebook's path.")
-            check_size(home, folder.path, limits.ignore, limits.copy_limit, leave=self._settings.storage.home)
+            check_count(home, self._settings.workspace.ignore, leave=self._settings.storage.home)
 
     # -- looking -----------------------------------------------------------------------------------------------------------
 

@@ -78,10 +78,18 @@ class LocalRun:
             self.folder.work.mkdir(mode=0o700, exist_ok=True)
             self.request.settings.storage.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self.home is not None:
-                settings = self.request.settings
-                self.before = copy(self.home, self.folder.work, settings.workspace.ignore, leave=settings.storage.home)
+                self._fill(self.home)
         except OSError as error:
             self.failure = failure_of(error)
+
+    def _fill(self, home: Path) -> None:
+        """Copy the notebook's folder; which files are shared instead is said in the first step's log."""
+        workspace, leave = self.request.settings.workspace, self.request.settings.storage.home
+        self.before, shared = copy(home, self.folder.work, workspace.ignore, limit=workspace.copy_limit, leave=leave)
+        if shared and self.steps.program.tasks:
+            names = ", ".join(sorted(shared)[:10]) + (f" and {len(shared) - 10} more" if len(shared) > 10 else "")  # noqa: PLR2004
+            with self.folder.log(self.steps.program.tasks[0].name).open("a", encoding="utf-8") as log:
+                log.write(f"jupyter-mlops: too big to copy, so the run shares the notebook's own {names}\n")
 
     def tick(self) -> None:
         """Let the steps go on, and write down how far they are."""

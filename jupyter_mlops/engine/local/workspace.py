@@ -2,7 +2,9 @@
 
 Steps read and write beside the notebook, as cells do in Jupyter. They get a copy, so that a run that fails or is stopped
 leaves the folder as it was, and so that two runs do not meet. Where the file system can share blocks (reflinks: Btrfs, XFS,
-APFS), a copy costs nothing; else the size is limited, since a home folder would take minutes and fill the disk.
+APFS), a copy costs nothing. Where it cannot, only so much is copied; the biggest files beyond that are shared with the
+person's folder (a hard link, or a symbolic one to another device): a notebook beside ten gigabytes of data runs at once, and
+the price is that writing *into* such a file, not replacing it, changes the person's own, as it would in Jupyter.
 """
 
 from __future__ import annotations
@@ -13,15 +15,15 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace as dataclass_replace
 from fnmatch import fnmatchcase
-from heapq import nlargest
 from pathlib import Path
 from typing import Literal
 
-from jupyter_mlops.engine.local.quantities import size_text
 from jupyter_mlops.errors import Refused, Where
 
 _FICLONE = 0x40049409
@@ -72,35 +74,37 @@ def scan(folder: Path, ignore: Sequence[str], *, leave: Path | None = None) -> I
                     yield Entry(path, kind, (about.st_size, about.st_mtime_ns))
 
 
-def check_size(folder: Path, target: Path, ignore: Sequence[str], limit: int, *, leave: Path | None = None) -> None:
-    """Raise Refused, naming the biggest files, if the folder cannot be copied within ``limit`` bytes.
+def check_count(folder: Path, ignore: Sequence[str], *, leave: Path | None = None) -> None:
+    """Raise Refused, naming the fullest folders, if there are more files than a notebook's folder has.
 
     Args:
         folder: the notebook's folder.
-        target: an existing folder on the file system that the copy will lie on.
         ignore: names that are not copied.
-        limit: bytes; not looked at where blocks can be shared.
         leave: a folder not to enter.
     """
-    files: list[tuple[int, str]] = []
-    total = 0
-    for entry in scan(folder, ignore, leave=leave):
-        files.append((entry.stamp[0], entry.path))
-        total += entry.stamp[0]
-        if len(files) > _MOST:
-            raise _too_big(folder, f"has more than {_MOST:,} files", files)
-    if total > limit and not shares_blocks(folder, target):
-        raise _too_big(folder, f"holds {size_text(total)}, and a run copies at most {size_text(limit)}", files)
+    below: Counter[str] = Counter()
+    for count, entry in enumerate(scan(folder, ignore, leave=leave), start=1):
+        below[entry.path.partition("/")[0]] += 1
+        if count > _MOST:
+            fullest = ", ".join(f"{name} ({number:,})" for name, number in below.most_common(3))
+            raise Refused(
+                f"the notebook's folder has more than {_MOST:,} files; most of those seen are in {fullest}",
+                code="folder-too-big",
+                fix="Move the notebook into a folder of its own, and data out of it (a symbolic link to it is enough).",
+                where=Where(field=str(folder)),
+            )
 
 
-def _too_big(folder: Path, why: str, files: Sequence[tuple[int, str]]) -> Refused:
-    biggest = ", ".join(f"{path} ({size_text(size)})" for size, path in nlargest(3, files))
-    return Refused(
-        f"the notebook's folder {why}; its biggest files are {biggest}",
-        code="folder-too-big",
-        fix="Move the notebook into a folder of its own, and big data out of it (a symbolic link to it is enough).",
-        where=Where(field=str(folder)),
-    )
+def too_big(entries: Iterable[Entry], limit: int) -> frozenset[str]:
+    """The biggest files, as many as have to be left out for the rest to fit into ``limit`` bytes."""
+    files = sorted(((entry.stamp[0], entry.path) for entry in entries if entry.kind == "file"), reverse=True)
+    left, found = sum(size for size, _ in files), set()
+    for size, path in files:
+        if left <= limit:
+            break
+        found.add(path)
+        left -= size
+    return frozenset(found)
 
 
 def shares_blocks(folder: Path, target: Path) -> bool:
@@ -116,28 +120,49 @@ def shares_blocks(folder: Path, target: Path) -> bool:
         return False
 
 
-def copy(folder: Path, work: Path, ignore: Sequence[str], *, leave: Path | None = None) -> dict[str, Entry]:
-    """Copy the folder and say what was copied. Empty folders come along; times and permissions are kept.
+def copy(
+    folder: Path, work: Path, ignore: Sequence[str], *, limit: int | None = None, leave: Path | None = None
+) -> tuple[dict[str, Entry], frozenset[str]]:
+    """Copy the folder; say what was taken, and which files are shared since they are beyond ``limit`` bytes.
+
+    Empty folders come along; times and permissions are kept.
 
     Raises:
         OSError: the disk is full.
     """
+    entries = list(scan(folder, ignore, leave=leave))
+    shared = frozenset[str]()
+    if limit is not None and not shares_blocks(folder, work):
+        shared = too_big(entries, limit)
     taken: dict[str, Entry] = {}
-    for entry in scan(folder, ignore, leave=leave):
+    for entry in entries:
         source, target = folder / entry.path, work / entry.path
+        kind = entry.kind
         try:
             if entry.kind == "folder":
                 target.mkdir(exist_ok=True)
             elif entry.kind == "link":
                 target.symlink_to(_link_target(source, folder, target, work))
+            elif entry.path in shared:
+                kind = _share(source, target)
             else:
                 _copy_file(source, target, entry.stamp)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise
             continue  # gone or closed to us since the scan: a kernel would not find it either
-        taken[entry.path] = entry
-    return taken
+        taken[entry.path] = dataclass_replace(entry, kind=kind)
+    return taken, shared & taken.keys()
+
+
+def _share(source: Path, target: Path) -> Literal["file", "link"]:
+    """Let a name of the copy mean the person's own file; on another device only a symbolic link can."""
+    try:
+        os.link(source, target)
+    except OSError:
+        target.symlink_to(source.resolve())
+        return "link"
+    return "file"
 
 
 def _link_target(source: Path, folder: Path, target: Path, work: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.engine.local.publish import publish
-from jupyter_mlops.engine.local.workspace import check_size, copy, scan
+from jupyter_mlops.engine.local.workspace import check_count, copy, scan, too_big
 from jupyter_mlops.errors import Refused
 from jupyter_mlops.settings import Workspace
 from jupyter_mlops.testing.engine import wait
@@ -52,7 +53,7 @@ def view(project: Path, tmp_path: Path) -> Path:
 
 def test_a_view_holds_the_folder_without_what_is_ignored(project: Path, tmp_path: Path) -> None:
     work = view(project, tmp_path)
-    taken = copy(project, work, IGNORE)
+    taken, _ = copy(project, work, IGNORE)
     assert paths(work) == {"nb.ipynb", "data", "data/a.csv", "data/deep", "data/deep/b.bin", "empty", "run.sh"} == set(taken)
     assert (work / "data/deep/b.bin").read_bytes() == bytes(range(256))
     assert os.access(work / "run.sh", os.X_OK)
@@ -108,21 +109,53 @@ def test_the_products_own_folder_is_not_copied_into_itself(project: Path) -> Non
     assert not any(path.startswith("state") for path in paths(home / "runs" / "x" / "work"))
 
 
-def test_a_folder_that_is_too_big_is_refused_with_its_biggest_files(project: Path, tmp_path: Path) -> None:
-    with (project / "data" / "huge.bin").open("wb") as file:
-        file.truncate(2 << 30)  # sparse: two gigabytes that take no room
-    (project / ".git" / "ignored").write_bytes(b"x")
-    with pytest.raises(Refused, match=r"2\.0 GiB.*1\.0 GiB.*data/huge\.bin \(2\.0 GiB\)") as caught:
-        check_size(project, tmp_path, IGNORE, 1 << 30)
+BIG = {"data/big.bin": 900, "data/bigger.bin": 2000}
+
+
+def with_big_files(project: Path) -> Path:
+    for name, size in BIG.items():
+        (project / name).write_bytes(b"x" * size)
+    return project
+
+
+@pytest.mark.parametrize(("limit", "left_out"), [(5000, set()), (2000, {"data/bigger.bin"}), (1000, set(BIG)), (0, None)])
+def test_the_biggest_files_are_left_out_until_the_rest_fits(project: Path, limit: int, left_out: set[str] | None) -> None:
+    entries = list(scan(with_big_files(project), IGNORE))
+    expected = left_out if left_out is not None else {e.path for e in entries if e.kind == "file" and e.stamp[0]}
+    assert too_big(entries, limit) == expected
+
+
+@pytest.mark.parametrize("other_device", [False, True])
+def test_a_big_file_is_shared_and_still_only_changed_where_the_run_changed_it(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other_device: bool
+) -> None:
+    if other_device:
+        monkeypatch.setattr("os.link", _no_link)
+    work = view(with_big_files(project), tmp_path)
+    taken, shared = copy(project, work, IGNORE, limit=1000)
+    assert shared == set(BIG)
+    assert (work / "data/big.bin").samefile(project / "data/big.bin")
+    assert not (work / "data/a.csv").samefile(project / "data/a.csv")
+    assert give_back(project, work, taken).lines() == []
+    (work / "data/big.bin").unlink()
+    (work / "data/big.bin").write_text("replaced")
+    (work / "data/bigger.bin").unlink()
+    result = give_back(project, work, taken)
+    assert (project / "data/big.bin").read_text() == "replaced"
+    assert (result.written, result.removed, result.kept) == (["data/big.bin"], ["data/bigger.bin"], [])
+    assert not (project / "data/bigger.bin").exists(), "what a step removes is removed, as it would be in Jupyter"
+
+
+def _no_link(*_: object) -> None:
+    raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+
+def test_too_many_files_are_refused_with_the_fullest_folders(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jupyter_mlops.engine.local.workspace._MOST", 3)
+    with pytest.raises(Refused, match=r"more than 3 files.*in data") as caught:
+        check_count(project, IGNORE)
     assert caught.value.code == "folder-too-big"
     assert caught.value.fix
-    check_size(project, tmp_path, (*IGNORE, "huge.bin"), 1 << 30)
-
-
-def test_too_many_files_are_refused_without_looking_at_all(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jupyter_mlops.engine.local.workspace._MOST", 3)
-    with pytest.raises(Refused, match="more than 3 files"):
-        check_size(project, tmp_path, IGNORE, 1 << 30)
 
 
 # -- giving back -----------------------------------------------------------------------------------------------------------
@@ -134,7 +167,7 @@ def give_back(project: Path, work: Path, taken: dict) -> object:
 
 def test_new_changed_and_deleted_files_are_given_back(project: Path, tmp_path: Path) -> None:
     work = view(project, tmp_path)
-    taken = copy(project, work, IGNORE)
+    taken, _ = copy(project, work, IGNORE)
     (work / "new" / "er").mkdir(parents=True)
     (work / "new" / "er" / "x.txt").write_text("x")
     (work / "made-empty").mkdir()
@@ -160,14 +193,14 @@ def test_new_changed_and_deleted_files_are_given_back(project: Path, tmp_path: P
 def test_nothing_is_done_where_nothing_has_changed(project: Path, tmp_path: Path) -> None:
     work = view(project, tmp_path)
     before = {p: p.lstat() for p in project.rglob("*")}
-    result = give_back(project, work, copy(project, work, IGNORE))
+    result = give_back(project, work, copy(project, work, IGNORE)[0])
     assert result.lines() == []
     assert {p: p.lstat().st_mtime_ns for p in project.rglob("*")} == {p: s.st_mtime_ns for p, s in before.items()}
 
 
 def test_the_notebook_is_never_touched(project: Path, tmp_path: Path) -> None:
     work = view(project, tmp_path)
-    taken = copy(project, work, IGNORE)
+    taken, _ = copy(project, work, IGNORE)
     (work / "nb.ipynb").write_text("overwritten by a cell")
     give_back(project, work, taken)
     (work / "nb.ipynb").unlink()
@@ -177,7 +210,7 @@ def test_the_notebook_is_never_touched(project: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_a_person_changed_meanwhile_is_kept_and_the_runs_put_beside_it(project: Path, tmp_path: Path) -> None:
     work = view(project, tmp_path)
-    taken = copy(project, work, IGNORE)
+    taken, _ = copy(project, work, IGNORE)
     (work / "data/a.csv").write_text("the run's")
     (project / "data/a.csv").write_text("mine, newer")
     (work / "both.txt").write_text("the run's")
@@ -200,7 +233,7 @@ def test_a_file_that_a_person_changed_meanwhile_is_kept_and_the_runs_put_beside_
 
 def test_the_same_change_on_both_sides_is_no_conflict(project: Path, tmp_path: Path) -> None:
     work = view(project, tmp_path)
-    taken = copy(project, work, IGNORE)
+    taken, _ = copy(project, work, IGNORE)
     for folder in (project, work):
         (folder / "data/a.csv").write_text("same")
         (folder / "new.txt").write_text("same")
@@ -209,7 +242,7 @@ def test_the_same_change_on_both_sides_is_no_conflict(project: Path, tmp_path: P
 
 def test_a_file_that_cannot_be_written_is_said_and_the_others_are_given_back(project: Path, tmp_path: Path) -> None:
     work = view(project, tmp_path)
-    taken = copy(project, work, IGNORE)
+    taken, _ = copy(project, work, IGNORE)
     (work / "sub").mkdir()
     (work / "sub" / "x.txt").write_text("x")
     (project / "sub").write_text("a file where the run has a folder")
@@ -233,7 +266,7 @@ def test_without_interference_the_folder_becomes_the_view(
     work.mkdir()
     for name, text in before.items():
         (project / name).write_text(text)
-    taken = copy(project, work, IGNORE)
+    taken, _ = copy(project, work, IGNORE)
     for name in before:
         (work / name).unlink()
     for name, text in after.items():
@@ -276,12 +309,16 @@ def test_what_a_person_should_know_is_in_the_runs_message(lab: Lab) -> None:
     assert (lab.project / "new.txt").read_text() == "mine"
 
 
-def test_a_big_folder_is_refused_before_anything_starts(lab: Lab) -> None:
+def test_a_notebook_beside_more_than_a_run_copies_runs_at_once(lab: Lab) -> None:
     with (lab.project / "huge.bin").open("wb") as file:
-        file.truncate(2 << 30)
-    with pytest.raises(Refused, match=r"huge\.bin"):
-        lab.submit(("a", "pass"), notebook=True)
-    assert list(lab.settings.storage.runs.iterdir()) == []
+        file.truncate(2 << 30)  # sparse: two gigabytes that take no room
+    run = wait(lab.engine, lab.submit(("a", "print(os.path.getsize('huge.bin'))"), notebook=True).name)
+    assert run.phase == "Succeeded"
+    assert lab.text(run).splitlines() == [
+        "jupyter-mlops: too big to copy, so the run shares the notebook's own huge.bin",
+        str(2 << 30),
+    ]
+    assert (lab.project / "huge.bin").stat().st_size == 2 << 30
 
 
 def test_two_runs_of_one_folder_do_not_meet(lab: Lab) -> None:
