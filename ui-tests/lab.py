@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -53,11 +52,11 @@ class Lab:
     def request(self, method: str, path: str, body: object = None) -> tuple[int, object]:
         """A call of the server as a script would make it: status and JSON (None where there is none)."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - the address is ours
+        request = urllib.request.Request(
             f"{self.url}/{path}", data=data, method=method, headers={"Authorization": f"token {self.token}"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 text = answer.read()
                 return answer.status, json.loads(text) if text else None
         except urllib.error.HTTPError as error:
@@ -72,7 +71,9 @@ class Lab:
 
 
 @contextmanager
-def lab(folder: Path, notebooks: Sequence[Path] = (), settings: dict[str, object] | None = None, arguments: Sequence[str] = ()) -> Iterator[Lab]:
+def lab(
+    folder: Path, notebooks: Sequence[Path] = (), settings: dict[str, object] | None = None, arguments: Sequence[str] = ()
+) -> Iterator[Lab]:
     """A JupyterLab with copies of the notebooks, until the block ends. Services that it left running are stopped."""
     root, home, log = folder / "root", folder / "home", folder / "lab.log"
     root.mkdir(parents=True)
@@ -85,6 +86,7 @@ def lab(folder: Path, notebooks: Sequence[Path] = (), settings: dict[str, object
         place = folder / "user-settings" / f"{plugin.replace(':', '/')}.jupyterlab-settings"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(values))
+    # In the session of the tests: whoever ends them by force ends the server too.
     token, port = secrets.token_hex(16), _free_port()
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -93,7 +95,6 @@ def lab(folder: Path, notebooks: Sequence[Path] = (), settings: dict[str, object
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
         )
     running = Lab(f"http://127.0.0.1:{port}", token, root, home, log, process.pid)
     try:
@@ -171,5 +172,5 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(STOP_LIMIT)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()  # its kernels notice that their parent is gone
         process.wait()

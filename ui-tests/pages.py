@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,7 +56,7 @@ def notebook(path: Path, cells: Sequence[str | Mapping[str, Any]]) -> Path:
     made = []
     for index, cell in enumerate(cells):
         given: Mapping[str, Any] = {"source": cell} if isinstance(cell, str) else cell
-        code = {"outputs": [], "execution_count": None} if given.get("cell_type", "code") == "code" else {}
+        code: dict[str, Any] = {"outputs": [], "execution_count": None} if given.get("cell_type", "code") == "code" else {}
         made.append({"cell_type": "code", "id": f"cell-{index}", "metadata": {}, **code, **given})
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     document = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": made}
@@ -343,9 +343,7 @@ class ServicePage(_View):
 
 
 def quiet(page: Page) -> None:
-    """Close the notifications that would lie over what a picture is of."""
+    """Close the notifications that would lie over what a picture is of; one may go by itself meanwhile."""
     for button in page.get_by_role("button", name="Hide notification").all():
-        try:
+        with suppress(Error):
             button.click(timeout=1000)
-        except Error:
-            continue

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab import Lab, lab
@@ -37,7 +38,7 @@ TRAINING = [
 ]
 MISSING_RUN = {"data": {"application/vnd.jupyter-mlops.run+json": {"run": "nobody-00000"}, "text/plain": "run nobody-00000"}}
 MAGIC = [{"source": "%mlops run", "outputs": [{"output_type": "display_data", "metadata": {}, **MISSING_RUN}]}]
-NOTEBOOKS = {
+NOTEBOOKS: dict[str, list[Any]] = {
     "plain": PLAIN, "steps": STEPS, "refused": REFUSED, "failing": FAILING, "slow": SLOW, "training": TRAINING, "magic": MAGIC,
 }  # fmt: skip
 
@@ -239,7 +240,9 @@ def test_convert_from_the_file_browser(ui: LabPage) -> None:
 def test_workflow_yaml(ui: LabPage) -> None:
     sidebar = ui.open_notebook("steps.ipynb").convert()
     sidebar.pipeline.get_by_role("button", name="Workflow YAML").click()
-    expect(ui.page.locator(".jp-CodeMirrorEditor:visible, .jp-Editor:visible").filter(has_text="argoproj.io/v1alpha1")).to_be_visible()
+    expect(
+        ui.page.locator(".jp-CodeMirrorEditor:visible, .jp-Editor:visible").filter(has_text="argoproj.io/v1alpha1")
+    ).to_be_visible()
 
 
 # -- runs ---------------------------------------------------------------------------------------------------------------
