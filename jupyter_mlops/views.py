@@ -7,41 +7,23 @@ REST, ``--json`` and text show the same things under the same names, so they are
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.pipeline.contract import to_json
 
 if TYPE_CHECKING:
     from jupyter_mlops.engine.base import Failure, LogLine, Run, StepRun
-    from jupyter_mlops.errors import Diagnostic
-    from jupyter_mlops.pipeline.pipeline import Link, Options, Parameter, Pipeline, Step
+    from jupyter_mlops.pipeline.pipeline import Pipeline
     from jupyter_mlops.serving.base import Service
 
 JSON = dict[str, Any]
 
 
-def diagnostic_view(found: Diagnostic) -> JSON:
-    """A finding about a notebook."""
-    return {
-        "code": found.code,
-        "severity": found.severity,
-        "cell": found.cell,
-        "line": found.line,
-        "message": found.message,
-        "fix": found.fix,
-    }
-
-
 def conversion_view(pipeline: Pipeline, source_digest: str) -> JSON:
     """What ``convert`` shows."""
-    return {
-        "pipeline": pipeline.name,
-        "source_digest": source_digest,
-        "steps": [_planned(step) for step in pipeline.steps],
-        "links": [_link(link) for link in pipeline.links],
-        "parameters": [_parameter(parameter) for parameter in pipeline.parameters],
-        "diagnostics": [diagnostic_view(found) for found in pipeline.diagnostics],
-    }
+    return {**to_json(pipeline), "source_digest": source_digest}
 
 
 def run_view(run: Run) -> JSON:
@@ -102,47 +84,6 @@ def seconds(started: float | None, finished: float | None, now: float | None = N
         return None
     end = finished if finished is not None else now
     return None if end is None else max(0.0, end - started)
-
-
-def _planned(step: Step) -> JSON:
-    return {
-        "name": step.name,
-        "cells": list(step.cells),
-        "needs": list(step.needs),
-        "title": step.title,
-        "options": _options(step.options),
-    }
-
-
-def _options(options: Options) -> JSON:
-    """Only what differs from the default: a person reads it, and an unset option is no news."""
-    default = type(options)()
-    changed = {field.name: getattr(options, field.name) for field in fields(options)}
-    return {name: _plain(value) for name, value in changed.items() if value != getattr(default, name)}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _link(link: Link) -> JSON:
-    return {"from": link.source, "to": link.target, "names": list(link.names), "kind": link.kind}
-
-
-def _parameter(parameter: Parameter) -> JSON:
-    return {
-        "name": parameter.name,
-        "type": parameter.type,
-        "default": _plain(parameter.default),
-        "cell": parameter.cell,
-        "line": parameter.line,
-        "choices": list(parameter.choices),
-        "description": parameter.description,
-    }
 
 
 def _step(step: StepRun) -> JSON:
