@@ -49,14 +49,8 @@ def _lower_case_colors() -> bool:
     return bool(version_info[0] >= 9)  # noqa: PLR2004  (IPython 9 renamed its colour schemes)
 
 
-def _shell_class() -> Any:  # noqa: C901  (four small classes, which need IPython to be loaded)
-    """The class, made when IPython is loaded."""
+def _hook_class() -> Any:
     from IPython.core.displayhook import DisplayHook
-    from IPython.core.displaypub import DisplayPublisher
-    from IPython.core.error import StdinNotImplementedError
-    from IPython.core.extensions import ExtensionManager
-    from IPython.core.interactiveshell import InteractiveShell
-    from traitlets import Type
 
     class Hook(DisplayHook):  # type: ignore[misc]  # IPython has no types
         """The value of a cell's last expression becomes an output."""
@@ -75,6 +69,12 @@ def _shell_class() -> Any:  # noqa: C901  (four small classes, which need IPytho
             if self.data:
                 self.shell.outputs.result(self.prompt_count, self.data, self.metadata)
             self._is_active = False
+
+    return Hook
+
+
+def _publisher_class() -> Any:
+    from IPython.core.displaypub import DisplayPublisher
 
     class Publisher(DisplayPublisher):  # type: ignore[misc]  # IPython has no types
         """Displays become outputs."""
@@ -98,6 +98,12 @@ def _shell_class() -> Any:  # noqa: C901  (four small classes, which need IPytho
         def clear_output(self, wait: bool = False) -> None:
             self.shell.outputs.clear(wait=wait)
 
+    return Publisher
+
+
+def _extensions_class() -> Any:
+    from IPython.core.extensions import ExtensionManager
+
     class Extensions(ExtensionManager):  # type: ignore[misc]  # IPython has no types
         """This product's own extension belongs to the kernel of a person: loading it does nothing here."""
 
@@ -107,11 +113,20 @@ def _shell_class() -> Any:  # noqa: C901  (four small classes, which need IPytho
         def reload_extension(self, module_str: str) -> str | None:
             return None if module_str == OURS else super().reload_extension(module_str)
 
+    return Extensions
+
+
+def _shell_class() -> Any:
+    """The class, made when IPython is loaded."""
+    from IPython.core.error import StdinNotImplementedError
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets import Type
+
     class StepShell(InteractiveShell):  # type: ignore[misc]  # IPython has no types
         """A kernel's shell without a kernel."""
 
-        displayhook_class = Type(Hook)
-        display_pub_class = Type(Publisher)
+        displayhook_class = Type(_hook_class())
+        display_pub_class = Type(_publisher_class())
         outputs: Outputs
         tell: Log
 
@@ -122,7 +137,7 @@ def _shell_class() -> Any:  # noqa: C901  (four small classes, which need IPytho
             self.set_hook("show_in_pager", lambda *_: None, 99)
 
         def init_extension_manager(self) -> None:
-            self.extension_manager = Extensions(shell=self, parent=self)
+            self.extension_manager = _extensions_class()(shell=self, parent=self)
             self.configurables.append(self.extension_manager)
 
         def init_sys_modules(self) -> None:

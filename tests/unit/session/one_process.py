@@ -30,7 +30,7 @@ class Chain:
     def run(self, source: str) -> dict[str, Any]:
         """Run a cell in a fresh namespace and hand on what it leaves; the namespace as it was at its end."""
         scope = Scope(namespace())
-        code = compile(source, "<cell>", "exec")
+        code = compile(source, "<cell>", "exec", dont_inherit=True)
         mentions = mentions_of(code)
         lost.check(mentions.loads - mentions.stores, self.state.lost)
         digests, _ = reach(mentions.loads | mentions.deletes, self.state)
@@ -53,7 +53,7 @@ def one_namespace(cells: Sequence[str]) -> dict[str, Any]:
     """The same cells in one kernel."""
     space = namespace()
     for source in cells:
-        exec(compile(source, "<cell>", "exec"), space)
+        exec(compile(source, "<cell>", "exec", dont_inherit=True), space)
     return space
 
 
