@@ -49,7 +49,11 @@ export function duration(seconds: number, trans: TranslationBundle): string {
     return trans.__('%1 ms', Math.round(Math.max(0, seconds) * 1000));
   }
   if (seconds < 9.95) {
-    return trans.__('%1 s', seconds.toFixed(1));
+    // Whole seconds are what a clock that counts shows.
+    return trans.__(
+      '%1 s',
+      Number.isInteger(seconds) ? seconds : seconds.toFixed(1)
+    );
   }
   const whole = Math.round(seconds);
   if (whole < MINUTE) {
