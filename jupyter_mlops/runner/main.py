@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -63,7 +64,8 @@ class _Step:
         self.log.event("step", phase="started", step=self.step.name, time=now())
         failed: failure.Failure | None
         try:
-            failed = self._work()
+            with tempfile.TemporaryDirectory(prefix="mlops-step-", ignore_cleanup_errors=True) as scratch:
+                failed = self._work(Path(scratch))
         except MlopsError as error:
             failed = failure.of_error(error, self.step.name, self.plan.sources, ran=self.report.cells != [])
         except (failure.Terminated, KeyboardInterrupt):
@@ -81,7 +83,7 @@ class _Step:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return self._finish(failed)
 
-    def _work(self) -> failure.Failure | None:
+    def _work(self, scratch: Path) -> failure.Failure | None:
         """Restore, run, capture, publish; then, and only then, write the state."""
         arguments = self.arguments
         self._check_python()
@@ -90,13 +92,13 @@ class _Step:
         root = Path.cwd().resolve()
         _provide(self.plan.files, root)
         _look_like_a_kernel()
-        shell = make_shell(self.outputs, self.log, before.count)
+        shell = make_shell(self.outputs, self.log, before.count, scratch)
         context = Context(root, shell, frozenset(self.step.declared))
         session = Session(store, arguments.repository, before, context, _ours(arguments))
         execution = self.execution = Execution(
             self.plan, self.step, shell, self.outputs, self.report, self.log, arguments.parameters
         )
-        recorder = record.Recorder(arguments.run, self.step.name, self.plan.pipeline, self.log)
+        recorder = record.Recorder(arguments.run, self.step.name, self.plan.pipeline, self.log, scratch=scratch)
         record.begin(recorder)
         context.metrics = recorder.metrics
         self.report.metrics = recorder.own

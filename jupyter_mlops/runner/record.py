@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import math
+import shutil
 import tempfile
 import uuid
 from collections.abc import Mapping
@@ -80,10 +81,12 @@ class Recorder:
 
     pending: list[_Pending] = field(default_factory=list)
     calls: int = 0
+    scratch: Path | None = None
+    """Where files wait for their publication; the folder for temporary files by default."""
 
     def folder(self) -> Path:
-        """A new folder, of the process's temporary ones."""
-        return Path(tempfile.mkdtemp(prefix="mlops-record-"))
+        """A new folder."""
+        return Path(tempfile.mkdtemp(prefix="mlops-record-", dir=self.scratch))
 
     def metric(self, name: str, value: float, step: int | None) -> None:
         """Note a loose metric."""
@@ -103,9 +106,7 @@ class Recorder:
         Raises:
             StorageFull, PlatformError, Conflict: the store does not take it.
         """
-        import shutil
-
-        models: list[dict[str, str]] = []
+            models: list[dict[str, str]] = []
         datasets: list[dict[str, str]] = []
         while self.pending:
             one = self.pending[0]
@@ -161,8 +162,6 @@ def log_model(model: Any, name: str, *, data: Any = None, metrics: Mapping[str, 
         WrongUsage: the name, the model, the data or a metric cannot be right.
         NotStorable: the model holds something that cannot be stored.
     """
-    import shutil
-
     model_repository(name)
     numbers = _numbers(metrics or {})
     recorder = _recorder()
@@ -197,8 +196,6 @@ def log_dataset(data: Any, name: str) -> Logged:
     Raises:
         WrongUsage: the name or the data cannot be right.
     """
-    import shutil
-
     check_repository(f"datasets/{name}")
     recorder = _recorder()
     folder = recorder.folder()
@@ -235,9 +232,11 @@ def _done(recorder: Recorder, pending: _Pending) -> Logged:
     """In a step: a note of what will be published. Elsewhere: what was."""
     if recorder is _PROCESS.step:
         return Logged(pending.kind, pending.name, metrics=pending.metrics)
-    found = recorder.publish_one(_home_store(), pending)
-    recorder.pending.clear()
-    return found
+    try:
+        return recorder.publish_one(_home_store(), pending)
+    finally:
+        recorder.pending.clear()
+        shutil.rmtree(pending.folder, ignore_errors=True)
 
 
 def _recorder() -> Recorder:

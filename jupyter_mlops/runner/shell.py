@@ -10,7 +10,7 @@ import builtins
 import getpass
 import os
 import sys
-import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.runner.outputs import Outputs
@@ -23,15 +23,18 @@ OURS = "jupyter_mlops"
 INLINE = "module://matplotlib_inline.backend_inline"
 
 
-def make_shell(outputs: Outputs, log: Log, count: int) -> InteractiveShell:
-    """The shell of this process; its first cell has this execution count. Its namespace becomes ``__main__``."""
+def make_shell(outputs: Outputs, log: Log, count: int, scratch: Path) -> InteractiveShell:
+    """The shell of this process; its first cell has this execution count. Its namespace becomes ``__main__``.
+
+    ``scratch`` is a folder for IPython's own files, which nobody keeps: a step must not write into a person's profile.
+    """
     os.environ.setdefault("MPLBACKEND", INLINE)  # as ipykernel does, before anything can import matplotlib
     from traitlets.config import Config
 
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor" if _lower_case_colors() else "NoColor"
-    shell = _shell_class()(config=config, ipython_dir=tempfile.mkdtemp(prefix="ipython-"), user_ns={})
+    shell = _shell_class()(config=config, ipython_dir=str(scratch), user_ns={})
     atexit.unregister(shell.atexit_operations)  # it writes a history that is not kept
     for cls in type(shell)._walk_mro():  # noqa: SLF001  (what instance() does; it makes get_ipython() find this shell)
         cls._instance = shell

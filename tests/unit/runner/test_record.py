@@ -136,6 +136,8 @@ def test_what_is_wrong_with_a_call_stops_the_cell(tmp_path: Path) -> None:
 
 def test_outside_a_step_it_is_published_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
 
     def predict(rows: list[int]) -> list[int]:
         return rows
@@ -151,6 +153,7 @@ def test_outside_a_step_it_is_published_at_once(tmp_path: Path, monkeypatch: pyt
     assert made[0].metrics == {"a": 1.5}
     frame = pd.DataFrame({"x": [1, 2]})
     assert [record.log_dataset(frame, "rows").tag for _ in range(2)] == ["v1", "v2"]
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 # -- the card ----------------------------------------------------------------------------------------------------------
