@@ -106,7 +106,7 @@ class Recorder:
         Raises:
             StorageFull, PlatformError, Conflict: the store does not take it.
         """
-            models: list[dict[str, str]] = []
+        models: list[dict[str, str]] = []
         datasets: list[dict[str, str]] = []
         while self.pending:
             one = self.pending[0]
