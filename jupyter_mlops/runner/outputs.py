@@ -1,7 +1,9 @@
 """The outputs of a cell as nbformat 4 says them: streams joined, displays updated in place, results, errors.
 
 What a front end does with messages is done here, since nobody else sees them: ``clear_output`` (also the delayed kind),
-``update_display`` of a display made by an earlier cell, text of one stream in one piece.
+``update_display`` of a display made by an earlier cell, text of one stream in one piece. A display that an earlier *step* made is
+not here: such an update is kept in ``updates`` for whoever puts the notebook together, which finds the display by the
+``transient`` id that its output carries (a notebook file has no such field, so that it is taken out there).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ class Outputs:
 
     def __init__(self) -> None:
         self.cells: dict[int, list[Output]] = {}
+        self.updates: dict[str, Output] = {}
         self._current: list[Output] = []
         self._clear_next = False
         self._displays: dict[str, list[Output]] = {}
@@ -45,11 +48,13 @@ class Outputs:
             output = {"output_type": "display_data", "data": data, "metadata": metadata}
             self._current.append(output)
             if display_id:
+                output["transient"] = {"display_id": display_id}
                 self._displays.setdefault(display_id, []).append(output)
 
     def update(self, data: dict[str, Any], metadata: dict[str, Any], display_id: str) -> None:
-        """Change every display of this id, in whatever cell; nothing if there is none."""
+        """Change every display of this id, in whatever cell and step; nothing if there is none."""
         with self._lock:
+            self.updates[display_id] = {"data": data, "metadata": metadata}
             for output in self._displays.get(display_id, ()):
                 output["data"], output["metadata"] = data, metadata
 

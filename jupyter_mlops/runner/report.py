@@ -57,11 +57,12 @@ class Report:
         }  # fmt: skip
 
     def outputs_json(self) -> dict[str, Any]:
-        """Outputs by cell, as strings of its index."""
-        return {
+        """Outputs by cell, as strings of its index, and ``updates`` of displays by id."""
+        cells: dict[str, Any] = {
             str(cell): {"execution_count": self.counts.get(cell), "outputs": outputs}
             for cell, outputs in sorted(self.outputs.cells.items())
         }
+        return {**cells, "updates": self.outputs.updates} if self.outputs.updates else cells
 
     def save(self, *, final: bool = False) -> None:
         """Write the files, and push if it is time. Raises MlopsError and OSError only when ``final``."""

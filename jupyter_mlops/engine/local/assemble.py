@@ -46,9 +46,13 @@ class Executed:
 
     def add(self, folder: Path) -> None:
         """Take over what a step has reported in ``outputs.json``."""
-        for key, cell in read_json(folder / "outputs.json").items():
-            if key.isdecimal() and isinstance(cell, Mapping):
-                self._outputs[int(key)] = cell
+        reported = read_json(folder / "outputs.json")
+        own = {int(key): cell for key, cell in reported.items() if key.isdecimal() and isinstance(cell, Mapping)}
+        updates = reported.get("updates")
+        if isinstance(updates, Mapping):
+            for index in self._outputs.keys() - own.keys():
+                self._outputs[index] = _updated(self._outputs[index], updates)
+        self._outputs |= own
 
     def end_cell(self, cell: int, message: str) -> None:
         """Say in the notebook that a cell was cut short, where the step itself could not."""
@@ -64,7 +68,23 @@ class Executed:
                 continue
             ran = self._outputs.get(index, {})
             cell["execution_count"] = ran.get("execution_count")
-            cell["outputs"] = list(ran.get("outputs") or ())
+            cell["outputs"] = [_plain(output) for output in ran.get("outputs") or ()]
             if index in self._ended and not any(output.get("output_type") == "error" for output in cell["outputs"]):
                 cell["outputs"].append(self._ended[index])
         replace_file(self._target, (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def _updated(cell: Mapping[str, Any], updates: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A cell's outputs with what a later step has made of its displays."""
+    outputs = [{**output, **updates.get(_display_id(output), {})} for output in cell.get("outputs") or ()]
+    return {**cell, "outputs": outputs}
+
+
+def _display_id(output: Mapping[str, Any]) -> str:
+    transient = output.get("transient")
+    return str(transient.get("display_id") or "") if isinstance(transient, Mapping) else ""
+
+
+def _plain(output: Mapping[str, Any]) -> dict[str, Any]:
+    """An output as a notebook file has it."""
+    return {key: value for key, value in output.items() if key != "transient"}

@@ -63,6 +63,9 @@ class Host:
     environ: Mapping[str, str]
     """This machine's environment, of which a step sees an allow-list."""
 
+    work: Path
+    """The private view of the notebook's folder: the working folder."""
+
 
 def make_pod(
     task: Task,
@@ -108,7 +111,7 @@ def make_pod(
         output.name: (Path(here(replace(replace(output.path, common), own), mounts)), output.default)
         for output in task.template.outputs
     }
-    return Pod(tuple(command), env, folder.work, root, outputs, termination)
+    return Pod(tuple(command), env, host.work, root, outputs, termination)
 
 
 def here(path: str, mounts: Mapping[str, Path]) -> str:

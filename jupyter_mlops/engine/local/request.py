@@ -27,6 +27,11 @@ class Request:
     supervisor: Mapping[str, Any] = field(default_factory=dict)
     """Identity of the supervisor's process; empty before it is up."""
 
+    @property
+    def home(self) -> Path | None:
+        """The notebook's folder; None for a Workflow without a notebook."""
+        return Path(self.notebook).parent if self.notebook else None
+
     def to_document(self) -> dict[str, Any]:
         """The JSON form; of the settings only what a run needs."""
         storage, workspace, steps = self.settings.storage, self.settings.workspace, self.settings.steps

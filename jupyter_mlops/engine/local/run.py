@@ -25,6 +25,7 @@ from jupyter_mlops.engine.local.request import Request
 from jupyter_mlops.engine.local.retention import prune
 from jupyter_mlops.engine.local.status import Status
 from jupyter_mlops.engine.local.steps import SHUTDOWN, Steps
+from jupyter_mlops.engine.local.surroundings import give_back_around, surround, view_path
 from jupyter_mlops.engine.local.workspace import Entry, copy
 from jupyter_mlops.errors import MlopsError, PlatformError, StorageFull
 
@@ -56,7 +57,7 @@ class LocalRun:
         sources = notebooks(program.parameters.get("mlops-bundle", ""), request)
         steps = Steps(
             program, status, folder, Executed(folder.executed), request.interpreter or (sys.executable,), storage.cache, sources,
-            request.settings.steps, Machine(),
+            request.settings.steps, Machine(), view_path(folder.work, request.home),
         )  # fmt: skip
         return cls(folder, request, status, steps)
 
@@ -68,7 +69,7 @@ class LocalRun:
     @property
     def home(self) -> Path | None:
         """The notebook's folder."""
-        return Path(self.request.notebook).parent if self.request.notebook else None
+        return self.request.home
 
     def begin(self) -> None:
         """Say that the run is running, and make its workspace."""
@@ -85,7 +86,8 @@ class LocalRun:
     def _fill(self, home: Path) -> None:
         """Copy the notebook's folder; which files are shared instead is said in the first step's log."""
         workspace, leave = self.request.settings.workspace, self.request.settings.storage.home
-        self.before, shared = copy(home, self.folder.work, workspace.ignore, limit=workspace.copy_limit, leave=leave)
+        surround(self.folder.work, home)
+        self.before, shared = copy(home, self.steps.work, workspace.ignore, limit=workspace.copy_limit, leave=leave)
         if shared and self.steps.program.tasks:
             names = ", ".join(sorted(shared)[:10]) + (f" and {len(shared) - 10} more" if len(shared) > 10 else "")  # noqa: PLR2004
             with self.folder.log(self.steps.program.tasks[0].name).open("a", encoding="utf-8") as log:
@@ -133,10 +135,10 @@ class LocalRun:
         ignore = self.request.settings.workspace.ignore
         name = Path(self.request.notebook).name
         try:
-            done = publish(self.folder.work, self.home, self.before, ignore, run=self.folder.name, notebook=name)
+            done = publish(self.steps.work, self.home, self.before, ignore, run=self.folder.name, notebook=name)
         except OSError as error:
             return [f"the files of the run could not be written to the notebook's folder: {error}"]
-        lines = done.lines()
+        lines = done.lines() + give_back_around(self.folder.work, self.home)
         if lines:
             with self.folder.log(self.steps.program.tasks[-1].name).open("a", encoding="utf-8") as log:
                 log.writelines(f"jupyter-mlops: {line}\n" for line in lines)

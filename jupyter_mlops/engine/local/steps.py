@@ -63,6 +63,7 @@ class Steps:
     notebooks: Sequence[Path]
     settings: StepSettings
     machine: Machine
+    work: Path
     phases: dict[str, str] = field(default_factory=dict)
     """How each finished step ended."""
 
@@ -155,7 +156,7 @@ class Steps:
         inputs = self._inputs(task, common)
         node = self.status.start_step(task, number, inputs, self.machine.note(task.template.container))
         try:
-            host = Host(self.interpreter, self.cache, os.environ)
+            host = Host(self.interpreter, self.cache, os.environ, self.work)
             pod = make_pod(task, inputs, common, self.folder, host, attempt=number)
             process = start(pod, self.folder.log(task.name), self.settings.termination_bytes)
             replace_file(self.folder.pod(task.name) / "process.json", process.record())

@@ -78,6 +78,22 @@ def test_a_notebook_comes_back_with_all_its_outputs(lab: Lab) -> None:
     assert all(cell.outputs == [] for cell in nbformat.read(notebook.path, as_version=4).cells if cell.cell_type == "code")
 
 
+def test_a_display_is_updated_by_a_later_step_where_it_stands(lab: Lab) -> None:
+    run = Notebook(
+        lab,
+        "from IPython.display import HTML, display, update_display\nhandle = display(HTML('start'), display_id='p')\nprint('after')",
+        "handle.update(HTML('half'))\nprint('second')",
+        "display(HTML('other'), display_id='q')\nupdate_display(HTML('done'), display_id='p')",
+        "update_display(HTML('nobody'), display_id='never')",
+    ).run()
+    assert run.phase == "Succeeded"
+    first, second, third, fourth = outputs(run)
+    assert [o.get("data", {}).get("text/html") or o["text"] for o in first] == ["done", "after\n"]
+    assert [o["text"] for o in second] == ["second\n"]
+    assert [o["data"]["text/html"] for o in third] == ["other"]
+    assert fourth == []
+
+
 def test_a_failure_is_at_its_cell_and_line_and_keeps_what_was_shown(lab: Lab) -> None:
     run = Notebook(lab, "print('before')", "y = 1\nprint('here')\nraise ValueError('no good')", "print('never')").run()
     assert (run.phase, phases(run)) == ("Failed", {"s0": "Succeeded", "s1": "Failed", "s2": "Skipped"})
