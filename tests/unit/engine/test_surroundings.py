@@ -93,5 +93,5 @@ def test_a_step_reads_and_writes_beside_the_notebooks_folder(lab: Lab) -> None:
     assert lab.text(run).splitlines()[0] == f"{lab.project.name} in"
     assert (lab.project.parent / "beside" / "out.txt").read_text() == "out"
     assert (lab.project.parent / "made.txt").read_text() == "made"
-    assert not (lab.folder(run).path / "work").exists()
+    lab.until(lambda: not (lab.folder(run).path / "work").exists())
     assert (lab.project.parent / "beside" / "in.txt").read_text() == "in", "removing the view follows no link"
