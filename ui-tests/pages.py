@@ -191,8 +191,13 @@ class Sidebar:
     def section(self, name: str) -> Locator:
         """Content of a section, opened if it is not."""
         title = self.box.locator(f'.jp-AccordionPanel-title[aria-label="{name} Section"]')
-        if title.get_attribute("aria-expanded") != "true":
-            title.locator(".lm-AccordionPanel-titleLabel").click()
+        # A section opens by itself when it gets its first content; a click at that moment would close it.
+        for _ in range(3):
+            if title.get_attribute("aria-expanded") != "true":
+                title.locator(".lm-AccordionPanel-titleLabel").click()
+            with suppress(AssertionError):
+                expect(title).to_have_attribute("aria-expanded", "true", timeout=1000)
+                break
         section = self.box.locator(f'.jp-mlops-section[aria-labelledby="{title.get_attribute("id")}"]')
         expect(section).to_be_visible()
         return section
