@@ -15,7 +15,9 @@ from jupyter_mlops.dataflow.facts import NO_NAMES, Bind, Definition, Doubt, Doub
 from jupyter_mlops.dataflow.scopes import Scopes
 from jupyter_mlops.errors import Diagnostic
 
-BUILTINS = frozenset(dir(builtins)) | {"__class__", "__name__", "__doc__", "__builtins__", "get_ipython", "display", "exit", "quit"}
+BUILTINS = frozenset(dir(builtins)) | {
+    "__class__", "__name__", "__doc__", "__builtins__", "__annotations__", "get_ipython", "display", "exit", "quit", "_exit_code",
+}  # fmt: skip
 """Names that every kernel has. ``__file__`` is not among them: no notebook has one."""
 
 HISTORY = re.compile(r"_+|_i+|_i?\d+|_[iod]h|In|Out")

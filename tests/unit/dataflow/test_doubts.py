@@ -76,3 +76,10 @@ def test_what_is_said(sources: list[str], expected: list[tuple[str, str, int, in
 def test_the_fix_for_an_undefined_name_knows_the_notebook(sources: list[str], words: str) -> None:
     found = analyse([Cell(index, "code", source) for index, source in enumerate(sources)]).diagnostics
     assert found[0].fix == words
+
+
+@pytest.mark.parametrize("source", ["__annotations__", "!true\nprint(_exit_code)"])
+def test_what_python_and_ipython_bind_is_no_doubt(source: str) -> None:
+    assert "undefined-name" not in {
+        found.code for found in analyse([Cell(0, "code", "x: int = 1"), Cell(1, "code", source)]).diagnostics
+    }
