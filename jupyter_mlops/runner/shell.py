@@ -137,7 +137,7 @@ def _shell_class() -> Any:
             self.outputs, self.tell = outputs, log
             for kind in ("line", "cell"):
                 self.register_magic_function(lambda *_: None, kind, "mlops")
-            self.set_hook("show_in_pager", lambda *_: None, 99)
+            self.set_hook("show_in_pager", lambda *_, **__: None, 99)
 
         def init_extension_manager(self) -> None:
             self.extension_manager = _extensions_class()(shell=self, parent=self)

@@ -108,6 +108,30 @@ def restore_view(base: Any, dtype: Any, shape: tuple[int, ...], strides: tuple[i
     return array
 
 
+def reduce_subclass(array: Any) -> Any:
+    """An array of a class that adds attributes: its numbers as a plain array, then the class, then the attributes.
+
+    NotImplemented for classes that pickle in a way of their own (masked arrays, quantities): they know better.
+    """
+    import numpy as np
+
+    kind: Any = type(array)
+    plain: Any = np.ndarray
+    if kind.__reduce__ is not plain.__reduce__ or kind.__setstate__ is not plain.__setstate__ or isinstance(array, np.memmap):
+        return NotImplemented
+    return restore_subclass, (array.view(plain), kind), dict(getattr(array, "__dict__", None) or {}), None, None, set_attributes
+
+
+def restore_subclass(numbers: Any, kind: type) -> Any:
+    """The same numbers, seen through a class."""
+    return numbers.view(kind)
+
+
+def set_attributes(array: Any, attributes: dict[str, Any]) -> None:
+    """Give an array back what was set on it."""
+    array.__dict__.update(attributes)
+
+
 def wasteful(pickler: Pickler) -> set[int]:
     """Bases that only one view shows, and little of: storing the view's own numbers loses nothing but the rest."""
     found = set()

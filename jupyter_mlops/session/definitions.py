@@ -142,6 +142,32 @@ def _of_notebook(cls: type) -> bool:
     return cls.__module__ == "__main__"
 
 
+# -- instances ---------------------------------------------------------------------------------------------------------
+
+
+def reduce_instance(value: Any) -> Any:
+    """An instance whose class answers for every attribute, without asking the instance; NotImplemented for any other.
+
+    Loading a pickle looks up ``__setstate__`` on the *instance*, and a ``__getattr__`` that has an answer for everything has
+    one for that.
+    """
+    kind: Any = type(value)
+    plain = kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__
+    if not plain or not hasattr(kind, "__getattr__") or hasattr(kind, "__setstate__"):
+        return NotImplemented
+    parts: tuple[Any, ...] = object.__reduce_ex__(value, 2)  # type: ignore[assignment]  # never a name at protocol 2
+    make, arguments, state, items, pairs = (*parts, None, None, None)[:5]
+    return make, arguments, state, items, pairs, set_instance
+
+
+def set_instance(value: Any, state: Any) -> None:
+    """Give an instance its attributes, as pickle does for a class without ``__setstate__``."""
+    attributes, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)  # noqa: PLR2004
+    object.__getattribute__(value, "__dict__").update(attributes or {})
+    for name, content in (slots or {}).items():
+        object.__setattr__(value, name, content)
+
+
 # -- what the standard library keeps by address ------------------------------------------------------------------------
 
 

@@ -174,14 +174,16 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
             found = rule(self, value)
             if found is not NotImplemented:
                 return found
+        if self._array_type is not None and isinstance(value, self._array_type):
+            self._visit_array(value)
+            found = arrays.reduce_subclass(value)
+            if found is not NotImplemented:
+                return found
         for parent, reduce in self._frames:
             if isinstance(value, parent):
                 return reduce(value)
-        if isinstance(value, type):
-            found = definitions.reduce_class(self, value)
-            if found is not NotImplemented:
-                return found
-        return super().reducer_override(value)
+        found = definitions.reduce_class(self, value) if isinstance(value, type) else definitions.reduce_instance(value)
+        return super().reducer_override(value) if found is NotImplemented else found
 
     def _part(self, view: memoryview) -> int:
         self.buffers.append(view)

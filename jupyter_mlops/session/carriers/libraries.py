@@ -5,6 +5,7 @@ Each is asked only when its library is loaded, and put back when it is.
 
 from __future__ import annotations
 
+import importlib
 import sys
 import warnings
 from typing import Any
@@ -128,4 +129,45 @@ class MatplotlibStyle:
             sys.modules["matplotlib"].rcParams.update(dict(value))
 
 
-FACTORIES = (NumpyRandom, NumpyOptions, PandasOptions, TorchRandom, MatplotlibStyle)
+class SklearnOptions:
+    """What ``sklearn.set_config`` was told: the kind of what ``transform`` returns, how estimators are shown."""
+
+    name, module = "sklearn.options", "sklearn"
+
+    def __init__(self, _: Context) -> None:
+        pass
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        sklearn = sys.modules["sklearn"]
+        start = sys.modules["sklearn._config"]._global_config  # noqa: SLF001  (there is no public list of defaults)
+        return sorted((key, value) for key, value in sklearn.get_config().items() if key in start and value != start[key]) or None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        sys.modules["sklearn"].set_config(**dict(value))
+
+
+class InlineFigures:
+    """That figures are shown as pictures: the inline backend registers itself with the shell when pyplot is first used.
+
+    A step that is handed a figure need not mention pyplot; a kernel that has shown one has it.
+    """
+
+    name, module = "matplotlib.inline", "matplotlib"
+
+    def __init__(self, _: Context) -> None:
+        pass
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        return True if "matplotlib_inline.backend_inline" in sys.modules else None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        if value:
+            importlib.import_module("matplotlib.pyplot").get_backend()
+            importlib.import_module("matplotlib_inline.backend_inline")
+
+
+FACTORIES = (NumpyRandom, NumpyOptions, PandasOptions, TorchRandom, MatplotlibStyle, InlineFigures, SklearnOptions)

@@ -94,6 +94,21 @@ def test_a_display_is_updated_by_a_later_step_where_it_stands(lab: Lab) -> None:
     assert fourth == []
 
 
+def test_a_figure_of_an_earlier_step_is_shown_as_a_picture(lab: Lab) -> None:
+    run = Notebook(
+        lab,
+        "import matplotlib.pyplot as plt\nfig, ax = plt.subplots(figsize=(1, 1))\nplt.close(fig)",
+        "ax.plot([1, 2]);\nfig",
+        "import warnings\nwarnings.showwarning = lambda message, *rest, **more: print('W:', message)",
+        "warnings.warn('hey')",
+    ).run()
+    assert run.phase == "Succeeded"
+    first, second, _, fourth = outputs(run)
+    assert first == []
+    assert set(second[0]["data"]) == {"image/png", "text/plain"}
+    assert fourth[0]["text"] == "W: hey\n"
+
+
 def test_a_failure_is_at_its_cell_and_line_and_keeps_what_was_shown(lab: Lab) -> None:
     run = Notebook(lab, "print('before')", "y = 1\nprint('here')\nraise ValueError('no good')", "print('never')").run()
     assert (run.phase, phases(run)) == ("Failed", {"s0": "Succeeded", "s1": "Failed", "s2": "Skipped"})

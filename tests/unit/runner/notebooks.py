@@ -453,4 +453,35 @@ NOTEBOOKS: dict[str, list[str]] = {
     ],
     "unstorable_shares": ["xs = [1]\ngen = (x for x in xs)", "xs.append(2)", "print(xs)"],
     "error_line_later": ["def f(x):\n    return 1 / x", "y = 1\nf(0)", "print('never')"],
+    # -- found by people who tried it ------------------------------------------------------------------------------------
+    "sklearn_config": [
+        "import sklearn\nsklearn.set_config(transform_output='pandas', display='text')",
+        "import pandas as pd\nfrom sklearn.preprocessing import StandardScaler\nscaler = StandardScaler()",
+        "print(type(scaler.fit_transform(pd.DataFrame({'a': [1.0, 2.0]}))).__name__)\nscaler",
+    ],
+    "answers_for_everything": [
+        "class Attr:\n    def __init__(self): self.n = 1\n    def __getattr__(self, name): return name + '!'\nat = Attr()\nbox = [at]",
+        "print(at.foo, at.n, box[0] is at)\nat.n = 2",
+        "print(box[0].n, box[0].bar)",
+    ],
+    "answers_with_slots": [
+        "class P:\n    __slots__ = ('x', '__dict__')\n    def __getattr__(self, name): return None\np = P()\np.x = 3\np.y = 4",
+        "print(p.x, p.y, p.z)",
+    ],
+    "array_with_attributes": [
+        "import numpy as np\nclass Sub(np.ndarray): pass\ns = np.arange(3).view(Sub)\ns.meta = 'm'\nt = s[:2]\nt.meta = 'part'",
+        "s[0] = 7\nprint(s.meta, t.meta, t.tolist(), type(t).__name__, np.shares_memory(s, t))",
+        "print(s.tolist(), t.tolist())",
+    ],
+    "masked_array": [
+        "import numpy as np\nm = np.ma.masked_array([1, 2, 3], mask=[0, 1, 0])\nk = m",
+        "k[0] = 9",
+        "print(m, m.mask.tolist())",
+    ],
+    "array_seen_as_another_class": [
+        "import numpy as np\nclass Sub(np.ndarray): pass\na = np.zeros(4)\ns = a.view(Sub)",
+        "a[1] = 5",
+        "print(s.tolist(), np.shares_memory(a, s))",
+    ],
+    "help_in_a_pager": ["x = [1]", "?print\nx.append(2)", "x?\nprint(x)"],
 }
