@@ -15,5 +15,6 @@ LIMIT = 4096
 
 @cache
 def bootstrap_text() -> str:
-    """Standard-library Python, at most ``LIMIT`` bytes."""
-    return files("jupyter_mlops.runner").joinpath("bootstrap.py").read_text(encoding="utf-8")
+    """Standard-library Python, at most ``LIMIT`` bytes; without the lines that only speak to our linters."""
+    text = files("jupyter_mlops.runner").joinpath("bootstrap.py").read_text(encoding="utf-8")
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(("# mypy:", "# ruff:")))
