@@ -111,6 +111,11 @@ class _Step:
             record.register_outputs(recorder, self.step.outputs, shell.user_ns)
         context.cells += sources
         state = session.finish(execution.made_in, shell.execution_count, f"state.{arguments.run}.{self.step.name}")
+        for task in execution.loop.pending():
+            context.warn(f"the asyncio task of {task} had not ended at the step's end, and ended with it")
+        self.report.warnings += context.warnings
+        for message in context.warnings:
+            self.log.text(f"warning: {message}\n")
         self.report.models, self.report.datasets = recorder.publish(store)
         arguments.out.mkdir(parents=True, exist_ok=True)
         fresh = arguments.out / ".state"

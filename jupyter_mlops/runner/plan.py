@@ -9,6 +9,9 @@ from typing import Any
 
 from jupyter_mlops.errors import Corrupt, NotFound
 
+MAY_RAISE = "raises-exception"
+"""Jupyter's own tag, which nbclient knows too."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -42,6 +45,8 @@ class Plan:
     steps: tuple[StepPlan, ...]
     parameters: tuple[Parameter, ...]
     sources: dict[int, str] = field(default_factory=dict)
+    may_raise: frozenset[int] = frozenset()
+    """Cells with the tag ``raises-exception``: after an exception there, Restart & Run All goes on, and so does a run."""
 
     @property
     def files(self) -> Path:
@@ -76,6 +81,7 @@ def read_plan(folder: Path) -> Plan:
             sources={
                 index: _text(cell["source"]) for index, cell in enumerate(notebook["cells"]) if cell.get("cell_type") == "code"
             },
+            may_raise=frozenset(index for index, cell in enumerate(notebook["cells"]) if MAY_RAISE in _tags(cell)),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Corrupt(f"not a bundle: {error!r}", fix="Convert and run the notebook again.") from error
@@ -88,6 +94,11 @@ def _step(document: dict[str, Any]) -> StepPlan:
         tuple(document.get("outputs", ())),
         tuple(document.get("declared", ())),
     )
+
+
+def _tags(cell: dict[str, Any]) -> list[Any]:
+    tags = cell.get("metadata", {}).get("tags", [])
+    return tags if isinstance(tags, list) else []
 
 
 def _text(source: Any) -> str:

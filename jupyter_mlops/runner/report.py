@@ -45,6 +45,9 @@ class Report:
     models: list[dict[str, Any]] = field(default_factory=list)
     datasets: list[dict[str, Any]] = field(default_factory=list)
     failure: Failure | None = None
+    warnings: list[str] = field(default_factory=list)
+    """What later steps will not find, by name."""
+
     _pushed: float = field(default_factory=time.monotonic)
 
     def to_json(self) -> dict[str, Any]:
@@ -53,7 +56,7 @@ class Report:
         return {
             "version": 1, "step": self.step, "phase": self.phase, "started": self.started, "finished": self.finished,
             "cells": self.cells, "metrics": metrics, "models": self.models, "datasets": self.datasets,
-            "failure": self.failure.to_json() if self.failure else None,
+            "failure": self.failure.to_json() if self.failure else None, "warnings": self.warnings,
         }  # fmt: skip
 
     def outputs_json(self) -> dict[str, Any]:

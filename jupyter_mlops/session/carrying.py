@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,11 +36,15 @@ class Carrying:
 
     def __init__(self, context: Context, scope: Scope, blobs: Blobs, before: Mapping[str, str]) -> None:
         """Made before anything is restored: some carriers remember what the platform gave."""
+        self._context = context
         self._scope = scope
         self._blobs = blobs
         self._before = before
         self._all: list[Carrier] = carriers(context)
         self._arrived: dict[str, tuple[str | None, tuple[str, ...] | None]] = {}
+        self.mentions: set[str] = set()
+        """Names that arriving functions read from the notebook."""
+
         self._hook = AfterImport([carrier.module for carrier in self._all if carrier.module], self._imported)
 
     @property
@@ -82,7 +85,7 @@ class Carrying:
                     found[carrier.name] = before
                 continue
             digest, fingerprint = self._arrived.get(carrier.name, (None, None))
-            pickled = self._pickle(carrier)
+            pickled = self._pickle(carrier, tell=True)
             if pickled is None:
                 continue
             if pickled.fingerprint == fingerprint:
@@ -101,16 +104,45 @@ class Carrying:
     def _restore(self, carrier: Carrier) -> None:
         digest = self._before.get(carrier.name)
         if digest:
-            stream, buffers = pickle.loads(self._blobs.get(digest))
+            stream, buffers, mentions = pickle.loads(self._blobs.get(digest))
+            self.mentions.update(mentions)
             carrier.restore(loads(stream, [Bytes(buffer) for buffer in buffers], self._scope))
         pickled = self._pickle(carrier)
         self._arrived[carrier.name] = (digest, pickled.fingerprint if pickled else None)
 
-    def _pickle(self, carrier: Carrier) -> Pickled | None:
-        with suppress(Exception):  # a carrier of a third party, or a filter that cannot be pickled: the step goes on
+    def _pickle(self, carrier: Carrier, *, tell: bool = False) -> Pickled | None:
+        """What it captures; of a list of (key, value), what can be pickled. ``tell``: warn of what cannot."""
+        try:
             value: Any = carrier.capture()
-            return None if value is None else dumps(value, self._scope)
-        return None
+        except Exception as error:  # noqa: BLE001  (a carrier of a third party: the step goes on)
+            if tell:
+                self._context.warn(f"{carrier.name} cannot be handed to later steps ({type(error).__name__}: {error})")
+            return None
+        if value is None:
+            return None
+        try:
+            return dumps(value, self._scope)
+        except Exception as error:  # noqa: BLE001  (a value's own pickling may raise anything)
+            kept = self._picklable(carrier, value, tell=tell) if isinstance(value, list) else []
+            if tell and not isinstance(value, list):
+                self._context.warn(f"{carrier.name} cannot be handed to later steps ({type(error).__name__}: {error})")
+            return dumps(kept, self._scope) if kept else None
+
+    def _picklable(self, carrier: Carrier, items: list[Any], *, tell: bool) -> list[Any]:
+        kept = []
+        for item in items:
+            try:
+                dumps(item, self._scope)
+            except Exception as error:  # noqa: BLE001
+                key = item[0] if isinstance(item, tuple) and item else "?"
+                what = ".".join(str(part) for part in key if part) if isinstance(key, tuple) else key
+                if tell:
+                    said = f"{type(error).__name__}: {error}"
+                    self._context.warn(f"{carrier.name}: {what} cannot be handed to later steps ({said})")
+            else:
+                kept.append(item)
+        return kept
 
     def _store(self, pickled: Pickled) -> str:
-        return self._blobs.put(pickle.dumps((pickled.stream, [bytes(buffer) for buffer in pickled.buffers]), protocol=5))
+        parts = (pickled.stream, [bytes(buffer) for buffer in pickled.buffers], sorted(pickled.mentions))
+        return self._blobs.put(pickle.dumps(parts, protocol=5))

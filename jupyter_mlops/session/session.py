@@ -116,7 +116,7 @@ class Session:
 
     def _wanted(self, asked: Asked) -> set[str]:
         """Names to deliver; results by number where the code says ``_`` or ``Out``."""
-        wanted = set(asked.mentions.loads | asked.mentions.deletes)
+        wanted = set(asked.mentions.loads | asked.mentions.deletes) | self._carrying.mentions
         if asked.everything:
             return wanted | {EVERYTHING}
         if wanted & {"Out", "_oh"}:

@@ -22,3 +22,11 @@ class Context:
 
     metrics: dict[str, float] = field(default_factory=dict)
     """Loose metrics of the run so far, which later steps add to and models are registered with."""
+
+    warnings: list[str] = field(default_factory=list)
+    """What could not be carried, by name: told in the log and in the report, never dropped in silence."""
+
+    def warn(self, message: str) -> None:
+        """Note something that later steps will not find; each is told once."""
+        if message not in self.warnings:
+            self.warnings.append(message)

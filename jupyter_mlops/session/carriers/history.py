@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import linecache
 import re
 import sys
 import warnings
@@ -35,21 +36,36 @@ class History:
             return None
         shown = sorted(self._shell.user_ns.get("_oh", {}), reverse=True)
         recent = [*shown, *(count for count in self.recent if count not in shown)][:3]
-        return list(self._shell.history_manager.input_hist_parsed), list(self._shell.history_manager.input_hist_raw), recent
+        manager = self._shell.history_manager
+        return list(manager.input_hist_parsed), list(manager.input_hist_raw), recent, self._code_files()
 
     def restore(self, value: Any) -> None:
         """See :class:`Carrier`."""
-        parsed, raw, self.recent = value
+        parsed, raw, self.recent, code_files = value
         if self._shell is None:
             return
         manager, space = self._shell.history_manager, self._shell.user_ns
         manager.input_hist_parsed[:] = parsed
         manager.input_hist_raw[:] = raw
+        self._give_sources(code_files, parsed)
         space.update({f"_i{count}": text for count, text in enumerate(raw) if count})
         last = [*reversed(raw[1:]), "", "", ""]
         manager._i, manager._ii, manager._iii = last[:3]  # noqa: SLF001
         manager._i00 = last[0]  # noqa: SLF001
         space.update({"_i": last[0], "_ii": last[1], "_iii": last[2]})
+
+    def _code_files(self) -> list[tuple[str, int]]:
+        """Name of the code file of each cell, which functions made in it keep, and its execution count."""
+        known: dict[str, int] = getattr(self._shell.compile, "_filename_map", {})
+        return sorted((name, count) for name, count in known.items() if count)
+
+    def _give_sources(self, code_files: list[tuple[str, int]], parsed: list[str]) -> None:
+        """Let ``inspect.getsource`` and tracebacks find the text of cells that ran in earlier steps."""
+        for name, count in code_files:
+            if count < len(parsed):
+                text = parsed[count] + "\n"
+                linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+                getattr(self._shell.compile, "_filename_map", {})[name] = count
 
     def give_results(self, bound: Collection[str]) -> None:
         """Fill ``Out`` and ``_`` from the results that were delivered; ``bound`` are names that the notebook bound itself."""

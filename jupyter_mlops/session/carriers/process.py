@@ -7,7 +7,7 @@ and paths of its own in every container, and a secret must never land in a regis
 from __future__ import annotations
 
 import decimal
-import logging
+import locale
 import os
 import random
 import sys
@@ -167,41 +167,48 @@ class Warnings:
         getattr(warnings, "_filters_mutated", lambda: None)()
 
 
-class LoggingLevels:
-    """Levels of loggers that the notebook set, and the format of what ``basicConfig`` writes to standard error."""
+class RecursionLimit:
+    """How deep calls may nest (``sys.setrecursionlimit``)."""
 
-    name, module = "logging", ""
+    name, module = "recursion", ""
 
     def __init__(self, _: Context) -> None:
-        self._found = self._now()
+        self._found = sys.getrecursionlimit()
 
     def capture(self) -> Any:
         """See :class:`Carrier`."""
-        now = self._now()
+        now = sys.getrecursionlimit()
         return None if now == self._found else now
 
     def restore(self, value: Any) -> None:
         """See :class:`Carrier`."""
-        levels, formats = value
-        for name, level in levels:
-            logging.getLogger(name or None).setLevel(level)
-        root = logging.getLogger()
-        for layout, date, level in formats[len(root.handlers) :]:
-            handler = logging.StreamHandler()
-            handler.setFormatter(logging.Formatter(layout, date))
-            handler.setLevel(level)
-            root.addHandler(handler)
-
-    def _now(self) -> Any:
-        root = logging.getLogger()
-        known = sorted(root.manager.loggerDict.items())
-        levels = [(name, logger.level) for name, logger in known if isinstance(logger, logging.Logger) and logger.level]
-        formats = [
-            (getattr(handler.formatter, "_fmt", None), getattr(handler.formatter, "datefmt", None), handler.level)
-            for handler in root.handlers
-            if type(handler) is logging.StreamHandler
-        ]
-        return [("", root.level), *levels], formats
+        sys.setrecursionlimit(value)
 
 
-FACTORIES = (Environment, ImportPath, WorkingFolder, Random, DecimalContext, Warnings, LoggingLevels)
+class Locale:
+    """What ``locale.setlocale`` set, by category."""
+
+    name, module = "locale", ""
+    _CATEGORIES = ("LC_COLLATE", "LC_CTYPE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._found = dict(self._now())
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        return [(name, value) for name, value in self._now() if self._found.get(name) != value] or None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        for name, given in value:
+            try:
+                locale.setlocale(getattr(locale, name), given)
+            except locale.Error:
+                self._context.warn(f"the locale {given} that the notebook set is not in this image")
+
+    def _now(self) -> list[tuple[str, str]]:
+        return [(name, locale.setlocale(getattr(locale, name))) for name in self._CATEGORIES]
+
+
+FACTORIES = (Environment, ImportPath, WorkingFolder, Random, DecimalContext, Warnings, RecursionLimit, Locale)

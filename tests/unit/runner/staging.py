@@ -66,6 +66,7 @@ class Stage:
     folder: Path | None = None
     python: str = ""
     run_name: str = "run-1"
+    tags: Mapping[int, Sequence[str]] = field(default_factory=dict)
     fresh_folders: bool = False
     """Every step gets an empty working folder, as on a cluster."""
 
@@ -74,7 +75,13 @@ class Stage:
     def __post_init__(self) -> None:
         self.store = Layout(self.root / "registry")
         parts = self.steps if self.steps is not None else [(index,) for index in range(len(self.cells))]
-        notebook = Notebook("stage", tuple(Cell(index, "code", source) for index, source in enumerate(self.cells)))
+        notebook = Notebook(
+            "stage",
+            tuple(
+                Cell(index, "code", source, metadata={"tags": list(self.tags[index])} if index in self.tags else {})
+                for index, source in enumerate(self.cells)
+            ),
+        )
         self.pipeline = Pipeline(
             "stage",
             "stage.ipynb",

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.unit.runner.notebooks import NOTEBOOKS
+from tests.unit.runner.notebooks import NOTEBOOKS as PLAIN
+from tests.unit.runner.settings_notebooks import SETTINGS
 from tests.unit.runner.staging import CORPUS, differences, in_one_kernel, in_steps
 
+NOTEBOOKS = PLAIN | SETTINGS
 CASES: list[dict[str, Any]] = json.loads((CORPUS / "hard_cases.json").read_text())
 QUICK_CASES = {"mutation_via_alias", "underscore", "raises_midway", "generator_value"}
 QUICK_NOTEBOOKS = {"alias_in_closure", "unused_unstorable"}

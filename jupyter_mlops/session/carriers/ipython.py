@@ -1,0 +1,213 @@
+"""What the notebook set on IPython itself: extensions, traits (``%precision``, ``%config``), printers, its own magics.
+
+Only differences to a fresh shell travel. Of its history, completion and streams nothing does: those belong to the process.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from jupyter_mlops.session.carriers.base import Context
+
+_SKIPPED_CLASSES = frozenset({
+    "HistoryManager", "IPCompleter", "DisplayPublisher", "DisplayHook", "PayloadManager", "Publisher", "Hook", "Extensions",
+})  # fmt: skip
+_SKIPPED_TRAITS = frozenset({
+    "ipython_dir", "logfile", "logappend", "logstart", "inspector_class", "loop_runner", "parent", "config", "log",
+})  # fmt: skip
+_RELOADER = ("enabled", "check_all", "autoload_obj")
+
+
+class Extensions:
+    """Extensions that the notebook loaded, and the mode of ``autoreload``."""
+
+    name, module = "ipython.extensions", ""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._found = set(_loaded(context.shell))
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        fresh = sorted(set(_loaded(self._context.shell)) - self._found)
+        reloader = self._reloader()
+        mode = [getattr(reloader, key, None) for key in _RELOADER] if reloader is not None else None
+        return (fresh, mode) if fresh else None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        extensions, mode = value
+        for extension in extensions:
+            try:
+                self._context.shell.extension_manager.load_extension(extension)
+            except Exception as error:  # noqa: BLE001  (code of a third party)
+                self._context.warn(f"the IPython extension {extension} cannot be loaded here: {type(error).__name__}: {error}")
+        reloader = self._reloader()
+        if reloader is not None and mode:
+            for key, given in zip(_RELOADER, mode, strict=True):
+                setattr(reloader, key, given)
+
+    def _reloader(self) -> Any:
+        registry = getattr(getattr(self._context.shell, "magics_manager", None), "registry", {})
+        return getattr(registry.get("AutoreloadMagics"), "_reloader", None)
+
+
+class Traits:
+    """Configurable traits of the shell and what belongs to it, and the style of tracebacks (``%xmode``)."""
+
+    name, module = "ipython.traits", ""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._found = dict(self._now())
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        missing = object()
+        return [(key, value) for key, value in self._now() if _differ(self._found.get(key, missing), value)] or None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        owners = dict(_configurables(self._context.shell))
+        for (owner, trait), given in value:
+            if owner == "InteractiveTB":
+                self._context.shell.InteractiveTB.set_mode(given)
+            elif owner in owners:
+                with suppress(Exception):  # a trait that this version of IPython does not take
+                    setattr(owners[owner], trait, given)
+
+    def _now(self) -> Iterator[tuple[tuple[str, str], Any]]:
+        shell = self._context.shell
+        for owner, configurable in _configurables(shell):
+            for trait in sorted(configurable.trait_names(config=True)):
+                if trait not in _SKIPPED_TRAITS:
+                    with suppress(Exception):
+                        yield (owner, trait), _copy(getattr(configurable, trait))
+        if hasattr(shell, "InteractiveTB"):
+            yield ("InteractiveTB", "mode"), shell.InteractiveTB.mode
+
+
+class Printers:
+    """Functions of the notebook that show a type: ``formatter.for_type(Thing, show)``.
+
+    They are put back by the type's name, which IPython resolves when a value is shown: a class of the notebook arrives later.
+    """
+
+    name, module = "ipython.printers", ""
+
+    def __init__(self, context: Context) -> None:
+        self._shell = context.shell
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        found = []
+        for kind, formatter in _formatters(self._shell):
+            types_of = {(cls.__module__, cls.__name__): show for cls, show in formatter.type_printers.items()}
+            for key, show in sorted({**formatter.deferred_printers, **types_of}.items(), key=lambda item: item[0]):
+                if _of_notebook(show):
+                    found.append(((kind, *key), show))
+        return found or None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        formatters = dict(_formatters(self._shell))
+        for (kind, module, name), show in value:
+            if kind not in formatters:
+                continue
+            cls = getattr(sys.modules.get(module), name, None) if module != "__main__" else None
+            if isinstance(cls, type):
+                formatters[kind].type_printers[cls] = show
+            else:
+                formatters[kind].deferred_printers[module, name] = show
+
+
+class Magics:
+    """Magics that are functions of the notebook: ``@register_line_magic``."""
+
+    name, module = "ipython.magics", ""
+
+    def __init__(self, context: Context) -> None:
+        self._shell = context.shell
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        magics = getattr(getattr(self._shell, "magics_manager", None), "magics", {})
+        return [
+            ((kind, name), run) for kind in ("line", "cell") for name, run in sorted(magics.get(kind, {}).items())
+            if _of_notebook(run)
+        ] or None  # fmt: skip
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        for (kind, name), run in value:
+            self._shell.magics_manager.register_function(run, kind, name)
+
+
+class InlineFigures:
+    """How figures become outputs (``%config InlineBackend.figure_formats``), where it is not the default."""
+
+    name, module = "inline", "matplotlib_inline.config"
+
+    def __init__(self, context: Context) -> None:
+        self._shell = context.shell
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        cls = sys.modules[self.module].InlineBackend
+        if not cls.initialized():
+            return None
+        backend, found = cls.instance(), []
+        for name, trait in sorted(backend.traits(config=True).items()):
+            value = getattr(backend, name)
+            if _differ(value, trait.default(backend)):
+                found.append((name, sorted(value) if isinstance(value, set) else value))
+        return found or None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        backend = sys.modules[self.module].InlineBackend.instance(parent=self._shell)
+        for name, given in value:
+            setattr(backend, name, given)
+
+
+def _loaded(shell: Any) -> Iterator[str]:
+    yield from getattr(getattr(shell, "extension_manager", None), "loaded", ())
+
+
+def _configurables(shell: Any) -> Iterator[tuple[str, Any]]:
+    """By a name that another process has too."""
+    if shell is None:
+        return
+    yield "InteractiveShell", shell
+    for one in getattr(shell, "configurables", ()):
+        name = type(one).__name__
+        if one is not shell and name not in _SKIPPED_CLASSES and name != "InlineBackend":
+            yield name, one
+    yield from _formatters(shell)
+
+
+def _formatters(shell: Any) -> Iterator[tuple[str, Any]]:
+    yield from getattr(getattr(shell, "display_formatter", None), "formatters", {}).items()
+
+
+def _of_notebook(value: Any) -> bool:
+    return isinstance(value, types.FunctionType) and value.__module__ == "__main__"
+
+
+def _copy(value: Any) -> Any:
+    """Containers are compared with what they held."""
+    return type(value)(value) if type(value) in {list, dict, set} else value
+
+
+def _differ(first: Any, second: Any) -> bool:
+    try:
+        return first is not second and bool(first != second)
+    except Exception:  # noqa: BLE001  (values of third parties)
+        return True
+
+
+FACTORIES = (Extensions, Traits, Printers, Magics, InlineFigures)
