@@ -21,8 +21,10 @@ _NAMED = ("numpy", "pandas", "scipy", "joblib", "scikit-learn", "xgboost", "ligh
 """Distributions whose version is recorded if they are loaded: those that a model file depends on."""
 
 
-def write_model(folder: Path, model: Any, name: str, *, data: Any, metrics: Mapping[str, float]) -> dict[str, Any]:
-    """Write the model and its card into a folder and return the card.
+def write_model(
+    folder: Path, model: Any, name: str, *, data: Any, metrics: Mapping[str, float], kernel: str = "python3"
+) -> dict[str, Any]:
+    """Write the model and its card into a folder and return the card; ``kernel`` is that of the notebook.
 
     Raises:
         WrongUsage: it is no model, or does not take the data.
@@ -47,7 +49,7 @@ def write_model(folder: Path, model: Any, name: str, *, data: Any, metrics: Mapp
         "name": name,
         "class": class_of(model),
         "python": platform.python_version(),
-        "kernel": "python3",
+        "kernel": kernel,
         "packages": _packages(),
         "signature": signature,
         "metrics": {key: plain(value) for key, value in metrics.items()},

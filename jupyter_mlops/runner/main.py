@@ -98,7 +98,9 @@ class _Step:
         execution = self.execution = Execution(
             self.plan, self.step, shell, self.outputs, self.report, self.log, arguments.parameters
         )
-        recorder = record.Recorder(arguments.run, self.step.name, self.plan.pipeline, self.log, scratch=scratch)
+        recorder = record.Recorder(
+            arguments.run, self.step.name, self.plan.pipeline, self.log, kernel=self.plan.kernel or "python3", scratch=scratch
+        )
         record.begin(recorder)
         context.metrics = recorder.metrics
         self.report.metrics = recorder.own

@@ -81,6 +81,9 @@ class Recorder:
 
     pending: list[_Pending] = field(default_factory=list)
     calls: int = 0
+    kernel: str = "python3"
+    """Name of the notebook's kernel."""
+
     scratch: Path | None = None
     """Where files wait for their publication; the folder for temporary files by default."""
 
@@ -167,7 +170,7 @@ def log_model(model: Any, name: str, *, data: Any = None, metrics: Mapping[str, 
     recorder = _recorder()
     folder = recorder.folder()
     try:
-        card = write_model(folder, model, name, data=data, metrics={**recorder.metrics, **numbers})
+        card = write_model(folder, model, name, data=data, metrics={**recorder.metrics, **numbers}, kernel=recorder.kernel)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

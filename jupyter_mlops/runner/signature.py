@@ -36,8 +36,10 @@ def describe(data: Any, predict: Callable[[Any], Any] | None) -> tuple[dict[str,
     """
     if data is None:
         return dict(ANY), []
-    if hasattr(data, "iloc"):
+    if hasattr(data, "iloc") and hasattr(data, "columns"):
         signature, rows, sample = _of_frame(data)
+    elif hasattr(data, "iloc"):
+        signature, rows, sample = _of_series(data)
     elif hasattr(data, "dtype") and hasattr(data, "shape"):
         signature, rows, sample = _of_array(data)
     elif isinstance(data, (list, tuple)) and data:
@@ -70,14 +72,21 @@ def plain(value: Any) -> Any:
     return None if text in {"NaT", "<NA>"} else text
 
 
-def _of_frame(data: Any) -> tuple[dict[str, Any], Any, list[Any]]:
-    frame = data.to_frame() if not hasattr(data, "columns") else data
+def _of_series(data: Any) -> tuple[dict[str, Any], Any, list[Any]]:
+    """Rows that are one value each, such as the texts that a text classifier takes: no table of one column."""
+    _check_rows(len(data))
+    rows = data.head(SAMPLE)
+    inputs = [{"name": str(data.name or "input-0"), "datatype": datatype_of(data.dtype), "shape": [-1]}]
+    return {"kind": "tensor", "inputs": inputs, "shape": [-1]}, rows, [plain(value) for value in rows]
+
+
+def _of_frame(frame: Any) -> tuple[dict[str, Any], Any, list[Any]]:
     _check_rows(len(frame))
     head = frame.head(SAMPLE)
     inputs = [{"name": str(name), "datatype": datatype_of(frame.iloc[:, place].dtype)} for place, name in enumerate(frame.columns)]
     names = [str(name) for name in head.columns]
     sample = [dict(zip(names, map(plain, row), strict=True)) for row in head.itertuples(index=False, name=None)]
-    return {"kind": "columns", "inputs": inputs, "shape": [-1, len(inputs)]}, data.head(SAMPLE), sample
+    return {"kind": "columns", "inputs": inputs, "shape": [-1, len(inputs)]}, head, sample
 
 
 def _of_array(data: Any) -> tuple[dict[str, Any], Any, list[Any]]:

@@ -133,7 +133,7 @@ class Carrying:
         for item in items:
             try:
                 dumps(item, self._scope)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001, PERF203  (only after a failure)
                 key = item[0] if isinstance(item, tuple) and item else "?"
                 what = ".".join(str(part) for part in key if part) if isinstance(key, tuple) else key
                 if tell:

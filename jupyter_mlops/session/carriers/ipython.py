@@ -18,6 +18,7 @@ _SKIPPED_CLASSES = frozenset({
 })  # fmt: skip
 _SKIPPED_TRAITS = frozenset({
     "ipython_dir", "logfile", "logappend", "logstart", "inspector_class", "loop_runner", "parent", "config", "log",
+    "type_printers", "singleton_printers", "deferred_printers",
 })  # fmt: skip
 _RELOADER = ("enabled", "check_all", "autoload_obj")
 
@@ -44,7 +45,7 @@ class Extensions:
         for extension in extensions:
             try:
                 self._context.shell.extension_manager.load_extension(extension)
-            except Exception as error:  # noqa: BLE001  (code of a third party)
+            except Exception as error:  # noqa: BLE001, PERF203  (code of a third party)
                 self._context.warn(f"the IPython extension {extension} cannot be loaded here: {type(error).__name__}: {error}")
         reloader = self._reloader()
         if reloader is not None and mode:
@@ -74,7 +75,9 @@ class Traits:
         """See :class:`Carrier`."""
         owners = dict(_configurables(self._context.shell))
         for (owner, trait), given in value:
-            if owner == "InteractiveTB":
+            if owner == "config":
+                self._context.shell.config[trait].update(given)
+            elif owner == "InteractiveTB":
                 self._context.shell.InteractiveTB.set_mode(given)
             elif owner in owners:
                 with suppress(Exception):  # a trait that this version of IPython does not take
@@ -87,6 +90,10 @@ class Traits:
                 if trait not in _SKIPPED_TRAITS:
                     with suppress(Exception):
                         yield (owner, trait), _copy(getattr(configurable, trait))
+        there = {cls.__name__ for _, one in _configurables(shell) for cls in type(one).__mro__}
+        there |= {type(one).__name__ for one in getattr(shell, "configurables", ())}
+        for section in sorted(set(getattr(shell, "config", ())) - there):  # for what is made later, such as InlineBackend
+            yield ("config", section), dict(shell.config[section])
         if hasattr(shell, "InteractiveTB"):
             yield ("InteractiveTB", "mode"), shell.InteractiveTB.mode
 

@@ -204,7 +204,7 @@ class Locale:
         for name, given in value:
             try:
                 locale.setlocale(getattr(locale, name), given)
-            except locale.Error:
+            except locale.Error:  # noqa: PERF203  (five at most)
                 self._context.warn(f"the locale {given} that the notebook set is not in this image")
 
     def _now(self) -> list[tuple[str, str]]:

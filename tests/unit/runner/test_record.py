@@ -165,7 +165,8 @@ def test_the_card_of_an_estimator(tmp_path: Path) -> None:
 
     frame = pd.DataFrame({"age": [1, 2, 3, 4], "score": [0.5, float("nan"), 1.5, 2.0], "ok": [True, False, True, False]}).fillna(0)
     model = LogisticRegression().fit(frame, [0, 1, 0, 1])
-    about = card.write_model(tmp_path, model, "m", data=frame, metrics={"auc": float("nan"), "acc": 0.5})
+    about = card.write_model(tmp_path, model, "m", data=frame, metrics={"auc": float("nan"), "acc": 0.5}, kernel="py3-own")
+    assert about["kernel"] == "py3-own"
     assert json.loads((tmp_path / "mlops.json").read_text()) == about
     assert about["signature"]["inputs"] == [
         {"name": "age", "datatype": "INT64"}, {"name": "score", "datatype": "FP64"}, {"name": "ok", "datatype": "BOOL"},
@@ -198,8 +199,8 @@ SIGNATURES: dict[str, tuple[Any, dict[str, Any], list[Any]]] = {
     "rows": ([[1, "a"], [2, "b"]], {"kind": "any", "inputs": []}, [[1, "a"], [2, "b"]]),
     "series": (
         pd.Series(["x", "y"], name="text"),
-        {"kind": "columns", "inputs": [{"name": "text", "datatype": "BYTES"}], "shape": [-1, 1]},
-        [{"text": "x"}, {"text": "y"}],
+        {"kind": "tensor", "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}], "shape": [-1]},
+        ["x", "y"],
     ),
     "types": (
         pd.DataFrame(
