@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -80,10 +81,11 @@ class Carrying:
         found: dict[str, str] = {}
         for carrier in self._all:
             before = self._before.get(carrier.name)
-            if carrier.module and carrier.name not in self._arrived:  # its library was never loaded here
-                if before:
+            if carrier.module and carrier.name not in self._arrived:
+                if before:  # its library was never loaded here
                     found[carrier.name] = before
-                continue
+                if before or carrier.module not in sys.modules:
+                    continue
             digest, fingerprint = self._arrived.get(carrier.name, (None, None))
             pickled = self._pickle(carrier, tell=True)
             if pickled is None:

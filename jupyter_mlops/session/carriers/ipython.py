@@ -64,6 +64,8 @@ class Traits:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._there = {cls.__name__ for _, one in _configurables(context.shell) for cls in type(one).__mro__}
+        self._there |= {type(one).__name__ for one in getattr(context.shell, "configurables", ())}
         self._found = dict(self._now())
 
     def capture(self) -> Any:
@@ -90,9 +92,7 @@ class Traits:
                 if trait not in _SKIPPED_TRAITS:
                     with suppress(Exception):
                         yield (owner, trait), _copy(getattr(configurable, trait))
-        there = {cls.__name__ for _, one in _configurables(shell) for cls in type(one).__mro__}
-        there |= {type(one).__name__ for one in getattr(shell, "configurables", ())}
-        for section in sorted(set(getattr(shell, "config", ())) - there):  # for what is made later, such as InlineBackend
+        for section in sorted(set(getattr(shell, "config", ())) - self._there):  # for what is made later, such as InlineBackend
             yield ("config", section), dict(shell.config[section])
         if hasattr(shell, "InteractiveTB"):
             yield ("InteractiveTB", "mode"), shell.InteractiveTB.mode
@@ -167,12 +167,11 @@ class InlineFigures:
         cls = sys.modules[self.module].InlineBackend
         if not cls.initialized():
             return None
-        backend, found = cls.instance(), []
-        for name, trait in sorted(backend.traits(config=True).items()):
-            value = getattr(backend, name)
-            if _differ(value, trait.default(backend)):
-                found.append((name, sorted(value) if isinstance(value, set) else value))
-        return found or None
+        backend = cls.instance()
+        traits = [(name, getattr(backend, name), trait) for name, trait in sorted(backend.traits(config=True).items())]
+        if "InlineBackend" not in self._shell.config and not any(_differ(now, trait.default(backend)) for _, now, trait in traits):
+            return None
+        return [(name, sorted(now) if isinstance(now, set) else now) for name, now, _ in traits if name != "figure_format"]
 
     def restore(self, value: Any) -> None:
         """See :class:`Carrier`."""

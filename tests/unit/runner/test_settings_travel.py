@@ -50,10 +50,11 @@ def test_printed_by_later_steps(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_figures_keep_their_format(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", ["", "%matplotlib inline\n"], ids=["before matplotlib", "after matplotlib"])
+def test_figures_keep_their_format(before: str, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     cells = [
-        "%config InlineBackend.figure_formats = ['svg']",
+        f"{before}%config InlineBackend.figure_formats = ['svg']",
         "n = 1",
         "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()",
         "plt.plot([1, 2]); plt.show()",
@@ -65,11 +66,14 @@ def test_figures_keep_their_format(tmp_path: Path) -> None:
 
 
 def test_what_cannot_travel_is_told_by_name(tmp_path: Path) -> None:
-    cells = [
+    first_cell = (
         "import json, logging, logging.handlers\n"
         "lines = (x for x in 'ab')\n"
         "json.dumps_again = lambda x, from_=lines: next(from_)\njson.fine = 5\n"
-        "logging.getLogger('m').addHandler(logging.handlers.MemoryHandler(10))",
+        "logging.getLogger('m').addHandler(logging.handlers.MemoryHandler(10))"
+    )
+    cells = [
+        first_cell,
         "import json\nprint(json.fine, hasattr(json, 'dumps_again'))",
     ]
     first, second = Stage(tmp_path, cells).run()
