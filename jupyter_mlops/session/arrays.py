@@ -12,6 +12,8 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.session import buffers
+
 if TYPE_CHECKING:
     from jupyter_mlops.session.pickler import Pickler
 
@@ -47,6 +49,9 @@ def reduce_array(pickler: Pickler, array: Any) -> Any:
             return view
     if array.dtype.hasobject:
         return NotImplemented
+    shared = buffers.reduce_over_buffer(array)
+    if shared is not None:
+        return shared
     order = sorted(range(array.ndim), key=lambda axis: (-abs(array.strides[axis]), axis))
     dense = array.transpose(order)
     if not dense.flags.c_contiguous:

@@ -28,7 +28,7 @@ from typing import Any, Protocol
 
 from cloudpickle import cloudpickle as cp
 
-from jupyter_mlops.session import arrays, definitions, frames, localmodules
+from jupyter_mlops.session import arrays, buffers, definitions, frames, localmodules
 from jupyter_mlops.session.scope import GLOBALS, Scope
 from jupyter_mlops.session.state import EVERYTHING
 
@@ -44,6 +44,7 @@ REDUCERS: dict[type, Callable[[Any, Any], Any]] = {
     types.CellType: definitions.reduce_cell,
     types.ModuleType: localmodules.reduce_module,
     io.TextIOWrapper: definitions.refuse_file,
+    memoryview: buffers.reduce_memoryview,
     weakref.ref: definitions.reduce_weakref,
     weakref.WeakValueDictionary: definitions.reduce_weak_mapping,
     weakref.WeakKeyDictionary: definitions.reduce_weak_mapping,

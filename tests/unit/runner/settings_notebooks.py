@@ -40,6 +40,18 @@ SETTINGS: dict[str, list[str]] = {
     ],
     "logging_disabled": ["import logging\nlogging.disable(logging.ERROR)\nlogging.getLogger('q').disabled = True",
                          "import logging\nprint(logging.root.manager.disable, logging.getLogger('q').disabled)"],
+    # -- memory shared as a buffer --------------------------------------------------------------------------------------
+    "memoryview_of_array": [
+        "import numpy as np\nmat = np.arange(6.0).reshape(2, 3)\nmv = memoryview(mat)",
+        "mat[0, 0] = 9",
+        "print(mv[0, 0], mv.format, mv.shape, mv.nbytes, mv.readonly)\ndel mv",
+    ],
+    "array_over_bytearray": [
+        "import numpy as np\nba = bytearray(b'abcdef')\nv = np.frombuffer(ba, dtype='u1')\nw = v[2:4]",
+        "ba[0] = 122\nw[0] = 65",
+        "print(v.tolist(), ba, w.tolist())",
+    ],
+    "memoryview_of_bytes": ["m = memoryview(bytearray(b'abcd')).cast('H')", "m[0] = 7", "print(m.tolist(), m.format)\ndel m"],
     # -- the process ---------------------------------------------------------------------------------------------------
     "recursion_limit": [
         "import sys\nsys.setrecursionlimit(2500)",
