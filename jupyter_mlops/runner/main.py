@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from jupyter_mlops.errors import Bug, MlopsError, Refused
 from jupyter_mlops.oci.open import open_store
@@ -23,6 +23,7 @@ from jupyter_mlops.runner import failure, record
 from jupyter_mlops.runner.arguments import Arguments, parse, termination_path
 from jupyter_mlops.runner.asks import asked_by
 from jupyter_mlops.runner.execute import Execution
+from jupyter_mlops.runner.leave import leave
 from jupyter_mlops.runner.outputs import Outputs
 from jupyter_mlops.runner.plan import Plan, StepPlan, read_plan
 from jupyter_mlops.runner.progress import Log, now
@@ -33,8 +34,12 @@ from jupyter_mlops.session.session import Session, load_state
 from jupyter_mlops.session.state import this_python
 
 
-def main(argv: Sequence[str], bundle: str | Path) -> int:
-    """Run a step. The exit code is 0, 1 (the notebook's code), 2 (refused before it ran) or 3 (the platform)."""
+def main(argv: Sequence[str], bundle: str | Path) -> NoReturn:
+    """Run a step and end the process. Its code is 0, 1 (the notebook's code), 2 (refused before it ran) or 3 (the platform)."""
+    leave(_main(argv, bundle))
+
+
+def _main(argv: Sequence[str], bundle: str | Path) -> int:
     log = Log()
     try:
         arguments = parse(argv)
