@@ -2,10 +2,14 @@
 
 Code without a top-level ``await`` may make tasks then (``asyncio.create_task``), they go on while a later cell of the step
 waits for something, and ``asyncio.run`` is refused as in a kernel.
+
+A task works on a copy of the context variables, in which numpy keeps its print options and error states and ``decimal`` its
+precision. A kernel's cells all run in one task; here each has its own, so that what a cell leaves there is taken over.
 """
 
 from __future__ import annotations
 
+from contextvars import Context, copy_context
 from typing import Any
 
 _ROUNDS = 20
@@ -25,7 +29,19 @@ class Loop:
 
     def run(self, source: str) -> Any:
         """Run a cell; IPython's result of it. Raises only what a signal's handler raises."""
-        return self._loop.run_until_complete(self._run(source))
+        left: list[Context] = []
+
+        async def cell() -> Any:
+            try:
+                return await self._run(source)
+            finally:
+                left.append(copy_context())
+
+        try:
+            return self._loop.run_until_complete(cell())
+        finally:
+            for context in left:
+                _take_over(context)
 
     def pending(self) -> list[str]:
         """Names of the tasks that have not ended."""
@@ -55,3 +71,11 @@ class Loop:
                 break
             await self._asyncio.sleep(0)
         return result
+
+
+def _take_over(context: Context) -> None:
+    """Give this context the values of another."""
+    here = copy_context()
+    for variable, value in context.items():
+        if variable not in here or here[variable] is not value:
+            variable.set(value)

@@ -359,6 +359,11 @@ NOTEBOOKS: dict[str, list[str]] = {
         "open('a', 'w').write('1')",
         "import os\nprint(os.path.basename(os.getcwd()), os.listdir('.'))",
     ],
+    "context_variables": [
+        "import contextvars, decimal\nv = contextvars.ContextVar('v', default=0)\nv.set(1)\ndecimal.getcontext().prec = 5",
+        "import decimal\nasync def up():\n    decimal.getcontext().prec = 3\nawait up()\nprint(decimal.Decimal(1) / 3)",
+        "print(decimal.Decimal(1) / 3)",
+    ],
     "numpy_options": [
         "import numpy as np\nnp.set_printoptions(precision=2)\nold = np.seterr(divide='ignore')",
         "print(np.array([1.23456]), np.geterr()['divide'])",
