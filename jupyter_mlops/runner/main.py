@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 from jupyter_mlops.errors import Bug, MlopsError, Refused
@@ -29,6 +27,7 @@ from jupyter_mlops.runner.plan import Plan, StepPlan, read_plan
 from jupyter_mlops.runner.progress import Log, now
 from jupyter_mlops.runner.report import Report
 from jupyter_mlops.runner.shell import make_shell
+from jupyter_mlops.runner.stopping import Stopping
 from jupyter_mlops.session.carriers.base import Context
 from jupyter_mlops.session.session import Session, load_state
 from jupyter_mlops.session.state import this_python
@@ -65,7 +64,8 @@ class _Step:
 
     def run(self) -> int:
         """All of it; never raises."""
-        signal.signal(signal.SIGTERM, _terminator(os.getpid(), lambda: self.execution))
+        stopping = Stopping(self._stopped)
+        stopping.install()
         self.log.event("step", phase="started", step=self.step.name, time=now())
         failed: failure.Failure | None
         try:
@@ -85,8 +85,12 @@ class _Step:
                 Bug.default_code, text, Bug.blame, None, None, self.step.name, type(error).__name__, frames,
                 fix="Please report this with the step's log.",
             )  # fmt: skip
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        stopping.remove()
         return self._finish(failed)
+
+    def _stopped(self) -> None:
+        if self.execution is not None:
+            self.execution.stopping = True
 
     def _work(self, scratch: Path) -> failure.Failure | None:
         """Restore, run, capture, publish; then, and only then, write the state."""
@@ -169,22 +173,6 @@ def _end(failed: failure.Failure, log: Log) -> int:
         log.text(f"{failed.message}\n{failed.fix}\n" if failed.fix else f"{failed.message}\n")
         log.text("".join(failed.traceback) if failed.blame == "us" else "")
     return failed.exit_code
-
-
-def _terminator(process: int, execution: Callable[[], Execution | None]) -> Callable[[int, FrameType | None], None]:
-    """The handler of SIGTERM: ends this process in order, and a fork of the notebook as if there were no handler."""
-
-    def handle(number: int, _: FrameType | None) -> None:
-        if os.getpid() != process:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-        signal.signal(number, signal.SIG_IGN)
-        running = execution()
-        if running is not None:
-            running.stopping = True
-        raise failure.Terminated
-
-    return handle
 
 
 def _provide(modules: Path, root: Path) -> None:
