@@ -109,6 +109,62 @@ class Serving:
     """Bytes of one prediction request at most."""
 
 
+LOCAL = "local"
+"""Name of the target "This machine"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A place where pipelines run, artifacts lie and models are served: this machine, or a namespace of a cluster.
+
+    ``targets/`` finds them. Whatever is '' is left to the platform: a namespace's default service account, the context's own
+    namespace, and so on. None of these is a secret; ``pull_secret`` and ``ca`` are names of objects in the namespace.
+    """
+
+    name: str = LOCAL
+    """What people write after ``--target``: ``local``, ``in-cluster`` or the kubeconfig's context."""
+
+    context: str = ""
+    """The kubeconfig's context; '' for the local target and in a pod."""
+
+    namespace: str = ""
+    registry: str = ""
+    """Address as steps reach it: ``https://host[:port][/base]``, plain HTTP only where it says so; '' for the local target."""
+
+    registry_here: str = ""
+    """The same registry's address from this machine, where it is another."""
+
+    image: str = ""
+    """Step image; '' is ``DEFAULT_IMAGE`` of the notebook's Python."""
+
+    service_account: str = ""
+    """Of step pods."""
+
+    pull_secret: str = ""
+    """Secret of type kubernetes.io/dockerconfigjson: for the kubelet's pulls and for the steps' access to the registry."""
+
+    mirrors: Mapping[str, str] = field(default_factory=dict)
+    """Prefix of an image → what it is replaced by (``docker.io/`` → ``mirror.example/dockerhub/``)."""
+
+    ca: str = ""
+    """ConfigMap whose key ``ca.crt`` holds certificates that steps and model servers trust besides their own."""
+
+    queue: str = ""
+    """Queue of Kueue that the pods of a run wait in (label ``kueue.x-k8s.io/queue-name``)."""
+
+    @property
+    def local(self) -> bool:
+        """Whether it is this machine."""
+        return self.name == LOCAL
+
+    def mirrored(self, image: str) -> str:
+        """An image's reference where the target's mirrors put it; the longest prefix counts."""
+        for prefix in sorted(self.mirrors, key=len, reverse=True):
+            if image.startswith(prefix):
+                return self.mirrors[prefix] + image.removeprefix(prefix)
+        return image
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All groups. Pass it down; nothing reads a global."""

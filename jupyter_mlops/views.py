@@ -44,12 +44,15 @@ def run_view(run: Run) -> JSON:
         "metrics": finite(run.metrics),
         "source_digest": run.source_digest,
         "revision": run.revision,
+        "target": run.target,
+        "resumed": run.resumed,
+        "paused": run.paused,
     }
 
 
 def failure_view(failure: Failure) -> JSON:
     """Why a run failed."""
-    return {**asdict(failure), "traceback": list(failure.traceback)}
+    return {**asdict(failure), "traceback": list(failure.traceback), "facts": list(failure.facts)}
 
 
 def log_view(line: LogLine) -> JSON:
@@ -70,6 +73,9 @@ def service_view(service: Service) -> JSON:
         "conditions": [asdict(condition) for condition in service.conditions],
         "message": service.message,
         "fix": service.fix,
+        "blame": service.blame,
+        "facts": list(service.facts),
+        "target": service.target,
     }
 
 
@@ -97,4 +103,5 @@ def _step(step: StepRun) -> JSON:
         "progress": None if step.progress is None else list(step.progress),
         "message": step.message,
         "cached": step.cached,
+        "cause": None if step.cause is None else failure_view(step.cause),
     }

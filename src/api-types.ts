@@ -467,7 +467,10 @@ export interface components {
             /** @description cells done, cells */
             progress?: number[] | null;
             message: string;
+            /** @description Taken over from an earlier run */
             cached: boolean;
+            /** @description Why it failed, or why it cannot start */
+            cause?: components["schemas"]["Failure"] | null;
         };
         Failure: {
             code: string;
@@ -478,6 +481,8 @@ export interface components {
             blame: string;
             fix: string;
             traceback?: string[];
+            /** @description The platform's own words */
+            facts?: string[];
         };
         ModelRef: {
             name: string;
@@ -506,6 +511,10 @@ export interface components {
             };
             source_digest: string;
             revision: number;
+            target?: string;
+            /** @description The run whose finished steps it took over */
+            resumed?: string | null;
+            paused?: boolean;
         };
         Runs: {
             runs: components["schemas"]["Run"][];
@@ -577,6 +586,9 @@ export interface components {
             conditions: components["schemas"]["Condition"][];
             message: string;
             fix: string;
+            blame?: string;
+            facts?: string[];
+            target?: string;
         };
         Services: {
             services: components["schemas"]["Service"][];
@@ -599,6 +611,49 @@ export interface components {
             title: string;
             why: string;
             fix: string;
+        };
+        Target: {
+            name: string;
+            /** @description This machine, or the cluster in words */
+            title: string;
+            local: boolean;
+            /** @description Address of the API server */
+            server?: string;
+            namespace: string;
+            registry: string;
+            registry_here?: string;
+            image: string;
+            service_account: string;
+            pull_secret: string;
+            ca: string;
+            queue: string;
+            mirrors: {
+                [key: string]: string;
+            };
+            /**
+             * @description unknown until it was checked
+             * @enum {string}
+             */
+            health: "ok" | "warn" | "fail" | "unknown";
+            checked?: number | null;
+            checks: components["schemas"]["Check"][];
+        };
+        Targets: {
+            targets: components["schemas"]["Target"][];
+            default: string;
+        };
+        TargetSettings: {
+            namespace?: string;
+            registry?: string;
+            registry_here?: string;
+            image?: string;
+            service_account?: string;
+            pull_secret?: string;
+            ca?: string;
+            queue?: string;
+            mirrors?: {
+                [key: string]: string;
+            };
         };
         Doctor: {
             checks: components["schemas"]["Check"][];

@@ -14,7 +14,9 @@ from typing import Any, Literal, Protocol
 Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Error", "Stopped", "Skipped"]
 """Argo's phases for a run or step, and ``Stopped`` for one that a person stopped (on Argo: Failed with shutdown Stop)."""
 
-Verb = Literal["stop", "delete"]
+Verb = Literal["stop", "delete", "pause", "unpause", "approve"]
+"""``pause`` starts no further step until ``unpause``; ``approve`` lets steps go on that wait for a person (suspend nodes)."""
+
 DONE: frozenset[str] = frozenset({"Succeeded", "Failed", "Error", "Stopped", "Skipped"})
 
 
@@ -30,6 +32,8 @@ class Failure:
     blame: str = "user"
     fix: str = ""
     traceback: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    """The platform's own words that this was read from, the telling one first; empty for the notebook's own exceptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class StepRun:
     progress: tuple[int, int] | None = None
     message: str = ""
     cached: bool = False
+    cause: Failure | None = None
+    """Why it failed, or, while it waits, why it cannot start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,8 @@ class Run:
     pipeline: str
     phase: Phase
     steps: tuple[StepRun, ...]
+    """In document order."""
+
     created: float
     started: float | None = None
     finished: float | None = None
@@ -74,6 +82,15 @@ class Run:
     """Digest of the notebook's sources (no outputs): tells whether it has changed since."""
 
     revision: int = 0
+    target: str = "local"
+    """Name of the target it runs on."""
+
+    resumed: str | None = None
+    """The run whose finished steps it took over."""
+
+    paused: bool = False
+    """No further step starts until somebody says so."""
+
     workflow: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -98,6 +115,9 @@ class Submission:
     interpreter: Sequence[str] = ()
     """Command of the notebook kernel's Python, for engines that run processes."""
 
+    resume: str | None = None
+    """A run of the same pipeline whose finished steps are taken over where nothing that they depend on has changed."""
+
 
 class Engine(Protocol):
     """Runs Workflow manifests. Errors are those of ``jupyter_mlops.errors``."""
@@ -118,4 +138,4 @@ class Engine(Protocol):
         """Lines in the order in which they were written."""
 
     def control(self, name: str, verb: Verb) -> Run:
-        """Stop or delete a run. Stopping a finished run is no error; deleting a running one stops it first."""
+        """Stop, delete, pause, unpause or approve. Stopping a finished run is no error; deleting a running one stops it first."""

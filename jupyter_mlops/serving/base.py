@@ -40,6 +40,11 @@ class Service:
     conditions: tuple[Condition, ...] = ()
     message: str = ""
     fix: str = ""
+    blame: str = ""
+    facts: tuple[str, ...] = ()
+    """The platform's own words behind ``message``, the telling one first."""
+
+    target: str = "local"
     document: Mapping[str, Any] = field(default_factory=dict)
 
 
