@@ -112,6 +112,7 @@ def plan_document(pipeline: Pipeline) -> dict[str, Any]:
                 "cells": list(step.cells),
                 "outputs": list(step.options.outputs),
                 "declared": sorted({*step.options.env, *(secret["env"] for secret in step.options.secrets)}),
+                "secrets": sorted(secret["env"] for secret in step.options.secrets),
             }
             for step in pipeline.steps
         ],

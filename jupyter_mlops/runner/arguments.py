@@ -13,11 +13,12 @@ from jupyter_mlops.errors import WrongUsage
 
 DEFAULT_TERMINATION = "/dev/termination-log"
 _NAMES = ("registry", "bundle", "run", "step", "state", "out")
+_OPTIONAL = ("resume",)
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """``state`` is '' for the first step; ``parameters`` are values given for this run, by name."""
+    """``state`` is '' for the first step; ``parameters`` are values given for this run; ``resume`` is an earlier run or ''."""
 
     registry: str
     bundle: str
@@ -26,6 +27,7 @@ class Arguments:
     state: str
     out: Path
     parameters: dict[str, Any] = field(default_factory=dict)
+    resume: str = ""
 
     @property
     def repository(self) -> str:
@@ -53,10 +55,12 @@ def parse(argv: Sequence[str]) -> Arguments:
                 raise WrongUsage(f"parameter {value!r} is not NAME=JSON", fix="Give the value as JSON.") from error
             if not separator:
                 raise WrongUsage(f"parameter {value!r} is not NAME=JSON", fix="Give the value as JSON.")
-        elif name in _NAMES:
+        elif name in {*_NAMES, *_OPTIONAL}:
             given[name] = value
         else:
-            raise WrongUsage(f"unknown option {option}", fix=f"Known: {', '.join('--' + x for x in (*_NAMES, 'param'))}.")
+            raise WrongUsage(
+                f"unknown option {option}", fix=f"Known: {', '.join('--' + x for x in (*_NAMES, *_OPTIONAL, 'param'))}."
+            )
     if missing := [name for name in _NAMES if name not in given]:
         raise WrongUsage(f"missing option --{missing[0]}", fix="Start steps from the Workflow that was compiled.")
     return Arguments(**{**given, "out": Path(given["out"]), "parameters": parameters})  # type: ignore[arg-type]

@@ -17,7 +17,8 @@ from typing import Any, NoReturn
 
 from jupyter_mlops.errors import Bug, MlopsError, Refused
 from jupyter_mlops.oci.open import open_store
-from jupyter_mlops.runner import failure, record
+from jupyter_mlops.oci.store import Store
+from jupyter_mlops.runner import failure, record, reuse
 from jupyter_mlops.runner.arguments import Arguments, parse, termination_path
 from jupyter_mlops.runner.asks import asked_by
 from jupyter_mlops.runner.execute import Execution
@@ -100,6 +101,9 @@ class _Step:
         before = load_state(store, arguments.repository, arguments.state)
         root = Path.cwd().resolve()
         _provide(self.plan.files, root)
+        self.report.key = dict(reuse.key_of(self.plan, self.step, arguments, before, root, _ours(arguments)))
+        if arguments.resume and self._taken_over(store, root):
+            return None
         _look_like_a_kernel()
         shell = make_shell(self.outputs, self.log, before.count, scratch)
         context = Context(root, shell, frozenset(self.step.declared))
@@ -128,11 +132,35 @@ class _Step:
         for message in context.warnings:
             self.log.text(f"warning: {message}\n")
         self.report.models, self.report.datasets = recorder.publish(store)
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        fresh = arguments.out / ".state"
-        fresh.write_text(state)
-        fresh.replace(arguments.out / "state")
+        self._reached(state)
         return None
+
+    def _taken_over(self, store: Store, root: Path) -> bool:
+        """Whether the resumed run had got past this step already; then its state is this run's, and nothing is run."""
+        arguments = self.arguments
+        earlier = reuse.find_earlier(store, arguments, self.report.key)
+        if isinstance(earlier, str):
+            self.log.text(f"runs again: {earlier}\n")
+            return False
+        if arguments.registry.startswith("file:"):  # the working folder is the run's, not the pod's
+            reuse.restore_files(store, arguments.repository, earlier.state, root)
+        reuse.take_over(earlier, self.report)
+        found = store.get_manifest(arguments.repository, self.report.state)
+        store.put_manifest(arguments.repository, found.document, tags=[f"state.{arguments.run}.{self.step.name}"])
+        self.log.text(f"taken over from {arguments.resume}: nothing that it depends on has changed\n")
+        self._reached(self.report.state)
+        return True
+
+    def _reached(self, state: str) -> None:
+        """Hand the state on: from here on the step has succeeded."""
+        self.report.state = state
+        out = self.arguments.out
+        out.mkdir(parents=True, exist_ok=True)
+        if self.report.cached:
+            (out / "cached").write_text("true")
+        fresh = out / ".state"
+        fresh.write_text(state)
+        fresh.replace(out / "state")
 
     def _finish(self, failed: failure.Failure | None) -> int:
         report = self.report

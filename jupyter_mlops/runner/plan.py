@@ -25,12 +25,13 @@ class Parameter:
 
 @dataclass(frozen=True)
 class StepPlan:
-    """One step. ``declared`` are the variables that its own options set (``env``, ``secrets``)."""
+    """One step. ``declared`` are the variables that its own options set, ``secrets`` those of them that hold secrets."""
 
     name: str
     cells: tuple[int, ...]
     outputs: tuple[str, ...] = ()
     declared: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def _step(document: dict[str, Any]) -> StepPlan:
         tuple(document["cells"]),
         tuple(document.get("outputs", ())),
         tuple(document.get("declared", ())),
+        tuple(document.get("secrets", ())),
     )
 
 

@@ -48,6 +48,15 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     """What later steps will not find, by name."""
 
+    key: dict[str, str] = field(default_factory=dict)
+    """What the step depended on, for a run that resumes this one (``reuse.py``)."""
+
+    state: str = ""
+    """Digest of the state that was reached; '' while it has not been."""
+
+    cached: bool = False
+    """Nothing was run: all of it was taken over from an earlier run."""
+
     _pushed: float = field(default_factory=time.monotonic)
 
     def to_json(self) -> dict[str, Any]:
@@ -57,6 +66,7 @@ class Report:
             "version": 1, "step": self.step, "phase": self.phase, "started": self.started, "finished": self.finished,
             "cells": self.cells, "metrics": metrics, "models": self.models, "datasets": self.datasets,
             "failure": self.failure.to_json() if self.failure else None, "warnings": self.warnings,
+            "key": self.key, "state": self.state, "cached": self.cached,
         }  # fmt: skip
 
     def outputs_json(self) -> dict[str, Any]:

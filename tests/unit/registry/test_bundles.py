@@ -60,7 +60,7 @@ def test_what_is_inside(tmp_path: Path) -> None:
     store = Layout(tmp_path / "registry")
     found = members(store, push_bundle(store, notebook(), pipeline(), tmp_path))
     plan = json.loads(found["plan.json"])
-    assert plan["steps"][0] == {"name": "one", "cells": [0], "outputs": ["model:m"], "declared": ["A", "B"]}
+    assert plan["steps"][0] == {"name": "one", "cells": [0], "outputs": ["model:m"], "declared": ["A", "B"], "secrets": ["B"]}
     assert plan["parameters"] == [{"name": "lr", "type": "float", "default": 0.1, "cell": 0}]
     assert (plan["version"], plan["pipeline"], plan["notebook"], plan["python"]) == (1, "nb", "nb.ipynb", "3.11")
     assert [cell["source"] for cell in json.loads(found["notebook.ipynb"])["cells"]] == list(CELLS)

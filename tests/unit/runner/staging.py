@@ -71,6 +71,8 @@ class Stage:
     """Every step gets an empty working folder, as on a cluster."""
 
     env: Mapping[str, str] = field(default_factory=dict)
+    resume: str = ""
+    """A run in the same registry whose finished steps are taken over."""
 
     def __post_init__(self) -> None:
         self.store = Layout(self.root / "registry")
@@ -97,7 +99,7 @@ class Stage:
     def command(self, step: str, state: str, out: Path, given: Mapping[str, Any] | None = None) -> list[str]:
         arguments = [
             "--registry", self.registry, "--bundle", self.bundle, "--run", self.run_name, "--step", step, "--state", state,
-            "--out", str(out),
+            "--out", str(out), "--resume", self.resume,
         ]  # fmt: skip
         for name, value in (given or {}).items():
             arguments += ["--param", f"{name}={json.dumps(value)}"]
