@@ -2,9 +2,14 @@
 
     python3 scripts/check.py            everything
     python3 scripts/check.py --fast     linters, types and the default tests only
+    python3 scripts/check.py --cluster  the tests on a cluster only
 
 Installs what the tests need: Python and npm packages into the checkout, Chromium through the system's package manager where
 this runs as root; elsewhere it says what is missing.
+
+The tests on a cluster run on the one that KUBECONFIG names. Where none is named and ``../shared/cluster`` is there, that kit
+builds (half an hour, once) and starts a real one on this machine, and stops it afterwards. Otherwise they are skipped, and the last
+line says so.
 """
 
 from __future__ import annotations
@@ -15,8 +20,10 @@ import subprocess
 import sys
 import time
 
-from environment import BIN, Missing, prepare, run
+from environment import BIN, ROOT, Missing, prepare, run
 
+KIT = ROOT.parent / "shared" / "cluster" / "cluster.py"
+NO_CLUSTER = "no cluster: KUBECONFIG is not set, so that nothing was tested on Argo Workflows and KServe."
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -49,10 +56,35 @@ def skopeo() -> None:
         subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", "skopeo"], capture_output=True, check=False)
 
 
+def on_cluster(environ: dict[str, str]) -> bool:
+    """Run the tests that need a cluster; False if there is none."""
+    tests = [BIN / "python", "-m", "pytest", "-q", "-m", "cluster", "--durations=15", "tests/cluster", "tests/conformance"]
+    if os.environ.get("KUBECONFIG"):
+        run(*tests, quiet=False, env=environ)
+        return True
+    if not KIT.exists() or os.geteuid() != 0:
+        return False
+    since = time.monotonic()
+    run(KIT, "build", quiet=False)
+    running = subprocess.run([KIT, "status"], capture_output=True, check=False).returncode == 0
+    try:
+        run(KIT, "up", quiet=False)
+        print(f"  a cluster is there after {time.monotonic() - since:.0f} s", flush=True)
+        run(KIT, "exec", "--", *tests, quiet=False, env=environ)
+    finally:
+        if not running:
+            run(KIT, "down", quiet=False)
+    return True
+
+
 def main() -> None:
     """Prepare, lint, type-check, test."""
     fast = "--fast" in sys.argv[1:]
     prepare()
+    if "--cluster" in sys.argv[1:]:
+        if not on_cluster({"CHROMIUM": chromium()}):
+            raise Missing(NO_CLUSTER, "set KUBECONFIG")
+        return
     environ = {} if fast else {"CHROMIUM": chromium()}
     if not fast:
         skopeo()
@@ -71,7 +103,13 @@ def main() -> None:
         print("\n== jest", flush=True)
         run("jlpm", "test", quiet=False)
     print("\n== pytest", flush=True)
-    run(BIN / "python", "-m", "pytest", *(["-q"] if fast else ["-q", "-m", "", "--durations=15"]), quiet=False, env=environ)
+    options = ["-q"] if fast else ["-q", "-m", "not cluster", "--durations=15"]
+    run(BIN / "python", "-m", "pytest", *options, quiet=False, env=environ)
+    if fast:
+        return
+    print("\n== pytest on a cluster", flush=True)
+    if not on_cluster(environ):
+        print(f"SKIPPED: {NO_CLUSTER}")
 
 
 if __name__ == "__main__":
