@@ -20,6 +20,9 @@ from jupyter_mlops.oci.names import LABEL
 FAILURE, MODELS, METRICS = LABEL + "failure", LABEL + "models", LABEL + "metrics"
 """Annotations in which an engine keeps what the status has no field for."""
 
+RESUME = "mlops-resume"
+"""Workflow parameter that names the run whose finished steps are taken over."""
+
 PLAN, SOURCE, PIPELINE = LABEL + "plan", LABEL + "source-digest", LABEL + "pipeline"
 _PHASES: Mapping[str, Phase] = {
     "": "Pending", "Pending": "Pending", "Running": "Running", "Succeeded": "Succeeded", "Failed": "Failed", "Error": "Error",
@@ -63,6 +66,8 @@ def run_of(workflow: Mapping[str, Any], request: Mapping[str, Any] | None = None
         metrics={str(k): v for k, v in _json(annotations.get(METRICS), dict).items() if isinstance(v, int | float)},
         source_digest=str(annotations.get(SOURCE) or ""),
         revision=_revision(metadata.get("resourceVersion")),
+        resumed=_argument(spec, RESUME) or None,
+        paused=bool(spec.get("suspend")) and phase not in DONE,
         workflow=workflow,
     )
 
@@ -82,7 +87,8 @@ def _steps(workflow: Mapping[str, Any], annotations: Mapping[str, Any], phase: P
         if own in {"Failed", "Error"} and (found := failure_of_message(message, name)):
             message = found.message
         begun, ended = (None, None) if own == "Skipped" else (moment(node.get("startedAt")), moment(node.get("finishedAt")))
-        yield StepRun(name, own, cells, needs, begun, ended, _progress(node.get("progress")), message)
+        cached = _output(node, "cached") == "true"
+        yield StepRun(name, own, cells, needs, begun, ended, _progress(node.get("progress")), message, cached)
 
 
 def _planned(workflow: Mapping[str, Any], annotations: Mapping[str, Any]) -> list[tuple[str, tuple[int, ...], tuple[str, ...]]]:
@@ -132,6 +138,12 @@ def _step_nodes(workflow: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return found
 
 
+def _output(node: Mapping[str, Any], name: str) -> str:
+    """Value of an output parameter; '' where there is none yet."""
+    found = _objects(_mapping(node.get("outputs")).get("parameters"))
+    return next((str(parameter.get("value") or "") for parameter in found if parameter.get("name") == name), "")
+
+
 def _is_attempt(node: Mapping[str, Any]) -> bool:
     return bool(_mapping(node.get("nodeFlag")).get("retried"))
 
@@ -154,6 +166,12 @@ def _failure(status: Mapping[str, Any], annotations: Mapping[str, Any], steps: S
             return found
     message = str(status.get("message") or "") or "the run failed without saying why"
     return failure_of_message(message, None) or Failure("run-failed", message, blame="platform")
+
+
+def _argument(spec: Mapping[str, Any], name: str) -> str:
+    """Value of a workflow parameter; '' where there is none."""
+    found = _objects(_mapping(spec.get("arguments")).get("parameters"))
+    return next((str(parameter.get("value") or "") for parameter in found if parameter.get("name") == name), "")
 
 
 def _parameters(spec: Mapping[str, Any]) -> dict[str, Any]:

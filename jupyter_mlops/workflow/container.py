@@ -38,8 +38,13 @@ def container_template(name: str, options: Options, parameters: Sequence[str], b
     template["container"] = _container(options, parameters, bootstrap)
     if options.gpu:
         template["volumes"] = [{"name": "shm", "emptyDir": {"medium": "Memory"}}]
-    template["outputs"] = {"parameters": [{"name": "state", "valueFrom": {"path": f"{MOUNT}/out/state", "default": ""}}]}
+    template["outputs"] = {"parameters": [_output("state", ""), _output("cached", "false")]}
     return template
+
+
+def _output(name: str, default: str) -> dict[str, Any]:
+    """What a step writes to a file; ``cached`` is ``true`` if it took over what an earlier run had reached."""
+    return {"name": name, "valueFrom": {"path": f"{MOUNT}/out/{name}", "default": default}}
 
 
 def _container(options: Options, parameters: Sequence[str], bootstrap: str) -> dict[str, Any]:

@@ -54,6 +54,18 @@ def test_times_progress_and_phases_come_from_the_nodes() -> None:
     assert (b.phase, b.progress, b.finished) == ("Running", (1, 4), None)
 
 
+def test_a_resumed_run_says_of_what_and_which_steps_were_taken_over() -> None:
+    outputs = {"parameters": [{"name": "state", "value": "sha256:1"}, {"name": "cached", "value": "true"}]}
+    made = document("Running", node("a", "Succeeded", outputs=outputs), node("b", "Running"))
+    assert (run_of(made).resumed, run_of(made).paused) == (None, False)
+    made["spec"]["arguments"]["parameters"].append({"name": "mlops-resume", "value": "wf-0"})
+    made["spec"]["suspend"] = True
+    run = run_of(made)
+    assert (run.resumed, run.paused, [step.cached for step in run.steps]) == ("wf-0", True, [True, False])
+    made["status"]["phase"] = "Succeeded"
+    assert not run_of(made).paused
+
+
 def test_a_failed_step_tells_code_cell_line_and_fix() -> None:
     message = "main: Error (exit code 1): " + json.dumps(TOLD)
     run = run_of(document("Failed", node("a", "Succeeded"), node("b", "Failed", message=message)))

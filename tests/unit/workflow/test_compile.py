@@ -85,7 +85,10 @@ def test_the_container_of_a_plain_step() -> None:
         "--out", "/mlops/out",
     ]  # fmt: skip
     assert container["container"]["image"] == "{{workflow.parameters.mlops-image}}"
-    assert container["outputs"]["parameters"] == [{"name": "state", "valueFrom": {"path": "/mlops/out/state", "default": ""}}]
+    assert container["outputs"]["parameters"] == [
+        {"name": "state", "valueFrom": {"path": "/mlops/out/state", "default": ""}},
+        {"name": "cached", "valueFrom": {"path": "/mlops/out/cached", "default": "false"}},
+    ]
     assert "resources" not in container["container"]
 
 
