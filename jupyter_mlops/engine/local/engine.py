@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from jupyter_mlops.engine.base import DONE, Failure, LogLine, Run, Submission, Verb
 from jupyter_mlops.engine.decode import run_of
@@ -183,11 +183,17 @@ class LocalEngine:
     # -- acting ------------------------------------------------------------------------------------------------------------
 
     def control(self, name: str, verb: Verb) -> Run:
-        """Stop or delete a run and return it as it then is, or was. Raises NotFound, WrongUsage."""
-        if verb not in {"stop", "delete"}:
-            raise WrongUsage(f"a run cannot be told to {verb!r}", fix="Use stop or delete.")
+        """Do it and return the run as it then is, or was. Raises NotFound, WrongUsage, Conflict."""
+        if verb not in get_args(Verb):
+            raise WrongUsage(f"a run cannot be told to {verb!r}", fix=f"Use {', '.join(get_args(Verb))}.")
         folder = self._folder(name)
         run = self.get(name)
+        if verb in {"pause", "unpause", "approve"}:
+            if run.phase in DONE:
+                raise Conflict(f"{name} is over ({run.phase}): there is nothing to {verb}", code="run-over")
+            if verb == "approve":
+                raise Conflict(f"no step of {name} waits for an approval", code="nothing-waits")
+            return self._pause(folder, paused=verb == "pause")
         if run.phase not in DONE:
             run = self._stop(folder)
         if verb == "delete":
@@ -207,6 +213,16 @@ class LocalEngine:
             if time.monotonic() > end and alive(supervisor):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(supervisor["pid"], signal.SIGKILL)
+            time.sleep(POLL / 2)
+        return run
+
+    def _pause(self, folder: RunFolder, *, paused: bool) -> Run:
+        """Tell the supervisor, and wait until it has written it down."""
+        if paused:
+            folder.pause.touch(mode=0o600)
+        else:
+            folder.pause.unlink(missing_ok=True)
+        while (run := self._read(folder)).paused != paused and run.phase not in DONE:
             time.sleep(POLL / 2)
         return run
 

@@ -56,6 +56,11 @@ class RunFolder:
         return self.path / "stop"
 
     @property
+    def pause(self) -> Path:
+        """Its presence asks the supervisor to start no further step."""
+        return self.path / "pause"
+
+    @property
     def logs(self) -> Path:
         """One log a step."""
         return self.path / "logs"

@@ -105,6 +105,12 @@ class LocalRun:
             self.pruned = True
             self._prune()
 
+    def pause(self, *, paused: bool) -> None:
+        """Start no further step, or go on, as ``spec.suspend`` does."""
+        if paused != self.steps.paused:
+            self.steps.paused = paused
+            self.status.suspend(paused=paused)
+
     def stop(self) -> None:
         """Stop the run, as ``spec.shutdown`` does."""
         self.status.shut_down()

@@ -77,6 +77,13 @@ class Status:
         self._status["message"] = message
         self._dirty = True
 
+    def suspend(self, *, paused: bool) -> None:
+        """No further step starts, or steps start again."""
+        self.document["spec"].pop("suspend", None)
+        if paused:
+            self.document["spec"]["suspend"] = True
+        self._dirty = True
+
     def shut_down(self) -> None:
         """The run is being stopped, as ``spec.shutdown`` says it to a controller."""
         if self.document["spec"].get("shutdown") != "Stop":

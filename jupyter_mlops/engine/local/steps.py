@@ -72,6 +72,9 @@ class Steps:
     """Attempts that are over, and when: what is left of them may tidy up for a moment and is then ended."""
 
     stopping: str = ""
+    paused: bool = False
+    """What runs goes on; nothing else starts."""
+
     _written: float = 0.0
     _tails: dict[str, Tail] = field(default_factory=dict)
 
@@ -98,7 +101,7 @@ class Steps:
             else:
                 self._hasten(attempt)
         limit = self.program.parallelism or max(1, os.cpu_count() or 1)
-        for task in self._ready():
+        for task in () if self.paused else self._ready():
             if len(self.running) < limit:
                 self._start(task, 0)
         self._sweep()

@@ -76,6 +76,7 @@ def supervise(run: LocalRun) -> None:
     while not run.over:
         if asked or run.folder.stop.exists():
             run.stop()
+        run.pause(paused=run.folder.pause.exists())
         run.tick()
         if not run.over:
             _wait(woken)
