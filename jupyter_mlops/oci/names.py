@@ -20,6 +20,10 @@ BUNDLE_CONFIG = MEDIA + "bundle.config.v1+json"
 BUNDLE_CODE = MEDIA + "bundle.code.v1.tar+gzip"
 BUNDLE_RUNNER = MEDIA + "bundle.runner.v1.tar+gzip"
 
+SERVER = MEDIA + "server.v1"
+SERVER_CONFIG = MEDIA + "server.config.v1+json"
+SERVER_CODE = MEDIA + "server.code.v1.tar+gzip"
+
 STATE = MEDIA + "state.v1"
 STATE_CONFIG = MEDIA + "state.v1+json"
 STATE_PART = MEDIA + "state.part.v1"

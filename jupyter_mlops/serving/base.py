@@ -46,6 +46,11 @@ class Service:
 
     target: str = "local"
     document: Mapping[str, Any] = field(default_factory=dict)
+    code: str = ""
+    """Of the cause behind ``message``; a row of ``docs/errors.md``."""
+
+    ours: bool = True
+    """False for a service of a cluster that others made: it can be looked at and called, never changed."""
 
 
 @dataclass(frozen=True, slots=True)

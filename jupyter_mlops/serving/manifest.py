@@ -8,11 +8,12 @@ fail silently), and with the settings that make a crash visible in the status (`
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import Where, WrongUsage
 from jupyter_mlops.oci.names import LABEL
-from jupyter_mlops.settings import LOCAL_REGISTRY
+from jupyter_mlops.settings import LOCAL_REGISTRY, Target
 
 if TYPE_CHECKING:
     from jupyter_mlops.registry.models import ModelVersion
@@ -36,8 +37,26 @@ LABEL_LENGTH = 63
 
 PORTS = range(1, 65536)
 
+MANAGED = "app.kubernetes.io/managed-by"
+OURS = "jupyter-mlops"
 
-def inference_service(version: ModelVersion, *, name: str | None, namespace: str, port: int | None) -> dict[str, Any]:
+
+def inference_service(
+    version: ModelVersion,
+    *,
+    name: str | None,
+    namespace: str,
+    port: int | None = None,
+    target: Target | None = None,
+    mode: str = "",
+    reason: str = "",
+    image: str = "",
+    gpu: int = 0,
+    resources: Mapping[str, str] | None = None,
+    env: Mapping[str, str] | None = None,
+    secrets: Sequence[Mapping[str, str]] = (),
+    runtime: str = "",
+) -> dict[str, Any]:
     """The document that serves one model version.
 
     Args:
@@ -45,18 +64,29 @@ def inference_service(version: ModelVersion, *, name: str | None, namespace: str
         name: name of the service, the model's own where it is None.
         namespace: Kubernetes namespace, or folder on this machine.
         port: fixed port on this machine; any free one where it is None.
+        target: where it runs; None is this machine. What follows is for clusters alone.
+        mode: how the model gets into the pod (``kserve.modes``); '' is our own puller, which works everywhere.
+        reason: why this mode, for people.
+        image: that serves; '' is the one the model was trained in.
+        gpu: number of GPUs.
+        resources: ``cpu``, ``memory`` and others, requested and allowed alike.
+        env: variables of the server.
+        secrets: variables from Secrets: ``{"env", "secret", "key"}`` each.
+        runtime: one of the cluster's own runtimes instead of our server.
 
     Raises:
-        WrongUsage: name, namespace or port cannot be used; the fix says what can.
+        WrongUsage: name, namespace, port or option cannot be used; the fix says what can.
     """
     chosen = service_name(version.name, namespace) if name is None else name
     check_name(chosen, namespace)
-    annotations = {
-        "serving.kserve.io/deploymentMode": "Standard",
-        "serving.kserve.io/autoscalerClass": "none",
-        MODEL_REF: f"models/{version.name}@{version.digest}",
-        MODEL_TAG: version.tag,
-    }
+    if target is not None and not target.local:
+        from jupyter_mlops.serving.kserve.document import cluster_document
+
+        options: dict[str, Any] = {"image": image, "gpu": gpu, "resources": resources, "env": env, "secrets": secrets}
+        return cluster_document(
+            version, name=chosen, namespace=namespace, target=target, mode=mode, reason=reason, runtime=runtime, **options
+        )
+    annotations = annotations_of(version)
     if port is not None:
         if port not in PORTS:
             raise WrongUsage(
@@ -71,16 +101,24 @@ def inference_service(version: ModelVersion, *, name: str | None, namespace: str
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": 8080}, "periodSeconds": 5},
     }
+    return document_of(chosen, namespace, annotations, {"minReplicas": 1, "maxReplicas": 1, "timeout": 60, "model": model})
+
+
+def annotations_of(version: ModelVersion | None) -> dict[str, str]:
+    """What every document of ours says: the mode of deployment, and the model where it is a registered one."""
+    annotations = {"serving.kserve.io/deploymentMode": "Standard", "serving.kserve.io/autoscalerClass": "none"}
+    if version is not None:
+        annotations |= {MODEL_REF: f"models/{version.name}@{version.digest}", MODEL_TAG: version.tag}
+    return annotations
+
+
+def document_of(name: str, namespace: str, annotations: dict[str, str], predictor: Mapping[str, Any]) -> dict[str, Any]:
+    """An InferenceService of ours around a predictor."""
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "metadata": {
-            "name": chosen,
-            "namespace": namespace,
-            "labels": {"app.kubernetes.io/managed-by": "jupyter-mlops"},
-            "annotations": annotations,
-        },
-        "spec": {"predictor": {"minReplicas": 1, "maxReplicas": 1, "timeout": 60, "model": model}},
+        "metadata": {"name": name, "namespace": namespace, "labels": {MANAGED: OURS}, "annotations": annotations},
+        "spec": {"predictor": dict(predictor)},
     }
 
 

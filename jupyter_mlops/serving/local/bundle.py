@@ -10,16 +10,11 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
-from jupyter_mlops.errors import PlatformError, StorageFull
+from jupyter_mlops.errors import StorageFull
+from jupyter_mlops.serving.bundle import server_files
 from jupyter_mlops.serving.local.place import private
-
-VENDORED = ("tornado", "prometheus_client", "cloudpickle")
-OURS = ("__init__.py", "_version.py", "errors.py", "serving/__init__.py")
-SKIPPED = frozenset({"test", "__pycache__"})
 
 
 def server_bundle(cache: Path) -> Path:
@@ -27,7 +22,7 @@ def server_bundle(cache: Path) -> Path:
 
     Raises StorageFull if it cannot be written, PlatformError if a package is not installed.
     """
-    files = dict(_files())
+    files = dict(server_files())
     sums = "".join(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n" for name, path in sorted(files.items()))
     target = cache / "bundles" / hashlib.sha256(sums.encode()).hexdigest()
     if target.is_dir():
@@ -49,27 +44,3 @@ def server_bundle(cache: Path) -> Path:
             f"cannot write the model server to {target.parent}: {error.strerror}", fix="Make room on the disk."
         ) from error
     return target
-
-
-def _files() -> Iterator[tuple[str, Path]]:
-    """Name in the bundle → file."""
-    ours = _folder("jupyter_mlops")
-    for own in OURS:
-        if (ours / own).is_file():
-            yield f"jupyter_mlops/{own}", ours / own
-    for path in (ours / "serving" / "server").glob("*.py"):
-        yield f"jupyter_mlops/serving/server/{path.name}", path
-    for package in VENDORED:
-        folder = _folder(package)
-        for path in folder.rglob("*.py"):
-            name = path.relative_to(folder)
-            if not SKIPPED & set(name.parts):
-                yield f"{package}/{name.as_posix()}", path
-
-
-def _folder(package: str) -> Path:
-    """Where a package lies, without importing it."""
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise PlatformError(f"the package '{package}' is not installed", fix=f"pip install {package}")
-    return Path(next(iter(spec.submodule_search_locations)))
