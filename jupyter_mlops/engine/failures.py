@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from jupyter_mlops.diagnose.cause import Cause
 from jupyter_mlops.engine.base import Failure
 
 _NODE = re.compile(r"^(?:main: |wait: )?(Error|OOMKilled) \(exit code (\d+)\)(?:: (.*))?$", re.DOTALL)
@@ -45,16 +47,25 @@ def failure_of_message(message: str, step: str | None) -> Failure | None:
     reason, code, said = match.group(1), int(match.group(2)), (match.group(3) or "").strip()
     if reason == "OOMKilled":
         return Failure("out-of-memory", f"{_subject(step)} ran out of memory and was killed", step=step, fix=_MEMORY)
-    if said.startswith("{"):
-        try:
-            return failure_of_object(json.loads(said), step)
-        except ValueError:
-            pass  # cut off at its 4096 bytes: said as it is
+    if told := told_failure(message, step):
+        return told
     if said:
         return _failure_of_words(said, step) if code != _KILLED else _killed_failure(said, step)
     if code == _KILLED:
         return _killed_failure("was killed (SIGKILL)", step)
     return Failure("step-failed", f"{_subject(step)} ended with exit code {code} and did not say why", step=step, fix=_SEE_LOG)
+
+
+def told_failure(message: str, step: str | None) -> Failure | None:
+    """The failure that our runner wrote into a node's message; None where the words are somebody else's, or cut off."""
+    match = _NODE.match(message)
+    said = (match.group(3) or "").strip() if match else ""
+    if not said.startswith("{"):
+        return None
+    try:
+        return failure_of_object(json.loads(said), step)
+    except ValueError:
+        return None
 
 
 def failure_of_object(found: Any, step: str | None) -> Failure:
@@ -70,7 +81,24 @@ def failure_of_object(found: Any, step: str | None) -> Failure:
         blame=_str(known.get("blame")) or "user",
         fix=_str(known.get("fix")),
         traceback=_lines(known.get("traceback")),
+        facts=_lines(known.get("facts")),
     )
+
+
+def failure_of_cause(cause: Cause, step: str | None, message: str = "") -> Failure:
+    """A cause that the cluster's documents told, as the failure of a run or step.
+
+    Args:
+        cause: what was found.
+        step: the step that it is about; None for the run itself.
+        message: the node's message. Where the step's runner left its own words in it, these have cell, line and traceback.
+    """
+    match = _NODE.match(message)
+    if match and match.group(1) == "Error" and (match.group(3) or "").lstrip().startswith("{"):
+        told = failure_of_message(message, step)
+        if told and (told.cell is not None or told.traceback):
+            return replace(told, facts=cause.facts)
+    return Failure(cause.code, cause.message, step=step, blame=cause.blame, fix=cause.fix, facts=cause.facts)
 
 
 def _killed_failure(said: str, step: str | None) -> Failure:

@@ -1,0 +1,96 @@
+"""Why a pod that has a machine does not get as far as its containers, or runs without being ready: only events tell.
+
+A missing Secret of a volume, a volume that is in use elsewhere, a network that does not come up, a probe that fails: the pod's
+status says ``PodInitializing`` or ``not ready``, and the reason is in the events, which are kept for an hour.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from jupyter_mlops.diagnose.cause import Cause
+from jupyter_mlops.diagnose.documents import Document, fact, name, said_of, text, words
+from jupyter_mlops.diagnose.owner import Owner
+from jupyter_mlops.diagnose.starting import missing_object
+
+_PROGRESS = frozenset({"Pulling", "Pulled", "Created", "Started", "SuccessfulAttachVolume", "SuccessfulMountVolume"})
+_VOLUME = re.compile(r"volume \"([^\"]{1,253})\"")
+_SYNC = re.compile(r"failed to sync \w+ cache|object \"[^\"]*\"/\"[^\"]*\" not registered")
+_PROBE = re.compile(r"(Readiness|Startup|Liveness) probe (?:failed|errored)(?:: |$)(.{0,600})", re.DOTALL)
+_STATUS = re.compile(r"statuscode: (\d{3})")
+
+
+def waiting_cause(owner: Owner, events: Iterable[Document]) -> Cause | None:
+    """The cause that the newest events of a pod tell whose containers have not started; None while all goes well."""
+    for event in reversed(list(events)):
+        reason, said = text(event.get("reason")), said_of(event)
+        if reason in _PROGRESS:
+            return None
+        if reason in {"FailedMount", "FailedAttachVolume", "FailedMapVolume"} and not _SYNC.search(said):
+            return _volume(owner, reason, said)
+        if reason in {"FailedCreatePodSandBox", "NetworkNotReady", "FailedSync"} and said:
+            return _sandbox(owner, reason, said)
+    return None
+
+
+def probe_cause(owner: Owner, events: Iterable[Document]) -> Cause | None:
+    """The cause that a failed probe tells of a container that runs without being ready."""
+    for event in reversed(list(events)):
+        if event.get("reason") == "Killing" and "probe" in said_of(event):
+            message = f"{owner.who} was stopped and started again, since it did not answer in the time it has for loading"
+            fix = "Give it more time to start (a longer startup probe), or more CPU and memory."
+            return Cause("loading-too-long", message, "user", fix, (fact(owner.about, "Killing", said_of(event)),))
+        if event.get("reason") == "Unhealthy" and (match := _PROBE.search(said_of(event))):
+            return _probe(owner, match, fact(owner.about, "Unhealthy", said_of(event)))
+        if event.get("reason") in _PROGRESS:
+            return None
+    return None
+
+
+def _volume(owner: Owner, reason: str, said: str) -> Cause:
+    about = fact(owner.about, reason, said)
+    if found := missing_object(owner, said, about):
+        return found
+    match = _VOLUME.search(said)
+    which = f"the volume '{name(match[1])}'" if match else "one of its volumes"
+    if "Multi-Attach" in said or "already exclusively attached" in said or "already used by" in said:
+        message = f"{owner.who} waits for {which}, which another machine holds and which only one can use at a time"
+        fix = "Wait until what uses it has ended, or stop that."
+        return Cause("volume-busy", message, "platform", fix, (about,))
+    if "references non-existent" in said:
+        message = f"{owner.who} cannot start: {which} wants a key that is not in its secret or ConfigMap"
+        return Cause("secret-missing", message, "user", "Add the key, or correct its name.", (about,), final=True)
+    message = f"{owner.who} waits for {which}, which its machine cannot mount: {words(said, 250)}"
+    return Cause("volume-not-mounted", message, "platform", "If it lasts, show the facts to an administrator.", (about,))
+
+
+def _sandbox(owner: Owner, reason: str, said: str) -> Cause:
+    about = fact(owner.about, reason, said)
+    if re.search(r"network|cni|CNI", said):
+        message = f"{owner.who} waits: the network of its machine does not work, so that nothing new starts there"
+        return Cause(
+            "machine-not-ready", message, "platform", "Tell an administrator; the facts name the machine's trouble.", (about,)
+        )
+    message = f"{owner.who} waits: its machine does not manage to start it: {words(said, 250)}"
+    return Cause("machine-not-ready", message, "platform", "If it lasts, show the facts to an administrator.", (about,))
+
+
+def _probe(owner: Owner, match: re.Match[str], about: str) -> Cause:
+    kind, said = match[1], match[2]
+    if status := _STATUS.search(said):
+        if status[1] in {"404", "405"}:
+            message = (
+                f"{owner.who} runs, but the address at which the cluster asks whether it is ready does not exist (HTTP {status[1]})"
+            )
+            fix = "Set the path of its readiness probe to one that the server has; ours has /v2/health/ready."
+            return Cause("wrong-probe", message, "user", fix, (about,), final=True)
+        if status[1] in {"401", "403"}:
+            message = f"{owner.who} runs, but wants a login from the cluster's readiness probe (HTTP {status[1]})"
+            return Cause("wrong-probe", message, "user", "Probe a path that needs no login.", (about,), final=True)
+        message = f"{owner.who} runs but says that it is not ready (HTTP {status[1]})"
+        return Cause("not-ready", message, "platform", f"Wait while it loads its model. {owner.log_fix()}", (about,))
+    message = f"{owner.who} runs but does not answer yet: it is loading its model, or listens on another port"
+    if kind == "Liveness":
+        message = f"{owner.who} runs but has stopped answering"
+    return Cause("not-ready", message, "platform", f"Wait while it loads. {owner.log_fix()}", (about,))
