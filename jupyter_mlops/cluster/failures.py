@@ -128,8 +128,8 @@ def _title(page: bytes) -> str:
 def _not_a_status(status: int, body: bytes, headers: Mapping[str, str], asked: Asked) -> MlopsError:
     """An answer without an explanation: an unknown path, or something that stands before the API server."""
     text = shortened(body[:4096].decode("utf-8", "replace"), 300)
-    if status == 404 and text.startswith("404 page not found"):  # noqa: PLR2004 - what an API server says to unknown groups
-        return _no_kind(asked, f"{asked.server}: {text}")
+    if status == 404 and "<html" not in text.lower():  # noqa: PLR2004 - what an API server says to unknown groups
+        return _no_kind(asked, text or "404 not found")
     if status == 401:  # noqa: PLR2004 - unauthorized
         return NotAllowed(f"{asked.server} asks who you are: {text or 'Unauthorized'}", code="cluster-login", fix=asked.login)
     if status == 413:  # noqa: PLR2004 - content too large

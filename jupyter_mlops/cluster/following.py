@@ -7,7 +7,7 @@ the lines of that second again, so those already given are counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ class LogStream(Stream[str]):
         self._seen = Seen()
         super().__init__()
 
-    def _run(self) -> Iterator[str]:
+    def _run(self) -> Generator[str, None, None]:
         """All lines, over as many connections as it takes."""
         outage, instance = Outage(), None
         while not self._closed.is_set():

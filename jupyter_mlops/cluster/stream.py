@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from jupyter_mlops.cluster.wire import hang_up
@@ -49,8 +49,10 @@ class Stream(Generic[T]):
         with self._lock:
             if self._hang_up is not None:
                 self._hang_up()
+        with contextlib.suppress(ValueError):  # somebody waits in it, and now comes to its end
+            self._items.close()
 
-    def _run(self) -> Iterator[T]:
+    def _run(self) -> Generator[T, None, None]:
         """The items; ends soon after ``_closed`` is set."""
         raise NotImplementedError
 

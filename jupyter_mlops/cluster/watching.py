@@ -12,7 +12,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -47,7 +47,7 @@ class Watch(Stream[Change]):
         self._outage = Outage()
         super().__init__()
 
-    def _run(self) -> Iterator[Change]:
+    def _run(self) -> Generator[Change, None, None]:
         """The list and its changes, until closed or until nothing changed for the time given."""
         version, last_change, answered = "", time.monotonic(), False
         while not self._closed.is_set():
