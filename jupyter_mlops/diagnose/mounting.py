@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable
 
 from jupyter_mlops.diagnose.cause import Cause
-from jupyter_mlops.diagnose.documents import Document, fact, name, said_of, text, words
+from jupyter_mlops.diagnose.documents import Document, at, fact, name, said_of, text, words
+from jupyter_mlops.diagnose.image import image_cause
 from jupyter_mlops.diagnose.owner import Owner
 from jupyter_mlops.diagnose.starting import missing_object
 
@@ -18,6 +19,7 @@ _PROGRESS = frozenset({"Pulling", "Pulled", "Created", "Started", "SuccessfulAtt
 _VOLUME = re.compile(r"volume \"([^\"]{1,253})\"")
 _SYNC = re.compile(r"failed to sync \w+ cache|object \"[^\"]*\"/\"[^\"]*\" not registered")
 _PROBE = re.compile(r"(Readiness|Startup|Liveness) probe (?:failed|errored)(?:: |$)(.{0,600})", re.DOTALL)
+_FIELD = re.compile(r"\{([a-z0-9-]{1,63})\}$")
 _STATUS = re.compile(r"statuscode: (\d{3})")
 
 
@@ -29,9 +31,17 @@ def waiting_cause(owner: Owner, events: Iterable[Document]) -> Cause | None:
             return None
         if reason in {"FailedMount", "FailedAttachVolume", "FailedMapVolume"} and not _SYNC.search(said):
             return _volume(owner, reason, said)
+        if (reason == "Failed" and said.startswith("Failed to pull image")) or reason == "InspectFailed":
+            return image_cause(owner, _container_of(event), "ErrImagePull", said)
         if reason in {"FailedCreatePodSandBox", "NetworkNotReady", "FailedSync"} and said:
             return _sandbox(owner, reason, said)
     return None
+
+
+def _container_of(event: Document) -> str:
+    """The container that an event is about: its field path ends in ``{main}``."""
+    match = _FIELD.search(text(at(event, "involvedObject").get("fieldPath")))
+    return match[1] if match else ""
 
 
 def probe_cause(owner: Owner, events: Iterable[Document]) -> Cause | None:

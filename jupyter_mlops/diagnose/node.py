@@ -72,7 +72,7 @@ def _of_the_controller(owner: Owner, said: str, about: str) -> Cause | None:
         return Cause(
             "workflow-too-large", message, "user", "Join neighbouring steps, or pass less in parameters.", (about,), final=True
         )
-    if "exceeded its deadline" in said or "exceeded workflow deadline" in said or "Max duration limit" in said:
+    if said == "timeout" or "exceeded its deadline" in said or "exceeded workflow deadline" in said or "Max duration limit" in said:
         message = f"{owner.who} took longer than the time it was given"
         return Cause("timeout", message, "user", "Give it a longer `timeout`, or less to do.", (about,), final=True)
     if said.startswith("pod deleted"):

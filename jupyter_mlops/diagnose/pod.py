@@ -77,10 +77,8 @@ def _starting(owner: Owner, status: Document, events: Sequence[Document]) -> Cau
     """A pod that has a machine: its volumes and network first, then its containers."""
     if not _begun(status) and (found := waiting_cause(owner, events)):
         return found
-    for container in _containers(status):
-        if found := container_cause(owner, container, events):
-            return found
-    return None
+    told = (container_cause(owner, container, events) for container in _containers(status))
+    return next((cause for cause in told if cause), None) or waiting_cause(owner, events)
 
 
 def container_cause(owner: Owner, container: Document, events: Sequence[Document] = ()) -> Cause | None:

@@ -62,6 +62,9 @@ def causes(
             cause := _of_node(workflow, node, by_node.get(key), told, now)
         ):
             found[key] = cause
+    for key in by_node.keys() - _nodes(workflow).keys():
+        if cause := pod_cause(by_node[key], told):  # a pod that is there before the Workflow's status tells of it
+            found[key] = cause
     _inherit(workflow, found)
     if own := _of_run(workflow, found, controller_seen, now):
         found[""] = own
@@ -115,8 +118,8 @@ def _of_run(workflow: Document, found: Mapping[str, Cause], controller_seen: flo
         return None
     if phase not in DONE and (gone := _controller(run, workflow, controller_seen, now)):
         return finish(gone)
-    leaves = sorted((key for key in found if key in nodes), key=lambda key: _order(nodes[key]))
-    failed = [key for key in leaves if nodes[key].get("phase") in {"Failed", "Error"}]
+    leaves = sorted(found, key=lambda key: _order(nodes.get(key, {})))
+    failed = [key for key in leaves if nodes.get(key, {}).get("phase") in {"Failed", "Error"}]
     if phase in {"Failed", "Error"}:
         if failed:
             return found[failed[0]]
@@ -153,13 +156,22 @@ def _controller(run: Owner, workflow: Document, controller_seen: float | None, n
 
 
 def _inherit(workflow: Document, found: dict[str, Cause]) -> None:
-    """A step that is tried again has a node for itself: its cause is that of its last attempt."""
-    for key, node in _nodes(workflow).items():
-        if node.get("type") != "Retry" or node.get("phase") in _IDLE or key in found:
+    """A step that is tried again has a node for itself: its cause is that of its last attempt.
+
+    Attempts that failed before it, or before it goes on, are history: nothing is wrong while the step is tried again.
+    """
+    nodes = _nodes(workflow)
+    for key, node in nodes.items():
+        if node.get("type") != "Retry":
             continue
-        children = [child for child in node.get("children") or () if isinstance(child, str)]
-        if children and children[-1] in found:
-            found[key] = found[children[-1]]
+        given = node.get("children")
+        attempts = [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
+        over = node.get("phase") in {"Failed", "Error"}
+        for attempt in attempts if not over else attempts[:-1]:
+            if nodes.get(attempt, {}).get("phase") in {"Failed", "Error"}:
+                found.pop(attempt, None)
+        if attempts and attempts[-1] in found and node.get("phase") not in _IDLE:
+            found[key] = found[attempts[-1]]
 
 
 def _works(key: str, node: Document, found: Mapping[str, Cause]) -> bool:
