@@ -2,6 +2,7 @@
 
 import pytest
 
+from jupyter_mlops.serving.decode import service_of
 from jupyter_mlops.testing.serving import BROKEN, NAME, BackendConformance
 from tests.unit.serving.conftest import machine  # noqa: F401 - the fixture
 from tests.unit.serving.test_local_services import broken_model, double
@@ -30,3 +31,7 @@ class TestLocalBackend(BackendConformance):
     @pytest.fixture
     def instances(self):
         return [1, 2, 3]
+
+    def test_the_document_alone_tells_all(self, backend, document):
+        service = self.ready(backend, document)
+        assert service_of(service.document) == service

@@ -118,8 +118,8 @@ class KServeBackend:
 
     def logs(self, name: str, namespace: str = PORT_DEFAULT, *, follow: bool = False) -> Iterator[str]:
         """Lines of all containers, by time. Following ends when the service is stopped or deleted."""
-        document = self._document(name, namespace)
-        return self._follow(name) if follow else lines_so_far(self._cluster, self._namespace, look(self._cluster, document).pods)
+        self._document(name, namespace)
+        return self._follow(name) if follow else lines_so_far(self._cluster, name, self._namespace)
 
     def control(self, name: str, verb: Verb, namespace: str = PORT_DEFAULT) -> Service:
         """Stop, start or delete a service of ours."""
@@ -158,7 +158,9 @@ class KServeBackend:
 
         cause: Cause | None = None
         if not scene.rolled_out and note(scene.document, STOP) != "true":
-            cause = service_cause(scene.document, scene.pods, scene.events, scene.deployment)
+            cause = service_cause(scene.current, scene.pods, scene.events, scene.deployment, now=time.time())
+        if cause is not None and cause.code == "stopped":
+            cause = None  # the condition of a service that was just started again
         return seen_service(scene, cause, self._target.name)
 
     def _documents(self) -> Sequence[Document]:

@@ -6,19 +6,21 @@ Lines of the server stand as they are; lines of another container begin with its
 from __future__ import annotations
 
 import heapq
+import itertools
 import queue
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
-from jupyter_mlops.cluster.base import PODS, Cluster, Document
+from jupyter_mlops.cluster.base import PODS, Change, Cluster, Document
 from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.serving.kserve.listen import Listeners, ending
 from jupyter_mlops.serving.kserve.predictor import CONTAINER
 from jupyter_mlops.serving.kserve.scene import SERVICE_LABEL
 
 IDLE = 15.0
-"""Seconds after which a watch without news is asked anew, so that nobody listens long after the end."""
+"""Seconds without news after which it is looked whether the service has ended."""
 
 
 class Source(NamedTuple):
@@ -30,10 +32,16 @@ class Source(NamedTuple):
     previous: bool = False
 
 
-def lines_so_far(cluster: Cluster, namespace: str, pods: Sequence[Document]) -> Iterator[str]:
+def lines_so_far(cluster: Cluster, name: str, namespace: str) -> Iterator[str]:
     """What was said until now, by time."""
-    for _, line in _so_far(cluster, namespace, pods):
+    for _, line in _so_far(cluster, namespace, _living(cluster, name, namespace)):
         yield line
+
+
+def _living(cluster: Cluster, name: str, namespace: str) -> list[Document]:
+    """The pods of a service that are not being ended: of an earlier document too, while they answer."""
+    pods = cluster.list(PODS, namespace, labels=f"{SERVICE_LABEL}={name}").items
+    return [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
 
 
 def sources(pod: Document) -> list[Source]:
@@ -52,7 +60,7 @@ def sources(pod: Document) -> list[Source]:
 
 def follow(cluster: Cluster, name: str, namespace: str, ended: Callable[[], bool]) -> Iterator[str]:
     """What was said, then what is said, until no pod is left and ``ended`` is true."""
-    pods = cluster.list(PODS, namespace, labels=f"{SERVICE_LABEL}={name}").items
+    pods = _living(cluster, name, namespace)
     read: dict[Source, int] = {}
     for source, line in _so_far(cluster, namespace, pods):
         read[source] = read.get(source, 0) + 1
@@ -79,73 +87,77 @@ class _Follower:
         self._cluster, self._name, self._namespace, self._ended = cluster, name, namespace, ended
         self._skip = dict(read)
         self._known: set[Source] = {source for source in read if source.previous}
-        self._queue: queue.Queue[str | Sequence[Document] | None] = queue.Queue()
-        self._stop = threading.Event()
+        self._pods: dict[str, Document] = {}
+        self._queue: queue.SimpleQueue[str | tuple[Document, ...] | None] = queue.SimpleQueue()
 
     def lines(self) -> Iterator[str]:
-        """Until it has ended."""
-        readers = 0
-        threading.Thread(target=self._watch, name=f"pods-{self._name}", daemon=True).start()
-        pods: Sequence[Document] | None = None
-        try:
+        """Until no container speaks, no pod is left and the service has ended."""
+        speaking, pods = 0, None
+        label = f"{SERVICE_LABEL}={self._name}"
+        with ending(Listeners()) as listeners:
+            listeners.listen("watch-pods", partial(self._cluster.watch, PODS, self._namespace, labels=label), self._changed)
             while True:
-                item = self._queue.get()
+                try:
+                    item = self._queue.get(timeout=IDLE)
+                except queue.Empty:
+                    item = tuple(pods or ())  # nobody may have told that the service was deleted
                 if isinstance(item, str):
                     yield item
                     continue
                 if item is None:
-                    readers -= 1
+                    speaking -= 1
                 else:
                     pods = item
-                    readers += self._start(item)
-                if readers == 0 and pods is not None and not pods and self._ended():
+                    speaking += self._start(item, listeners)
+                if speaking == 0 and not pods and pods is not None and self._ended():
                     return
-        finally:
-            self._stop.set()
 
-    def _start(self, pods: Sequence[Document]) -> int:
+    def _start(self, pods: Sequence[Document], listeners: Listeners) -> int:
         """Read what began to speak; how many readers that are."""
-        fresh = [source for pod in pods for source in sources(pod) if source not in self._known]
+        living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+        fresh = [source for pod in living for source in sources(pod) if source not in self._known]
         self._known |= set(fresh)
         for source in fresh:
-            threading.Thread(target=self._tell, args=(source, len(pods) > 1), name=f"log-{source.container}", daemon=True).start()
+            count = itertools.count()
+            skip = self._skip.get(source, 0)
+            label = _label(source, several=len(living) > 1)
+            begin = partial(
+                self._cluster.logs, source.pod, source.container, self._namespace, follow=True, previous=source.previous
+            )
+            listeners.listen(
+                f"log-{source.container}", begin, partial(self._heard, label, count, skip), lambda: self._queue.put(None)
+            )
         return len(fresh)
 
-    def _tell(self, source: Source, several: bool) -> None:
-        skip = self._skip.get(source, 0)
-        with suppress(MlopsError):
-            for number, (_, line) in enumerate(_read(self._cluster, self._namespace, source, several, follow=True)):
-                if self._stop.is_set():
-                    break
-                if number >= skip:
-                    self._queue.put(line)
-        self._queue.put(None)
+    def _heard(self, label: str, count: Iterator[int], skip: int, text: str) -> None:
+        """A line, unless it was read before the following began."""
+        if next(count) >= skip:
+            self._queue.put(label + text.partition(" ")[2])
 
-    def _watch(self) -> None:
-        pods: dict[str, Document] = {}
-        with suppress(MlopsError):
-            while not self._stop.is_set():
-                for change in self._cluster.watch(PODS, self._namespace, labels=f"{SERVICE_LABEL}={self._name}", timeout=IDLE):
-                    if change.type == "ALL":
-                        pods = {str(pod["metadata"]["name"]): pod for pod in change.items}
-                    for pod in () if change.type == "ALL" else change.items:
-                        key = str(pod["metadata"]["name"])
-                        pods.pop(key, None)
-                        if change.type != "DELETED":
-                            pods[key] = pod
-                    self._queue.put(list(pods.values()))
-                    if self._stop.is_set():
-                        return
+    def _changed(self, change: Change) -> None:
+        if change.type == "ALL":
+            self._pods = {}
+        for pod in change.items:
+            name = str(pod["metadata"]["name"])
+            self._pods.pop(name, None)
+            if change.type != "DELETED":
+                self._pods[name] = pod
+        self._queue.put(tuple(self._pods.values()))
 
 
-def _read(cluster: Cluster, namespace: str, source: Source, several: bool, *, follow: bool = False) -> Iterator[tuple[str, str]]:
+def _read(cluster: Cluster, namespace: str, source: Source, several: bool) -> Iterator[tuple[str, str]]:
     """Time and line of one run of a container; nothing where its log is gone."""
-    name = source.container if source.container != CONTAINER else ""
-    label = f"[{source.pod}{'/' + name if name else ''}] " if several else f"[{name}] " if name else ""
+    label = _label(source, several=several)
     with suppress(MlopsError):
-        for text in cluster.logs(source.pod, source.container, namespace, follow=follow, previous=source.previous):
+        for text in cluster.logs(source.pod, source.container, namespace, previous=source.previous):
             stamp, _, line = text.partition(" ")
             yield stamp, label + line
+
+
+def _label(source: Source, *, several: bool) -> str:
+    """What stands before a line: nothing for the server of the only pod."""
+    names = [name for name in (source.pod if several else "", "" if source.container == CONTAINER else source.container) if name]
+    return f"[{'/'.join(names)}] " if names else ""
 
 
 def _ended(state: Mapping[str, Any] | None) -> bool:

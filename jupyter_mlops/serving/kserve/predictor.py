@@ -41,7 +41,7 @@ USER = 1000
 REVISION = LABEL + "revision"
 MODE, REASON, REFUSED = LABEL + "mode", LABEL + "mode-reason", LABEL + "mode-refused"
 GPU = "nvidia.com/gpu"
-MEBI, GIBI = 1 << 20, 1 << 30
+MEBI = 1 << 20
 GRACE = 20
 """Seconds for requests in flight; with the pause before SIGTERM it stays below the 30 that kubelet waits."""
 
@@ -241,13 +241,18 @@ def _server(
 def _resources(version: ModelVersion, asked: Mapping[str, str] | None, gpu: int, gpu_resource: str) -> dict[str, dict[str, str]]:
     """Requests and limits. Memory grows with the model, which is read whole and may stand in memory twice while it is loaded."""
     need = math.ceil(2 * version.bytes / MEBI)
-    requests = {"cpu": "100m", "memory": f"{256 + need}Mi"}
-    limits = {"cpu": "1", "memory": f"{max(2048, 1024 + 2 * need)}Mi"}
+    requests = {"cpu": "100m", "memory": _memory(256 + need)}
+    limits = {"cpu": "1", "memory": _memory(max(2048, 1024 + 2 * need))}
     for name, quantity in (asked or {}).items():
         requests[name] = limits[name] = str(quantity)
     if gpu:
         requests[gpu_resource] = limits[gpu_resource] = str(gpu)
     return {"requests": requests, "limits": limits}
+
+
+def _memory(mebi: int) -> str:
+    """A quantity as Kubernetes itself writes it, so that what comes back is what was sent."""
+    return f"{mebi}Mi" if mebi % 1024 else f"{mebi // 1024}Gi"
 
 
 def _registry_volumes(target: Target) -> list[dict[str, Any]]:

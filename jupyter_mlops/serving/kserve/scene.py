@@ -14,6 +14,9 @@ from jupyter_mlops.cluster.base import DEPLOYMENTS, EVENTS, PODS, Cluster, Docum
 from jupyter_mlops.errors import NotAllowed, NotFound
 from jupyter_mlops.serving.kserve.predictor import REVISION
 
+MANAGER = "jupyter-mlops"
+"""The field manager of what we apply."""
+
 SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 
 
@@ -46,9 +49,37 @@ class Scene:
         """The Deployment has replaced every earlier pod and the new ones answer."""
         if self.deployment is None or not self.taken:
             return False
-        status, wanted = self.deployment.get("status") or {}, (self.deployment.get("spec") or {}).get("replicas", 1)
-        seen = int(status.get("observedGeneration") or 0) >= int(self.deployment["metadata"].get("generation") or 0)
-        return seen and all(int(status.get(key) or 0) >= wanted for key in ("updatedReplicas", "availableReplicas"))
+        spec, status = self.deployment.get("spec") or {}, self.deployment.get("status") or {}
+        wanted = int(spec.get("replicas", 1))
+        count = {
+            key: int(status.get(key) or 0) for key in ("observedGeneration", "replicas", "updatedReplicas", "availableReplicas")
+        }
+        return (
+            count["observedGeneration"] >= int(self.deployment["metadata"].get("generation") or 0)
+            and count["updatedReplicas"] >= wanted
+            and count["replicas"] <= count["updatedReplicas"]  # else an earlier one is among those that are available
+            and count["availableReplicas"] >= wanted
+        )
+
+    @property
+    def current(self) -> Document:
+        """The document without what its status says about an earlier one, or says worse than the pods do."""
+        status = self.document.get("status") or {}
+        behind = self.deployment is not None and not self.taken
+        if not (self.pods or behind or _older(self.document)) or "modelStatus" not in status:
+            return self.document
+        model = {key: value for key, value in status["modelStatus"].items() if key not in {"lastFailureInfo", "transitionStatus"}}
+        return {**self.document, "status": {**status, "modelStatus": model}}
+
+
+def _older(document: Document) -> bool:
+    """Whether KServe wrote the status before we last changed the document."""
+    times: dict[bool, str] = {}
+    for entry in document["metadata"].get("managedFields") or ():
+        if entry.get("subresource") == "status" or entry.get("manager") == MANAGER:
+            key = entry.get("subresource") == "status"
+            times[key] = max(times.get(key, ""), str(entry.get("time") or ""))
+    return times.get(True, "") < times.get(False, "")
 
 
 def note(document: Document, key: str) -> str:

@@ -14,8 +14,8 @@ from jupyter_mlops.diagnose.cause import Cause
 from jupyter_mlops.serving.base import Service
 from jupyter_mlops.serving.decode import service_of
 from jupyter_mlops.serving.kserve.predictor import CONTAINER
-from jupyter_mlops.serving.kserve.scene import Scene
-from jupyter_mlops.serving.manifest import MANAGED, OURS
+from jupyter_mlops.serving.kserve.scene import Scene, note
+from jupyter_mlops.serving.manifest import MANAGED, OURS, STOP
 
 EARLIER = "the earlier version goes on answering"
 
@@ -45,8 +45,8 @@ def seen_service(scene: Scene, cause: Cause | None, target: str) -> Service:
 
 
 def _phase(scene: Scene, base: Service, cause: Cause | None) -> str:
-    if base.phase == "Stopped" or scene.document["metadata"].get("deletionTimestamp"):
-        return "Stopped"
+    if note(scene.document, STOP) == "true" or scene.document["metadata"].get("deletionTimestamp"):
+        return "Stopped"  # what was asked for counts: the condition follows seconds later, in both directions
     if _serves(scene, base):
         return "Ready"
     if base.phase == "Failed" and cause is None and not scene.deployment:

@@ -51,14 +51,18 @@ class Broken:
         return exec, (self.source,)
 
 
-def broken_model(machine, name, source):
+def broken_folder(folder, source):
     import cloudpickle
 
     from tests.unit.serving.support import card, write_card
 
-    folder = write_card(machine.scratch / name, card(format="python", file="model.pkl", name=name, packages={}))
+    write_card(folder, card(format="python", file="model.pkl", name=folder.name, packages={}))
     (folder / "model.pkl").write_bytes(cloudpickle.dumps(Broken(source)))
-    return machine.publish(name, folder)
+    return folder
+
+
+def broken_model(machine, name, source):
+    return machine.publish(name, broken_folder(machine.scratch / name, source))
 
 
 def ask(machine, name, rows, namespace="default"):
