@@ -1,52 +1,108 @@
 """The whole product on one screen: read, analyse, plan, compile, submit, register, deploy, predict.
 
-A ``Workbench`` ties the rooms together for one set of settings. The command line, the magics and the server extension are
-three thin faces of it: what they offer is a method here, and nothing they do is done elsewhere.
+A ``Workbench`` ties the rooms together for one set of settings and one target: this machine, or a namespace of a cluster. The
+command line, the magics and the server extension are three thin faces of it: what they offer is a method here, and nothing
+they do is done elsewhere.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.errors import Conflict, NotFound, Where, WrongUsage
-from jupyter_mlops.settings import Settings
+from jupyter_mlops.errors import Conflict, NotFound, PlatformError, Refused, Where, WrongUsage
+from jupyter_mlops.settings import Settings, Target
 
 if TYPE_CHECKING:
+    from jupyter_mlops.cluster.base import Cluster
     from jupyter_mlops.engine.base import Engine, Run
+    from jupyter_mlops.engine.kernels import Kernel
     from jupyter_mlops.notebook.document import Notebook
     from jupyter_mlops.oci.store import Store
     from jupyter_mlops.pipeline.pipeline import Pipeline
-    from jupyter_mlops.registry.models import Models
+    from jupyter_mlops.registry.models import Models, ModelVersion
     from jupyter_mlops.serving.base import Backend, Service
     from jupyter_mlops.serving.predict import Prediction
+    from jupyter_mlops.targets.find import Targets
 
 
 @dataclass(frozen=True)
 class Workbench:
-    """This machine's engine, registry and model server. Each is made when it is first used."""
+    """Engine, registry and model server of one target. Each is made when it is first used.
+
+    ``Workbench()`` is this machine, ``Workbench().at("kind-dev")`` a cluster.
+    """
 
     settings: Settings = field(default_factory=Settings)
+    target: Target = field(default_factory=Target)
+    _others: dict[str, Workbench] = field(default_factory=dict, repr=False, compare=False)
+    """Benches by the name of their target, for all that come from one another."""
+
+    # -- the targets -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def targets(self) -> Targets:
+        """The targets that there are, and what each one's settings are."""
+        from jupyter_mlops.targets.find import Targets
+
+        return Targets(self.settings)
+
+    def at(self, name: str | None = None) -> Workbench:
+        """The bench of a target; None is the default one.
+
+        Raises:
+            NotFound: code ``target-not-found``; the fix lists those that there are.
+            Unavailable, NotAllowed: the cluster does not answer, or does not let us in.
+        """
+        found = self.targets.get(name)
+        self._others.setdefault(self.target.name, self)
+        kept = self._others.get(found.name)
+        if kept is None or kept.target != found:
+            kept = Workbench(self.settings, found, self._others)
+            kept.__dict__["targets"] = self.targets
+            self._others[found.name] = kept
+        return kept
 
     # -- the rooms ---------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def store(self) -> Store:
-        """The embedded registry."""
-        from jupyter_mlops.oci.layout import Layout
+    def cluster(self) -> Cluster:
+        """The target's cluster. Raises WrongUsage for this machine."""
+        return self.targets.cluster(self.target)
 
-        return Layout(self.settings.storage.registry)
+    @cached_property
+    def store(self) -> Store:
+        """The target's registry; this machine's is embedded.
+
+        Raises:
+            WrongUsage: code ``no-registry``: nobody said where a cluster's is.
+        """
+        if self.target.local:
+            from jupyter_mlops.oci.layout import Layout
+
+            return Layout(self.settings.storage.registry)
+        from jupyter_mlops.oci.open import open_store
+        from jupyter_mlops.targets.registry import address_here
+
+        return open_store(address_here(self.target))
 
     @cached_property
     def engine(self) -> Engine:
-        """The local engine."""
-        from jupyter_mlops.engine.local.engine import LocalEngine
+        """What runs pipelines: processes of this machine, or Argo."""
+        if self.target.local:
+            from jupyter_mlops.engine.local.engine import LocalEngine
 
-        return LocalEngine(self.settings, self.store)
+            return LocalEngine(self.settings, self.store)
+        from importlib import import_module
+
+        made: Engine = import_module("jupyter_mlops.engine.argo.engine").ArgoEngine(
+            self.settings, self.cluster, self.target, self.store
+        )
+        return made
 
     @cached_property
     def models(self) -> Models:
@@ -57,10 +113,19 @@ class Workbench:
 
     @cached_property
     def services(self) -> Backend:
-        """The local model servers."""
-        from jupyter_mlops.serving.local.backend import LocalBackend
+        """What serves models: processes of this machine, or KServe."""
+        if self.target.local:
+            from jupyter_mlops.serving.local.backend import LocalBackend
 
-        return LocalBackend(self.settings, self.store)
+            return LocalBackend(self.settings, self.store)
+        from jupyter_mlops.serving.kserve.backend import KServeBackend
+
+        return KServeBackend(self.settings, self.cluster, self.target, self.store)
+
+    @property
+    def namespace(self) -> str:
+        """Where services are looked for when nobody names a namespace."""
+        return self.settings.serving.namespace if self.target.local else self.target.namespace
 
     # -- the flow ----------------------------------------------------------------------------------------------------------
 
@@ -87,63 +152,241 @@ class Workbench:
         this = f"{sys.version_info.major}.{sys.version_info.minor}"
         return replace(plan(notebook), kernel=notebook.kernel or "python3", python=notebook.python or this)
 
-    def compile(self, notebook: Notebook, pipeline: Pipeline, folder: Path | None = None) -> Mapping[str, Any]:
-        """The Workflow for any target: registry, bundle and image are its parameters. Nothing is written."""
-        from jupyter_mlops.registry.bundles import bundle_reference, source_digest
+    def compile(
+        self,
+        notebook: Notebook,
+        pipeline: Pipeline,
+        folder: Path | None = None,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        push: bool = False,
+    ) -> Mapping[str, Any]:
+        """The Workflow for this bench's target; for this machine registry and image are left to whoever submits it.
+
+        Args:
+            notebook: what runs.
+            pipeline: its plan.
+            folder: where local modules are looked for.
+            parameters: values of the notebook's parameters, already checked; None: its defaults.
+            push: store the bundle in the target's registry, so that ``kubectl create -f`` can run it; else nothing is written.
+
+        Raises:
+            WrongUsage: ``push`` to a target without a registry.
+            Refused: more steps than a Workflow holds.
+        """
+        from jupyter_mlops.registry.bundles import bundle_reference, push_bundle, source_digest
         from jupyter_mlops.workflow.compile import compile_workflow
 
-        return compile_workflow(
-            pipeline, bundle=bundle_reference(notebook, pipeline, folder), source_digest=source_digest(notebook)
-        )
+        bundle = push_bundle(self.store, notebook, pipeline, folder) if push else bundle_reference(notebook, pipeline, folder)
+        options = {} if self.target.local else self._options()
+        return compile_workflow(pipeline, bundle=bundle, source_digest=source_digest(notebook), parameters=parameters, **options)
 
-    def run(self, path: Path, parameters: Mapping[str, Any] | None = None, kernel: str | None = None) -> Run:
-        """Convert, compile, push the bundle and submit; returns at once."""
+    def run(
+        self,
+        path: Path,
+        parameters: Mapping[str, Any] | None = None,
+        kernel: str | None = None,
+        resume: str | None = None,
+    ) -> Run:
+        """Convert, compile, push the bundle and submit; returns at once.
+
+        Args:
+            path: the notebook.
+            parameters: values of its parameters.
+            kernel: kernelspec to use instead of the notebook's.
+            resume: a run of the same notebook whose finished steps are taken over where nothing they depend on has changed.
+
+        Raises:
+            Refused: the notebook, or (``python-mismatch``) the kernel's Python is not that of the target's image.
+            NotFound: the notebook, the kernel, or the run to resume.
+        """
         from jupyter_mlops.engine.base import Submission
-        from jupyter_mlops.engine.kernels import find_kernel
         from jupyter_mlops.registry.bundles import push_bundle, source_digest
         from jupyter_mlops.workflow.compile import compile_workflow
         from jupyter_mlops.workflow.parameters import check_parameters
 
         notebook = self.read(path)
-        found = find_kernel(kernel or notebook.kernel)
-        pipeline = replace(self.convert(notebook), kernel=found.name, python=found.minor)
+        if resume is not None:
+            self._check_same(resume, notebook)
+        found, pipeline = self._at_kernel(notebook, self.convert(notebook), kernel)
         values = check_parameters(pipeline, parameters or {})
+        if not self.target.local:
+            self.check_image(pipeline)
         bundle = push_bundle(self.store, notebook, pipeline, path.parent)
-        workflow = compile_workflow(
-            pipeline, bundle=bundle, source_digest=source_digest(notebook), registry=self.store.address, parameters=values
-        )
-        return self.engine.submit(Submission(workflow, str(path.resolve()), found.command))
+        options = {"registry": self.store.address} if self.target.local else self._options(resume)
+        workflow = compile_workflow(pipeline, bundle=bundle, source_digest=source_digest(notebook), parameters=values, **options)
+        return self.engine.submit(Submission(workflow, str(path.resolve()), found.command if found else (), resume))
 
-    def deploy(self, model: str, name: str | None = None, namespace: str | None = None, port: int | None = None) -> Service:
-        """Serve ``NAME``, ``NAME:TAG`` or ``NAME@DIGEST``; returns at once."""
-        from jupyter_mlops.serving.manifest import inference_service
+    def _options(self, resume: str | None = None) -> dict[str, Any]:
+        """What the compiler is told of a cluster."""
+        from jupyter_mlops.targets.creator import creator
 
-        version = self.models.find(model)
-        return self.services.apply(
-            inference_service(version, name=name, namespace=namespace or self.settings.serving.namespace, port=port)
-        )
+        return {"target": self.target, "resume": resume, "creator": creator()}
+
+    def _at_kernel(self, notebook: Notebook, pipeline: Pipeline, kernel: str | None) -> tuple[Kernel | None, Pipeline]:
+        """The pipeline with its kernel's Python. A cluster needs no kernel here: then it is the Python that the notebook says."""
+        from jupyter_mlops.engine.kernels import find_kernel
+
+        try:
+            found = find_kernel(kernel or notebook.kernel)
+        except (NotFound, PlatformError):
+            if self.target.local or kernel is not None:
+                raise
+            return None, pipeline
+        return found, replace(pipeline, kernel=found.name, python=found.minor)
+
+    def check_image(self, pipeline: Pipeline) -> None:
+        """The Python of the target's image is the pipeline's, as far as that can be known before anything runs.
+
+        Raises:
+            Refused: code ``python-mismatch``: values of one Python cannot be read by another.
+        """
+        from jupyter_mlops.targets.image import python_of
+
+        images = {step.options.image or self.target.image for step in pipeline.steps} - {""}
+        for image in sorted(images):
+            minor = python_of(self.target, image)
+            if minor and pipeline.python and minor != pipeline.python:
+                raise Refused(
+                    f"the notebook runs with Python {pipeline.python}, and the image {image} has Python {minor}",
+                    code="python-mismatch",
+                    fix=f"Use an image with Python {pipeline.python} (jupyter mlops targets set {self.target.name} image=…), "
+                    f"or a kernel with Python {minor}.",
+                    where=Where(pipeline.notebook),
+                )
+
+    def _check_same(self, resume: str, notebook: Notebook) -> None:
+        """The run that is resumed is one of this notebook. Raises NotFound or WrongUsage."""
+        earlier, name = self.engine.get(resume), self.convert(notebook).name
+        if earlier.pipeline != name:
+            raise WrongUsage(
+                f"{resume} is a run of {earlier.pipeline}, not of {name}",
+                code="other-pipeline",
+                fix=f"Resume a run of the same notebook: jupyter mlops runs --pipeline {name}",
+            )
+
+    def resume(self, name: str, path: Path | None = None, parameters: Mapping[str, Any] | None = None) -> Run:
+        """Run again what a run ran, as its notebook is now, taking over the steps that are as they were.
+
+        Args:
+            name: the run.
+            path: its notebook; None: where it was.
+            parameters: values that differ from the run's.
+
+        Raises:
+            NotFound: no such run, or its notebook is not on this machine.
+        """
+        earlier = self.engine.get(name)
+        if path is None and not earlier.notebook:
+            raise NotFound(
+                f"where the notebook of {name} lies is not known on this machine",
+                code="notebook-unknown",
+                fix=f"Name it: jupyter mlops run NOTEBOOK.ipynb --resume {name}",
+            )
+        return self.run(path or Path(str(earlier.notebook)), {**earlier.parameters, **(parameters or {})}, None, name)
+
+    def deploy(
+        self, model: str, name: str | None = None, namespace: str | None = None, port: int | None = None, **options: Any
+    ) -> Service:
+        """Serve ``NAME``, ``NAME:TAG`` or ``NAME@DIGEST``; returns at once.
+
+        A model that only this machine's registry has is copied to the cluster's first.
+
+        Args:
+            model: the model.
+            name: of the service; None: the model's.
+            namespace: on this machine; a cluster's is that of the target.
+            port: fixed port on this machine.
+            options: for clusters: ``mode``, ``image``, ``gpu``, ``resources``, ``env``, ``secrets``, ``runtime``.
+
+        Raises:
+            NotFound: no such model, here or there.
+            WrongUsage: an option that this target does not have.
+        """
+        chosen = {key: value for key, value in options.items() if value}
+        if self.target.local:
+            from jupyter_mlops.serving.manifest import inference_service
+
+            if chosen:
+                raise WrongUsage(
+                    f"{next(iter(chosen))} is for clusters; this machine has no such choice",
+                    fix="Name a target: --target NAME.",
+                    where=Where(field=next(iter(chosen))),
+                )
+            version = self.models.find(model)
+            return self.services.apply(
+                inference_service(version, name=name, namespace=namespace or self.settings.serving.namespace, port=port)
+            )
+        from jupyter_mlops.serving.kserve.backend import KServeBackend
+
+        self._check_place(namespace, port)
+        backend = self.services
+        if not isinstance(backend, KServeBackend):  # pragma: no cover - tells the type checker
+            raise TypeError(backend)
+        return backend.apply(backend.prepare(self._model_there(model), name=name, **chosen))
+
+    def _check_place(self, namespace: str | None, port: int | None) -> None:
+        """What only this machine has is not asked of a cluster. Raises WrongUsage."""
+        if port is not None:
+            raise WrongUsage(
+                "a port can be chosen on this machine only",
+                fix=f"Leave it out: jupyter mlops predict SERVICE --target {self.target.name} calls it.",
+                where=Where(field="port"),
+            )
+        if namespace not in {None, "", self.target.namespace, "default"}:
+            raise WrongUsage(
+                f"target {self.target.name} is namespace {self.target.namespace}, not {namespace}",
+                fix=f"jupyter mlops targets set {self.target.name} namespace={namespace}",
+                where=Where(field="namespace"),
+            )
+
+    def _model_there(self, model: str) -> ModelVersion:
+        """A version in the target's registry, copied from this machine's if only that has it. Raises NotFound."""
+        try:
+            return self.models.find(model)
+        except NotFound as missing:
+            from importlib import import_module
+
+            from jupyter_mlops.registry.models import Models
+
+            here = self.at("local")
+            try:
+                version = here.models.find(model)
+            except NotFound:
+                raise missing from None
+            import_module("jupyter_mlops.registry.copy").copy_model(here.store, self.store, version)
+            return Models(self.store).find(f"{version.name}@{version.digest}")
 
     def predict(self, service: str, data: Any = None, namespace: str | None = None) -> Prediction:
         """Call a service with rows, or with the sample recorded at training."""
         from jupyter_mlops.serving.predict import predict
 
-        return predict(self.services, self.models, service, namespace or self.settings.serving.namespace, data)
+        return predict(self.services, self.models, service, namespace or self.namespace, data)
 
     def sample(self, service: str, namespace: str | None = None) -> list[Any]:
         """Rows recorded at training that a service takes. Raises NotFound where none were recorded."""
         from jupyter_mlops.serving.predict import sample
 
-        return sample(self.services, self.models, service, namespace or self.settings.serving.namespace)
+        return sample(self.services, self.models, service, namespace or self.namespace)
 
     def delete_model(self, name: str, tag: str) -> None:
         """Delete a version of a model. Raises Conflict while a service uses it, NotFound if there is none."""
         from jupyter_mlops.serving.decode import model_reference
 
         version = self.models.find(f"{name}:{tag}")
-        users = [service for service in self.services.list() if model_reference(service.document) == f"{name}@{version.digest}"]
+        users = [service for service in self._served() if model_reference(service.document) == f"{name}@{version.digest}"]
         if users:
             raise Conflict(
                 f"{name}:{tag} is served by {', '.join(service.name for service in users)}",
                 fix=f"Delete the service first: jupyter mlops services delete {users[0].name}",
             )
         self.models.delete(name, tag)
+
+    def _served(self) -> Sequence[Service]:
+        """All services; none where the cluster has no KServe."""
+        try:
+            return self.services.list()
+        except NotFound as error:
+            if error.code != "no-such-kind":
+                raise
+            return ()
