@@ -40,7 +40,7 @@ _WHO = re.compile(
     r'(?: in API group "(?P<group>[^"]*)")?(?: in the namespace "(?P<namespace>[^"]*)")?'
 )
 _UNKNOWN = re.compile(r'(unknown|duplicate) field "([^"]+)"')
-_WEBHOOK = re.compile(r'admission webhook "([^"]+)" denied the request(?:: )?(.*)', re.DOTALL)
+_WEBHOOK = re.compile(r'admission webhook "([^"]+)" denied the request(?:: (.*))?', re.DOTALL)
 _POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)' .*denied request: (.*)", re.DOTALL)
 _DECODING = re.compile(r"strict decoding error|cannot be handled as a|json: cannot unmarshal|error decoding")
 
@@ -167,9 +167,9 @@ def _denied(message: str) -> MlopsError | None:
     return None
 
 
-def _ask_admin(why: str) -> str:
+def _ask_admin(why: str | None) -> str:
     """How to get on after a denial, depending on whether it said why."""
-    return "Its reason is in the message." if why.strip() else "Ask whoever runs the cluster what it wants."
+    return "Its reason is in the message." if why else "Ask whoever runs the cluster what it wants."
 
 
 def _forbidden(message: str) -> MlopsError:
