@@ -30,11 +30,16 @@ COMMANDS: dict[str, str] = {
     "runs": "list runs, or show one",
     "logs": "print what the steps of a run printed",
     "stop": "stop a run",
+    "resume": "run a notebook again, taking over the steps of a run that are as they were",
+    "pause": "let a run start no further step",
+    "unpause": "let a paused run go on",
+    "approve": "let a run go on that waits for a person",
     "delete": "delete a run and its state; models that it made stay",
     "models": "list registered models, show one, set aliases, delete versions",
     "deploy": "serve a registered model",
     "services": "list services; stop, start or delete one; show its log",
     "predict": "call a service",
+    "targets": "list where runs can go, check one, set or choose it",
     "registry": "serve the embedded registry over HTTP",
     "doctor": "check this machine",
 }
@@ -47,6 +52,7 @@ examples:
   jupyter mlops models                         what it registered
   jupyter mlops deploy churn                   serve the newest version
   jupyter mlops predict churn                  call it with the rows it was trained on
+  jupyter mlops run churn.ipynb --target dev   the same on a cluster; `jupyter mlops targets` lists them
 
 `jupyter mlops COMMAND --help` tells more. Every command takes --json, for scripts.
 exit codes: 0 done, 1 the run or the call failed, 2 refused or wrong usage"""
@@ -56,6 +62,9 @@ class Command(Protocol):
     """What a command's module holds."""
 
     EXAMPLES: str
+    TARGETED: bool
+    """Whether it takes ``--target``; a command that has no such attribute is about this machine."""
+
     configure: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace, Console, Workbench], int]
 
@@ -115,14 +124,19 @@ def _dispatch(argv: Sequence[str], console: Console) -> int:
         meant = f"Did you mean {near[0]}? " if near else ""
         raise WrongUsage(f"there is no command {name!r}", fix=f"{meant}The commands are {', '.join(COMMANDS)}.")
     command = cast("Command", import_module(f"jupyter_mlops.cli.{name}"))
+    targeted = getattr(command, "TARGETED", False)
     try:
-        arguments = _parser(name, command).parse_args(rest)
+        arguments = _parser(name, command, targeted=targeted).parse_args(rest)
     except SystemExit as done:  # argparse printed the help
         return int(done.code or 0)
-    return command.run(arguments, console, _bench(arguments.home))
+    bench = _bench(arguments.home)
+    if targeted:
+        arguments.aim = f" --target {arguments.target}" if arguments.target else ""
+        bench = bench.at(arguments.target)
+    return command.run(arguments, console, bench)
 
 
-def _parser(name: str, command: Command) -> Parser:
+def _parser(name: str, command: Command, *, targeted: bool) -> Parser:
     parser = Parser(
         prog=f"jupyter mlops {name}",
         description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
@@ -131,11 +145,22 @@ def _parser(name: str, command: Command) -> Parser:
         allow_abbrev=False,
     )
     command.configure(parser)
+    if targeted:
+        add_target(parser)
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else on standard output")
     parser.add_argument(
         "--home", type=Path, metavar="DIR", help="folder of runs, models and services (default: JUPYTER_MLOPS_HOME)"
     )
     return parser
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """The option that says where."""
+    parser.add_argument(
+        "--target",
+        metavar="NAME",
+        help="local, or a cluster of `jupyter mlops targets` (default: as `targets use` says, else local)",
+    )
 
 
 def _bench(home: Path | None) -> Workbench:

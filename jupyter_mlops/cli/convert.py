@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   jupyter mlops convert churn.ipynb                    steps, graph, parameters and doubts
-  jupyter mlops convert churn.ipynb -o workflow.yaml   the Argo Workflow, for kubectl create -f
+  jupyter mlops convert churn.ipynb -o workflow.yaml   the Argo Workflow
+  jupyter mlops convert churn.ipynb --push --target dev -o - | kubectl create -f -
   jupyter mlops convert churn.ipynb --json | jq .steps"""
 
 
@@ -28,12 +29,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     parser.add_argument("notebook", type=Path, metavar="NOTEBOOK.ipynb")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the Argo Workflow as YAML; - is standard output")
+    parser.add_argument(
+        "--target", metavar="NAME", help="write it for this cluster (default: for any, with its settings left open)"
+    )
+    parser.add_argument(
+        "--push", action="store_true", help="store the notebook's code in the target's registry, for kubectl create -f"
+    )
 
 
 def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
     """Convert, show, and write the Workflow if asked."""
     if arguments.output == "-" and console.as_json:
         raise WrongUsage("-o - and --json both want standard output", fix="Give a file: -o workflow.yaml.")
+    if (arguments.target or arguments.push) and not arguments.output:
+        raise WrongUsage(
+            "--target and --push are about the Workflow that is written", fix="Say where to: -o workflow.yaml, or -o -."
+        )
     try:
         notebook = bench.read(arguments.notebook)
         pipeline = bench.convert(notebook)
@@ -42,7 +53,11 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     if arguments.output:
         from jupyter_mlops.workflow.yaml import dump
 
-        _write(arguments.output, dump(bench.compile(notebook, pipeline, arguments.notebook.parent)), console)
+        there = bench.at(arguments.target) if arguments.target or arguments.push else bench
+        if not there.target.local:
+            there.check_image(pipeline)
+        workflow = there.compile(notebook, pipeline, arguments.notebook.parent, push=arguments.push)
+        _write(arguments.output, dump(workflow), console)
     if console.as_json:
         from jupyter_mlops.registry.bundles import source_digest
 

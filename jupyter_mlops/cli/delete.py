@@ -16,6 +16,8 @@ EXAMPLES = """\
   jupyter mlops delete churn-x7k2p
   jupyter mlops delete churn-x7k2p --force     stops it first if it runs"""
 
+TARGETED = True
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""

@@ -16,6 +16,7 @@ EXAMPLES = """\
   jupyter mlops doctor               all checks; what is in order is one line
   jupyter mlops doctor --verbose     each with what was seen
   jupyter mlops doctor --only DJ01 --only DL02
+  jupyter mlops doctor --target dev  this machine, and that cluster
   jupyter mlops doctor --json | jq '.checks[] | select(.level == "fail")'"""
 
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red"), "skip": ("-", "grey")}
@@ -25,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     parser.add_argument("-v", "--verbose", action="store_true", help="show what is in order too")
     parser.add_argument("--only", action="append", default=[], metavar="ID", help="only this check; repeat for more")
+    parser.add_argument("--target", metavar="NAME", help="check this target too (default: the default one)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 on warnings too")
 
 
@@ -32,7 +34,7 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     """Check, show; 1 if something fails."""
     from jupyter_mlops.doctor.run import examine
 
-    found = examine(bench.settings, only=arguments.only)
+    found = examine(bench.settings, only=arguments.only, target=arguments.target)
     if console.as_json:
         console.emit({"checks": [asdict(check) for check in found]})
     else:

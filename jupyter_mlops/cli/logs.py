@@ -21,6 +21,8 @@ EXAMPLES = """\
   jupyter mlops logs churn-x7k2p --step train    one of them
   jupyter mlops logs churn-x7k2p -f              go on until the run is done"""
 
+TARGETED = True
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
@@ -39,7 +41,7 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     try:
         _print(lines, console, prefix=arguments.step is None and len(names) > 1, follow=arguments.follow)
     except KeyboardInterrupt:
-        console.note(f"\n{now.name} goes on; stop it with: jupyter mlops stop {now.name}")
+        console.note(f"\n{now.name} goes on; stop it with: jupyter mlops stop {now.name}{arguments.aim}")
         return INTERRUPTED
     return 0
 

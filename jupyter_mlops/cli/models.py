@@ -19,6 +19,8 @@ EXAMPLES = """\
   jupyter mlops models delete churn:v2             refused while a service uses it
   jupyter mlops models --json | jq -r '.models[].versions[0].digest'"""
 
+TARGETED = True
+
 ALIAS_WORDS = 4
 DELETE_WORDS = 2
 

@@ -21,12 +21,14 @@ EXAMPLES = """\
   echo '[[5.1, 3.5, 1.4, 0.2]]' | jupyter mlops predict iris --data -
   jupyter mlops predict churn --json | jq .predictions"""
 
+TARGETED = True
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     parser.add_argument("service", metavar="SERVICE")
     parser.add_argument("--data", metavar="FILE", help="rows as JSON, or as CSV with a header; - is standard input")
-    parser.add_argument("--namespace", metavar="NAMESPACE", help="namespace (default: default)")
+    parser.add_argument("--namespace", metavar="NAMESPACE", help="namespace on this machine (default: default)")
 
 
 def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:

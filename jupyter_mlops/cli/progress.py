@@ -73,6 +73,7 @@ class Plain:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._phases: dict[str, str] = {}
+        self._causes: dict[str, str] = {}
 
     def show(self, run: Run) -> None:
         """Only what changed."""
@@ -82,6 +83,12 @@ class Plain:
                 cached = " (cached)" if step.cached else ""
                 self._console.note(f"step {step.name}: {step.phase}{took}{cached}")
                 self._phases[step.name] = step.phase
+            waits = step.cause.message if step.cause and step.phase not in DONE else ""
+            if waits and self._causes.get(step.name) != waits:
+                self._console.note(f"step {step.name} waits: {waits}")
+                if step.cause and step.cause.fix:
+                    self._console.note(f"  fix: {step.cause.fix}")
+            self._causes[step.name] = waits
 
     def log(self, line: LogLine) -> None:
         """Not shown: ``jupyter mlops logs`` has it all."""
@@ -117,7 +124,7 @@ class Live:
         """Paint all lines over those of before."""
         if self._run is None:
             return
-        lines = [self._step(step) for step in self._shown(self._run)]
+        lines = [line for step in self._shown(self._run) for line in (self._step(step), *self._waits(step))]
         if self._run.phase not in DONE:
             lines += [
                 self._console.styled(clean(text)[: self._console.width - 3], "grey", on=self._console.err) for text in self._tail
@@ -130,7 +137,8 @@ class Live:
 
     def _shown(self, run: Run) -> Sequence[StepRun]:
         """The steps that fit: a terminal cannot paint over what has left its upper edge. Finished ones go first."""
-        room = max(1, shutil.get_terminal_size((100, 24)).lines - TAIL - 2)
+        told = 2 * sum(step.cause is not None and step.phase not in DONE for step in run.steps)
+        room = max(1, shutil.get_terminal_size((100, 24)).lines - TAIL - 2 - told)
         steps = run.steps
         if len(steps) <= room:
             return steps
@@ -152,6 +160,16 @@ class Live:
             parts.append(bar(*step.progress))
         parts.append("cached" if step.cached else "" if took is None else duration(took))
         return "  ".join(part for part in parts if part)
+
+    def _waits(self, step: StepRun) -> list[str]:
+        """Why a step cannot start, and what to do, while that is so; as long as the terminal is wide."""
+        if step.cause is None or step.phase in DONE:
+            return []
+        fix = step.cause.fix.splitlines()
+        said = [f"waits: {step.cause.message}", *([f"fix: {fix[0]}"] if fix else [])]
+        return [
+            self._console.styled(f"  {clean(text)}"[: self._console.width - 1], "yellow", on=self._console.err) for text in said
+        ]
 
     def _widest(self) -> int:
         steps = self._run.steps if self._run else ()

@@ -21,9 +21,13 @@ EXAMPLES = """\
   jupyter mlops run churn.ipynb                         run it here and wait
   jupyter mlops run churn.ipynb -p trees=50 -p seed=7   with other parameters
   jupyter mlops run churn.ipynb --detach                return at once; follow with `jupyter mlops logs RUN -f`
+  jupyter mlops run churn.ipynb --target dev            on a cluster
+  jupyter mlops run churn.ipynb --resume churn-x7k2p    take over the steps of that run that are as they were
   jupyter mlops run churn.ipynb --json | jq -r .phase
 
 Ctrl+C ends the waiting, not the run; with --stop-on-interrupt it stops the run too."""
+
+TARGETED = True
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +37,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="value of a parameter; repeat for more"
     )
     parser.add_argument("--kernel", metavar="NAME", help="kernelspec to use instead of the notebook's")
+    parser.add_argument("--resume", metavar="RUN", help="take over finished steps of this run where nothing they depend on changed")
+    following(parser)
+
+
+def following(parser: argparse.ArgumentParser) -> None:
+    """What commands share that start a run and wait for it."""
     parser.add_argument("--detach", action="store_true", help="return as soon as the run has started")
     parser.add_argument("--stop-on-interrupt", action="store_true", help="let Ctrl+C stop the run")
 
@@ -41,20 +51,26 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     """Start, follow, report."""
     values = assignments(arguments.parameter)
     try:
-        started = bench.run(arguments.notebook, values, arguments.kernel)
+        started = bench.run(arguments.notebook, values, arguments.kernel, arguments.resume)
     except Refused as refused:
-        return _refused(refused, console)
-    console.note(f"run {started.name} started")
+        return say_refused(refused, console)
+    return follow(started, arguments, console, bench)
+
+
+def follow(started: Run, arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
+    """Wait for a run that was just started, unless told not to, and say how it ended."""
+    place = "" if bench.target.local else f" on {bench.target.name}"
+    console.note(f"run {started.name} started{place}")
     if arguments.detach:
-        return _detached(started, console)
+        return _detached(started, console, arguments.aim)
     try:
         final = show_progress(bench.engine, started, console)
     except KeyboardInterrupt:
         if not arguments.stop_on_interrupt:
-            return _left(bench.engine.get(started.name), console)
+            return _left(bench.engine.get(started.name), console, arguments.aim)
         console.note(f"stopping {started.name}")
         final = bench.engine.control(started.name, "stop")
-    return finish(final, console)
+    return finish(final, console, arguments.aim)
 
 
 def assignments(texts: list[str]) -> dict[str, str]:
@@ -68,12 +84,12 @@ def assignments(texts: list[str]) -> dict[str, str]:
     return values
 
 
-def finish(final: Run, console: Console) -> int:
+def finish(final: Run, console: Console, aim: str = "") -> int:
     """Say how a run ended; the exit code."""
     if console.as_json:
         console.emit(document(final))
     else:
-        _say(final, console)
+        _say(final, console, aim)
     return 0 if final.phase == "Succeeded" else 1
 
 
@@ -97,6 +113,8 @@ def document(run_now: Run) -> dict[str, Any]:
         "parameters": dict(run_now.parameters),
         "models": [dict(model) for model in run_now.models],
         "metrics": dict(run_now.metrics),
+        "target": run_now.target,
+        "resumed": run_now.resumed,
     }
 
 
@@ -111,6 +129,7 @@ def _error(run_now: Run) -> dict[str, Any] | None:
             "step": failure.step,
             "blame": failure.blame,
             "fix": failure.fix,
+            "facts": list(failure.facts),
         }
     if run_now.phase in DONE and run_now.phase != "Succeeded":
         said = "the run was stopped" if run_now.phase == "Stopped" else "the run failed"
@@ -118,7 +137,7 @@ def _error(run_now: Run) -> dict[str, Any] | None:
     return None
 
 
-def _say(final: Run, console: Console) -> None:
+def _say(final: Run, console: Console, aim: str) -> None:
     took = duration(seconds(final.started or final.created, final.finished))
     colour = "green" if final.phase == "Succeeded" else "red"
     console.line(f"{final.name} {console.styled(final.phase, colour)} in {took}")
@@ -129,10 +148,13 @@ def _say(final: Run, console: Console) -> None:
             console.line(f"    {line}")
         if failure.fix:
             console.line(f"  fix: {failure.fix}")
+        for fact in failure.facts:
+            console.line(f"  said: {fact}")
     for name, value in final.metrics.items():
         console.line(f"  metric    {name} = {value:g}")
     for model in final.models:
-        console.line(f"  model     {model['name']}:{model['tag']}   deploy it: jupyter mlops deploy {model['name']}:{model['tag']}")
+        reference = f"{model['name']}:{model['tag']}"
+        console.line(f"  model     {reference}   deploy it: jupyter mlops deploy {reference}{aim}")
     if final.executed:
         console.line(f"  notebook  {final.executed}")
 
@@ -145,29 +167,29 @@ def _place(failure: Failure) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _detached(started: Run, console: Console) -> int:
+def _detached(started: Run, console: Console, aim: str) -> int:
     if console.as_json:
         console.emit(document(started))
     else:
         console.line(started.name)
-    _hints(started.name, console)
+    _hints(started.name, console, aim)
     return 0
 
 
-def _left(run_now: Run, console: Console) -> int:
+def _left(run_now: Run, console: Console, aim: str) -> int:
     console.note(f"\n{run_now.name} goes on.")
-    _hints(run_now.name, console)
+    _hints(run_now.name, console, aim)
     if console.as_json:
         console.emit(document(run_now))
     return INTERRUPTED
 
 
-def _hints(name: str, console: Console) -> None:
-    console.note(f"  follow: jupyter mlops logs {name} -f")
-    console.note(f"  stop:   jupyter mlops stop {name}")
+def _hints(name: str, console: Console, aim: str) -> None:
+    console.note(f"  follow: jupyter mlops logs {name} -f{aim}")
+    console.note(f"  stop:   jupyter mlops stop {name}{aim}")
 
 
-def _refused(refused: Refused, console: Console) -> int:
+def say_refused(refused: Refused, console: Console) -> int:
     """The contract's keys, so that a script finds ``error.code`` where it always is."""
     console.error(refused)
     if console.as_json:

@@ -19,6 +19,8 @@ EXAMPLES = """\
   jupyter mlops runs churn-x7k2p          one of them, step by step
   jupyter mlops runs --json | jq -r '.runs[0].name'"""
 
+TARGETED = True
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
@@ -40,7 +42,7 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     if console.as_json:
         console.emit({"runs": [run_view(one) for one in listed]})
     elif not listed:
-        console.note("No runs yet. Start one: jupyter mlops run NOTEBOOK.ipynb")
+        console.note(f"No runs yet. Start one: jupyter mlops run NOTEBOOK.ipynb{arguments.aim}")
     else:
         console.table(("RUN", "PHASE", "STEPS", "TOOK", "STARTED", "NOTEBOOK"), [_row(one) for one in listed])
     return 0
@@ -48,15 +50,27 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
 
 def show(found: Run, console: Console) -> None:
     """One run in words."""
-    console.line(f"{found.name}: {found.phase}, started {ago(found.started or found.created)}, took {_took(found)}")
+    phase = f"{found.phase}, paused" if found.paused else found.phase
+    console.line(f"{found.name}: {phase}, started {ago(found.started or found.created)}, took {_took(found)}")
     if found.notebook:
         console.line(f"notebook: {found.notebook}")
     if found.executed:
         console.line(f"executed: {found.executed}")
+    if found.resumed:
+        console.line(f"resumed:  {found.resumed}")
     for name, value in found.parameters.items():
         console.line(f"parameter {name} = {value!r}")
     console.line()
     console.table(("STEP", "PHASE", "CELLS", "TOOK", "MESSAGE"), [_step_row(step) for step in found.steps])
+    _say_problems(found, console)
+    for name, metric in found.metrics.items():
+        console.line(f"metric {name} = {metric:g}")
+    for model in found.models:
+        console.line(f"model {model['name']}:{model['tag']}")
+
+
+def _say_problems(found: Run, console: Console) -> None:
+    """Why it failed, and why steps wait."""
     if found.failure:
         console.line()
         console.line(found.failure.message)
@@ -64,10 +78,13 @@ def show(found: Run, console: Console) -> None:
             console.line(f"  {line}")
         if found.failure.fix:
             console.line(f"fix: {found.failure.fix}")
-    for name, metric in found.metrics.items():
-        console.line(f"metric {name} = {metric:g}")
-    for model in found.models:
-        console.line(f"model {model['name']}:{model['tag']}")
+        for fact in found.failure.facts:
+            console.line(f"said: {fact}")
+    for step in found.steps:
+        if step.cause is not None and step.cause != found.failure:
+            console.line(f"{step.name}: {step.cause.message}")
+            if step.cause.fix:
+                console.line(f"fix: {step.cause.fix}")
 
 
 def _row(found: Run) -> tuple[str, ...]:

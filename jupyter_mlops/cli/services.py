@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 from jupyter_mlops.cli.console import Console, ago
 from jupyter_mlops.cli.door import front_doors, url_of
 from jupyter_mlops.errors import WrongUsage
+from jupyter_mlops.settings import LOCAL
 from jupyter_mlops.views import service_view
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jupyter_mlops.flow import Workbench
     from jupyter_mlops.serving.base import Service, Verb
 
@@ -21,22 +24,24 @@ EXAMPLES = """\
   jupyter mlops services delete churn       the model stays
   jupyter mlops services logs churn -f"""
 
+TARGETED = True
+
 VERBS = ("stop", "start", "delete", "logs")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     parser.add_argument("words", nargs="*", metavar="[stop|start|delete|logs] NAME", help="a service, or a verb and a service")
-    parser.add_argument("--namespace", metavar="NAMESPACE", help="namespace of the service (default: default)")
+    parser.add_argument("--namespace", metavar="NAMESPACE", help="namespace of the service on this machine (default: default)")
     parser.add_argument("-f", "--follow", action="store_true", help="with logs: go on until interrupted")
 
 
 def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
     """List, show, or do what the first word says."""
-    namespace = arguments.namespace or bench.settings.serving.namespace
+    namespace = arguments.namespace or bench.namespace
     words = list(arguments.words)
     if not words:
-        return _list(arguments.namespace, console, bench)
+        return _list(arguments.namespace, console, bench, arguments.aim)
     if len(words) == 1 and words[0] not in VERBS:
         return _show(bench.services.get(words[0], namespace), console)
     if len(words) != 2 or words[0] not in VERBS:  # noqa: PLR2004  (a verb and a name)
@@ -55,13 +60,13 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     return 0
 
 
-def _list(namespace: str | None, console: Console, bench: Workbench) -> int:
+def _list(namespace: str | None, console: Console, bench: Workbench, aim: str) -> int:
     listed = [service for service in bench.services.list() if namespace in {None, service.namespace}]
-    doors = front_doors() if listed else ()
+    doors = front_doors() if listed and bench.target.local else ()
     if console.as_json:
         console.emit({"services": [{**service_view(service), "url": url_of(service, doors)} for service in listed]})
     elif not listed:
-        console.note("No services yet. Make one: jupyter mlops deploy MODEL")
+        console.note(f"No services yet. Make one: jupyter mlops deploy MODEL{aim}")
     else:
         console.table(
             ("SERVICE", "PHASE", "MODEL", "SINCE", "URL"),
@@ -79,11 +84,13 @@ def _show(service: Service, console: Console) -> int:
         return 0
     console.line(f"{_name(service)}: {service.phase}")
     console.line(f"model: {service.model}")
-    console.line(f"url:   {url_of(service, front_doors())}")
+    console.line(f"url:   {url_of(service, _doors(service))}")
     if service.message:
         console.line(service.message)
     if service.fix:
         console.line(f"fix: {service.fix}")
+    for fact in service.facts:
+        console.line(f"said: {fact}")
     console.line()
     console.table(
         ("CONDITION", "STATUS", "REASON", "MESSAGE"),
@@ -107,11 +114,16 @@ def _logs(name: str, namespace: str, console: Console, bench: Workbench, *, foll
 
 
 def _view(service: Service) -> dict[str, Any]:
-    return {**service_view(service), "url": url_of(service, front_doors())}
+    return {**service_view(service), "url": url_of(service, _doors(service))}
+
+
+def _doors(service: Service) -> Sequence[str]:
+    """Front doors lead to services of this machine."""
+    return front_doors() if service.target == LOCAL else ()
 
 
 def _name(service: Service) -> str:
-    return service.name if service.namespace == "default" else f"{service.namespace}/{service.name}"
+    return service.name if service.namespace == "default" or service.target != LOCAL else f"{service.namespace}/{service.name}"
 
 
 def _model(reference: str) -> str:

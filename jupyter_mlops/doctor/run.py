@@ -1,4 +1,4 @@
-"""Runs all checks beside each other. A check that hangs or breaks is a finding about itself and about nothing else."""
+"""Runs all checks beside each other, then those of a cluster. One that hangs or breaks is a finding about itself alone."""
 
 from __future__ import annotations
 
@@ -15,15 +15,32 @@ PATIENCE = 3.0
 """Seconds for all checks together, since they run beside each other; none needs more than a fraction on a healthy machine."""
 
 
-def examine(settings: Settings, server: Mapping[str, Any] | None = None, only: Sequence[str] = ()) -> list[Check]:
-    """Every check, or those named. Raises WrongUsage for an id that there is not."""
-    from jupyter_mlops.doctor import jupyter, machine, python  # noqa: F401  (each registers its checks)
+def examine(
+    settings: Settings, server: Mapping[str, Any] | None = None, only: Sequence[str] = (), target: str | None = None
+) -> list[Check]:
+    """Every check, or those named; of a cluster where the target is one.
 
-    unknown = [check_id for check_id in only if check_id not in CHECKS]
+    Args:
+        settings: what they look at.
+        server: what a running Jupyter Server knows of itself.
+        only: ids of checks; none means all.
+        target: name of a target; None is the default one.
+
+    Raises:
+        WrongUsage: an id that there is not.
+        NotFound: no such target.
+    """
+    from jupyter_mlops.doctor import cluster, jupyter, machine, python  # noqa: F401  (each registers its checks)
+
+    there = {*CHECKS, *cluster.ids()}
+    unknown = [check_id for check_id in only if check_id not in there]
     if unknown:
-        raise WrongUsage(f"there is no check {unknown[0]}", fix=f"The checks are {', '.join(sorted(CHECKS))}.")
+        raise WrongUsage(f"there is no check {unknown[0]}", fix=f"The checks are {', '.join(sorted(there))}.")
     chosen = [found for check_id, found in sorted(CHECKS.items()) if not only or check_id in only]
-    return run_all(chosen, Machine(settings, server))
+    results = run_all(chosen, Machine(settings, server))
+    if not only or set(only) & set(cluster.ids()):
+        results += [check for check in cluster.examine(settings, target) if not only or check.id in only]
+    return results
 
 
 def run_all(checks: Sequence[Registered], on: Machine, patience: float = PATIENCE) -> list[Check]:

@@ -181,7 +181,7 @@ def test_this_machine_is_examined_and_nothing_is_left_behind(tmp_path: Path) -> 
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     found = examine(Settings(storage=Storage(home=home)), {**SERVER})
-    assert [one.id for one in found] == sorted(CHECKS)
+    assert [one.id for one in found] == [*sorted(CHECKS), "TD01"]
     assert {one.level for one in found} <= {"ok", "warn", "fail", "skip"}
     by_id = {one.id: one for one in found}
     assert all(by_id[check_id].level == "ok" for check_id in ("DJ01", "DJ03", "DL01", "DL02", "DL06", "DL07", "DL08", "DP02"))

@@ -1,0 +1,25 @@
+"""``jupyter mlops approve``: a run goes on that waits for a person."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.cli import verbs
+from jupyter_mlops.cli.console import Console
+
+if TYPE_CHECKING:
+    from jupyter_mlops.flow import Workbench
+
+EXAMPLES = """\
+  jupyter mlops approve churn-x7k2p
+  jupyter mlops approve churn-x7k2p --target dev     a run of a cluster"""
+
+TARGETED = True
+
+configure = verbs.configure
+
+
+def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
+    """Do it, and say how the run is."""
+    return verbs.control(arguments.name, "approve", console, bench)
