@@ -1,49 +1,131 @@
 """Requests to a registry: logged in, within limits of time, tried again when that can help, explained when it does not.
 
-``http.client``, since this room travels into every step, and since it moves a gigabyte with a third of the processor time of
-the libraries above it. One connection a request: a transfer is long, and a thread owns what it reads.
+Who reads is told soon that a registry is away. Who writes has work to lose: once the registry has answered, a writer waits
+for it through a restart.
 """
 
 from __future__ import annotations
 
 import http.client
-import json
+import random
+import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import urljoin, urlsplit
 
-from jupyter_mlops.errors import NotAllowed, NotFound, PlatformError, StorageFull, Unavailable, WrongUsage
-from jupyter_mlops.oci.credentials import basic_for, parse_challenge
-
-TIMEOUT = 30.0
-"""Seconds without a byte after which a connection counts as dead."""
+from jupyter_mlops.errors import PlatformError, Unavailable
+from jupyter_mlops.oci.connection import Answer, Body, Connections
+from jupyter_mlops.oci.login import Login
+from jupyter_mlops.oci.refusal import Words, refusal, words_of
 
 ATTEMPTS = 4
-"""Tries of one request, with pauses of 0.2, 0.4 and 0.8 seconds, or as long as the registry asks for, up to ``PATIENCE``."""
+"""Tries of one request, with pauses of about 0.2, 0.4 and 0.8 seconds, or as long as the registry asks for."""
 
-PATIENCE = 20.0
+PATIENT = 10
+"""Tries of a writer, with pauses up to ``LONGEST``: about half a minute."""
+
+LONGEST = 8.0
+"""Seconds between two tries at most, unless the registry asks for more."""
+
+ASKED = 20.0
 """Seconds that a registry may ask for before the next try."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
+TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+READING = frozenset({"GET", "HEAD"})
 
-Body = bytes | Callable[[], Iterable[bytes | memoryview]] | None
-"""Bytes, or what makes the chunks anew for each try (with a Content-Length among the headers)."""
+
+class Patience:
+    """How often something is tried again, and what is said in the end."""
+
+    def __init__(self, base: str, tries: int) -> None:
+        self._base, self._tries, self._tried = base, tries, 0
+
+    def reset(self) -> None:
+        """It got on: count from the start."""
+        self._tried = 0
+
+    def wait(self, problem: Exception | Words, after: str = "") -> None:
+        """Pause before the next try; ``after`` is a ``Retry-After`` header.
+
+        Raises:
+            StorageFull, PlatformError, Unavailable: there is no next try.
+        """
+        self._tried += 1
+        if self._tried >= self._tries:
+            raise self.given_up(problem)
+        pause = min(0.2 * 2 ** (self._tried - 1), LONGEST) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the load
+        time.sleep(_asked_for(after) or pause)
+
+    def given_up(self, problem: Exception | Words) -> PlatformError:
+        """The error for a registry that failed each time."""
+        if isinstance(problem, Words):
+            explained = refusal(problem, "a request to", self._base + "/v2/")
+            if isinstance(explained, PlatformError) and type(explained) is not PlatformError:
+                return explained
+            return Unavailable(
+                f"the registry at {self._base} does not answer as it should: {problem.text}",
+                fix="Look into the registry's log, and try again.",
+            )
+        return explain(problem, self._base)
+
+
+def explain(problem: Exception, base: str) -> PlatformError:
+    """The error for a connection that did not come about, or broke."""
+    host = urlsplit(base).netloc
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        return Unavailable(
+            f"the certificate of {host} is not trusted: {problem.verify_message}",
+            code="registry-certificate",
+            fix="Let SSL_CERT_FILE name the file with the certificate of its authority; for a target, set its CA.",
+        )
+    if base.startswith("https://") and isinstance(problem, (ssl.SSLError, ConnectionResetError)) and _speaks_plainly(base):
+        return Unavailable(
+            f"the registry at {host} speaks plain HTTP, not HTTPS",
+            code="registry-plain-http",
+            fix=f"If its network is safe, write the address as http://{host}; else give it a certificate.",
+        )
+    if isinstance(problem, socket.gaierror):
+        why = f"no such host ({problem.strerror})"
+    elif isinstance(problem, TimeoutError):
+        why = "it does not answer in time"
+    elif isinstance(problem, OSError) and "Tunnel connection failed" in str(problem):
+        why = f"the proxy refuses: {str(problem).partition(': ')[2]}"
+    else:
+        why = str(problem) or type(problem).__name__
+    return Unavailable(
+        f"the registry at {base} cannot be reached: {why}", fix="Check the address, the network and proxies, and try again."
+    )
 
 
 class Transport:
-    """Requests to one registry. Safe for threads: what is shared is a dictionary of tokens."""
+    """Requests to one registry. Safe for threads."""
 
     def __init__(self, base: str) -> None:
         """``base``: scheme and host."""
-        self._base = base
-        self._host = urlsplit(base).netloc
-        self._tokens: dict[str, str] = {}
+        parts = urlsplit(base)
+        self.base = f"{parts.scheme}://{parts.netloc}"
+        self._own = _server(parts.scheme, parts.netloc)
+        self._connections = Connections()
+        self._login = Login(self.base, self._connections)
+        self._seen = False
+
+    def patience(self, *, patient: bool) -> Patience:
+        """For who writes, once the registry has answered, a long one."""
+        return Patience(self.base, PATIENT if patient and self._seen else ATTEMPTS)
 
     def ask(
-        self, method: str, path: str, *, scope: str, headers: Mapping[str, str] | None = None, body: Body = None
-    ) -> http.client.HTTPResponse:
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: str,
+        headers: Mapping[str, str] | None = None,
+        body: Body = None,
+        patient: bool = False,
+    ) -> Answer:
         """Send a request until it is answered with success, and return the answer to be read and closed.
 
         Args:
@@ -51,111 +133,121 @@ class Transport:
             path: with the query, or a URL (a Location may lead anywhere).
             scope: names the token (``repository:NAME``), since registries give one for each repository.
             headers: besides those for logging in.
-            body: what is sent.
+            body: what is sent; the request must mean the same when it is sent twice.
+            patient: wait for a registry that has answered before.
 
         Raises:
             NotFound: 404.
-            NotAllowed: 401 and 403.
+            NotAllowed: 401 (``registry-login``) and 403 (``registry-forbidden``).
             WrongUsage: other 4xx: the registry does not take it.
-            StorageFull: 507.
+            StorageFull: no room, or a quota.
             Unavailable: no answer, or errors of the registry, each time.
         """
-        problem: Exception | str = ""
-        for attempt in range(ATTEMPTS):
-            pause = 0.2 * 2**attempt
+        patience = self.patience(patient=patient)
+        while True:
             try:
-                answer = self._follow(method, urljoin(self._base, path), scope, dict(headers or {}), body)
+                answer = self.once(method, path, scope=scope, headers=headers, body=body)
             except (OSError, http.client.HTTPException) as error:
-                problem = error
-            else:
-                if answer.status not in TRY_AGAIN:
-                    return _checked(answer, f"{method} {urljoin(self._base, path)}")
-                problem = _reason(answer)
-                asked = answer.headers.get("Retry-After", "")
-                pause = min(float(asked), PATIENCE) if asked.isdecimal() else pause
-            if attempt + 1 < ATTEMPTS:
-                time.sleep(pause)
-        raise Unavailable(
-            f"the registry at {self._base} does not answer: {problem}",
-            fix="Check the address and the network, and try again.",
-        ) from (problem if isinstance(problem, Exception) else None)
+                patience.wait(error)
+                continue
+            if answer.status < 400:  # noqa: PLR2004 - all errors are above
+                return answer
+            after, said = answer.headers.get("Retry-After", ""), words_of(answer)
+            if said.status not in TRY_AGAIN:
+                raise self.refused(said, method, path)
+            patience.wait(said, after)
 
-    def _follow(self, method: str, url: str, scope: str, headers: dict[str, str], body: Body) -> http.client.HTTPResponse:
-        """One request, logged in when asked to, and wherever it is redirected. Credentials never go to another host."""
-        for _ in range(5):
-            own = urlsplit(url).netloc == self._host
-            answer = _send(method, url, {**headers, **self._login(scope, own)}, body)
-            if answer.status == 401 and own:  # noqa: PLR2004 - unauthorized
-                answer.close()
-                self._log_in(scope, answer.headers.get("WWW-Authenticate", ""))
-                answer = _send(method, url, {**headers, **self._login(scope, own)}, body)
+    def once(self, method: str, path: str, *, scope: str, headers: Mapping[str, str] | None = None, body: Body = None) -> Answer:
+        """One request, logged in when asked to, and wherever it is redirected; the answer may be any.
+
+        Raises:
+            OSError, HTTPException: the connection broke; trying again can help.
+            NotAllowed, Unavailable: the login cannot be had; or what no second try changes (``registry-certificate``,
+                ``registry-plain-http``).
+        """
+        url, asked = self.url(path), dict(headers or {})
+        for _ in range(6):
+            try:
+                answer = self._logged_in(method, url, scope, asked, body)
+            except ssl.SSLError as error:
+                explained = explain(error, self.base)
+                if explained.code != explained.default_code:
+                    raise explained from error
+                raise
+            self._seen = True
             if answer.status not in REDIRECTS or "Location" not in answer.headers:
                 return answer
             answer.close()
-            url = urljoin(url, answer.headers["Location"])
+            url = self._at_home(urljoin(url, answer.headers["Location"]))
         raise http.client.HTTPException("too many redirects")
 
-    def _login(self, scope: str, own: bool) -> dict[str, str]:
-        """The header that logs in, if there is one yet."""
-        return {"Authorization": self._tokens[scope]} if own and scope in self._tokens else {}
+    def url(self, path: str) -> str:
+        """The URL of a path or of a Location, which may be relative, or name this registry as it sees itself."""
+        return self._at_home(urljoin(self.base, path))
 
-    def _log_in(self, scope: str, header: str) -> None:
-        """Get what the challenge asks for."""
-        self._tokens.pop(scope, None)
-        challenge, basic = parse_challenge(header), basic_for(self._host)
-        if challenge.scheme == "basic" and basic:
-            self._tokens[scope] = basic
-        elif challenge.scheme == "bearer":
-            with _send("GET", challenge.token_url, {"Authorization": basic} if basic else {}, None) as answer:
-                if answer.status == 200:  # noqa: PLR2004 - OK
-                    document = json.loads(answer.read())
-                    self._tokens[scope] = f"Bearer {document.get('token') or document.get('access_token')}"
+    def refused(self, said: Words, method: str, path: str) -> Exception:
+        """The error for an answer of 400 or more."""
+        return refusal(said, method, self.url(path), self._login.why if said.status in {401, 403} else "")
 
-
-def _send(method: str, url: str, headers: Mapping[str, str], body: Body) -> http.client.HTTPResponse:
-    """One request on a connection of its own, which the answer owns. Raises OSError, HTTPException."""
-    parts = urlsplit(url)
-    if parts.scheme == "https":
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            parts.netloc, timeout=TIMEOUT, context=ssl.create_default_context()
-        )
-    elif parts.scheme == "http":
-        connection = http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT)
-    else:
-        raise http.client.HTTPException(f"cannot ask {url}")
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    data = body() if callable(body) else body
-    try:
-        connection.request(method, target, data, {"Connection": "close", **headers})
-        return connection.getresponse()
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _checked(answer: http.client.HTTPResponse, what: str) -> http.client.HTTPResponse:
-    """The answer, if it is a success."""
-    status = answer.status
-    if status < 400:  # noqa: PLR2004 - all errors are above
+    def _logged_in(self, method: str, url: str, scope: str, headers: dict[str, str], body: Body) -> Answer:
+        """One request; a second time when the registry asks for a login. Credentials never go to another host."""
+        own, write = self._is_own(url), method not in READING
+        login = self._login.header(scope, write=write) if own else None
+        answer = self._connections.send(method, url, {**headers, **({"Authorization": login} if login else {})}, body)
+        if answer.status != 401 or not own:  # noqa: PLR2004 - unauthorized
+            return answer
+        if not self._login.renew(scope, answer.headers.get("WWW-Authenticate", ""), login, write=write):
+            return answer
+        answer.close()
+        renewed = self._login.header(scope, write=write) or ""
+        answer = self._connections.send(method, url, {**headers, "Authorization": renewed}, body)
+        if answer.status == 401 and "insufficient_scope" in answer.headers.get("WWW-Authenticate", ""):  # noqa: PLR2004
+            answer.status = 403  # the login is right, and may not do this
         return answer
-    reason = _reason(answer)
-    if status == 404:  # noqa: PLR2004 - not found
-        raise NotFound(f"{what}: {reason}", code="not-in-registry", fix="It was deleted, or never pushed there.")
-    if status in {401, 403}:
-        raise NotAllowed(f"{what}: {reason}", code="registry-login", fix="Log in with docker login, or set DOCKER_CONFIG.")
-    if status == 507:  # noqa: PLR2004 - insufficient storage
-        raise StorageFull(f"{what}: {reason}", fix="Free some space in the registry.")
-    if status < 500:  # noqa: PLR2004 - errors of the client
-        raise WrongUsage(f"{what}: {reason}", code="registry-refused", fix="The registry does not take this.")
-    raise PlatformError(f"{what}: {reason}")
+
+    def _is_own(self, url: str) -> bool:
+        parts = urlsplit(url)
+        return _server(parts.scheme, parts.netloc) == self._own
+
+    def _at_home(self, url: str) -> str:
+        """A URL of this host with the scheme that it is reached by: behind a gateway with TLS some write ``http://``."""
+        parts = urlsplit(url)
+        mine = urlsplit(self.base)
+        if parts.scheme == "http" and mine.scheme == "https" and parts.hostname == mine.hostname:
+            return parts._replace(scheme=mine.scheme, netloc=mine.netloc).geturl()
+        return url
+
+    def close(self) -> None:
+        """End the connections that wait."""
+        self._connections.close()
 
 
-def _reason(answer: http.client.HTTPResponse) -> str:
-    """What the registry says, in one line; closes the answer."""
-    with answer:
-        text = answer.read(65536)
+def _server(scheme: str, netloc: str) -> tuple[str, str]:
+    """What makes two URLs lead to the same server."""
+    standard = {"http": ":80", "https": ":443"}.get(scheme, "")
+    return scheme, netloc.lower().removesuffix(standard)
+
+
+def _asked_for(after: str) -> float:
+    """Seconds that a ``Retry-After`` asks for, within reason; 0 if it asks for none."""
+    if after.isdecimal():
+        return min(float(after), ASKED)
+    if not after:
+        return 0.0
+    from email.utils import parsedate_to_datetime
+
+    with suppress(ValueError, TypeError):
+        return min(max(parsedate_to_datetime(after).timestamp() - time.time(), 0.0), ASKED)
+    return 0.0
+
+
+def _speaks_plainly(base: str) -> bool:
+    """Whether the server of an https address answers plain HTTP."""
+    parts = urlsplit(base)
     try:
-        errors = json.loads(text)["errors"]
-        return f"{answer.status} {errors[0].get('message') or errors[0].get('code')}"
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return f"{answer.status} {answer.reason}"
+        with socket.create_connection((parts.hostname or "", parts.port or 443), timeout=2.0) as plain:
+            plain.sendall(f"HEAD /v2/ HTTP/1.0\r\nHost: {parts.netloc}\r\n\r\n".encode())
+            start = plain.recv(64)
+    except OSError:
+        return False
+    return start.startswith(b"HTTP/") and b" 400" not in start[:16]

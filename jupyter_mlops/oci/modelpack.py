@@ -4,24 +4,23 @@ One index holds a linux/amd64 image and a linux/arm64 image (containers mount th
 manifest (kit, modctl and Docker read that one, by the tag ``v<N>.modelpack``); all three share the very same uncompressed
 layers, whose members are named ``models/…``. The images hold no shell: they are for image volumes and for fetching.
 
-A version is chosen and published under the repository's lock where the store has one. A registry has no
-compare-and-swap, so that there the number is taken, read back, and given up when somebody else was faster.
+No two publishers get the same number (``numbering.py``). On a registry every manifest has a tag of its own
+(``v<N>.linux-amd64``, …): collectors of some registries delete what only an index points to.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
-from typing import Protocol, runtime_checkable
 
-from jupyter_mlops.errors import Conflict, WrongUsage
+from jupyter_mlops.errors import WrongUsage
 from jupyter_mlops.oci.artifact import artifact_document, push_artifact
 from jupyter_mlops.oci.canonical import canonical
 from jupyter_mlops.oci.descriptor import to_dict
+from jupyter_mlops.oci.digest import digest_of
 from jupyter_mlops.oci.names import (
     ANNOTATION,
     METRICS,
@@ -34,6 +33,8 @@ from jupyter_mlops.oci.names import (
     OCI_INDEX,
     OCI_LAYER,
 )
+from jupyter_mlops.oci.numbering import Exclusive, next_number
+from jupyter_mlops.oci.parallel import put_blobs
 from jupyter_mlops.oci.reference import NAME_RULE, check_repository
 from jupyter_mlops.oci.store import Descriptor, Manifest, Store
 from jupyter_mlops.oci.tar import files_below, tar_chunks
@@ -52,8 +53,7 @@ KEY = ANNOTATION + "key"
 METRIC = ANNOTATION + "metric."
 FORMAT = ANNOTATION + "format"
 
-_VERSION_TAG = re.compile(r"(?:_deleted\.)?v([1-9][0-9]*)")
-_ATTEMPTS = 20
+_VERSION_TAG = re.compile(r"v([1-9][0-9]*)")
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,6 @@ class _Layer:
     kind: str
     descriptor: Descriptor
     names: tuple[str, ...]
-
-
-@runtime_checkable
-class Exclusive(Protocol):
-    """A store that can keep other publishers out of a repository."""
-
-    def exclusive(self, repository: str) -> AbstractContextManager[None]:
-        """Hold the repository."""
 
 
 def model_repository(name: str) -> str:
@@ -114,11 +106,10 @@ def publish_model(
     found = _by_key(store, repository, key, before)
     if found is None:
         layers = _push_layers(store, repository, folder)
-        images = [_push_image(store, repository, architecture, layers) for architecture in ("amd64", "arm64")]
         notes = _annotations(name, key, annotations, metrics)
-        with store.exclusive(repository) if isinstance(store, Exclusive) else nullcontext():
+        with next_number(store, repository) as number:
             since = set(store.tags(repository)).difference(before)
-            found = _by_key(store, repository, key, since) or _publish(store, repository, layers, images, notes)
+            found = _by_key(store, repository, key, since) or _publish(store, repository, layers, notes, number)
     tag, index = found
     _ensure_metrics(store, repository, index, metrics)
     return PublishedModel(name, tag, index.descriptor.digest)
@@ -127,7 +118,7 @@ def publish_model(
 def version_number(tag: str) -> int | None:
     """N of ``v<N>``; None for any other tag."""
     match = _VERSION_TAG.fullmatch(tag)
-    return int(match[1]) if match and tag.startswith("v") else None
+    return int(match[1]) if match else None
 
 
 def deleted_tag(tag: str) -> str:
@@ -136,37 +127,47 @@ def deleted_tag(tag: str) -> str:
 
 
 def _publish(
-    store: Store, repository: str, layers: Sequence[_Layer], images: Sequence[Descriptor], notes: Mapping[str, str]
+    store: Store, repository: str, layers: Sequence[_Layer], notes: Mapping[str, str], number: int
 ) -> tuple[str, Manifest]:
-    """Take the next number and push the index under it; once more when another publisher took it first."""
-    for _ in range(_ATTEMPTS):
-        tags = store.tags(repository)
-        number = 1 + max((int(match[1]) for tag in tags if (match := _VERSION_TAG.fullmatch(tag))), default=0)
-        tag = f"v{number}"
-        pack = _push_modelpack(store, repository, layers, {**notes, VERSION: str(number)}, f"{tag}.modelpack")
-        document = {
-            "schemaVersion": 2,
-            "mediaType": OCI_INDEX,
-            "artifactType": MODEL,
-            "manifests": [to_dict(child) for child in (*images, pack)],
-            "annotations": {**notes, VERSION: str(number)},
-        }
-        if isinstance(store, Exclusive):
-            return tag, store.put_manifest(repository, document, tags=[tag, "latest"])
-        index = store.put_manifest(repository, document, tags=[tag])
-        if store.get_manifest(repository, tag).descriptor.digest == index.descriptor.digest:
-            store.put_manifest(repository, document, tags=["latest"])
-            return tag, index
-    raise Conflict(f"{repository} is published to by too many at once", fix="Try again.")
+    """Push the index under the number that is ours, and what it points to first."""
+    tag, notes = f"v{number}", {**notes, VERSION: str(number)}
+    remote = not isinstance(store, Exclusive)
+    images = [
+        _push_image(store, repository, architecture, layers, [f"{tag}.linux-{architecture}"] if remote else [])
+        for architecture in ("amd64", "arm64")
+    ]
+    pack = _push_modelpack(store, repository, layers, notes, f"{tag}.modelpack")
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_INDEX,
+        "artifactType": MODEL,
+        "manifests": [to_dict(child) for child in (*images, pack)],
+        "annotations": notes,
+    }
+    if not remote:
+        return tag, store.put_manifest(repository, document, tags=[tag, "latest"])
+    index = store.put_manifest(repository, document, tags=[key_tag(notes[KEY]), tag])
+    if number == max(version_number(each) or 0 for each in store.tags(repository)):
+        store.put_manifest(repository, document, tags=["latest"])
+    return tag, index
+
+
+def key_tag(key: str) -> str:
+    """The hidden tag by which a registry tells whether something was published: without it every version would be read."""
+    return f"_key.{digest_of(key.encode())[7:39]}"
 
 
 def _by_key(store: Store, repository: str, key: str, tags: Iterable[str]) -> tuple[str, Manifest] | None:
     """Which of these versions was published with this key."""
+    if not isinstance(store, Exclusive):
+        tags = [tag for tag in tags if tag == key_tag(key)]
+    else:
+        tags = [tag for tag in tags if version_number(tag) is not None]
     for tag in tags:
-        if version_number(tag) is not None:
-            index = store.get_manifest(repository, tag)
-            if index.descriptor.annotations.get(KEY) == key:
-                return tag, index
+        index = store.get_manifest(repository, tag)
+        notes = index.descriptor.annotations
+        if notes.get(KEY) == key:
+            return f"v{notes[VERSION]}", index
     return None
 
 
@@ -180,13 +181,10 @@ def _push_layers(store: Store, repository: str, folder: Path) -> list[_Layer]:
         (MODELPACK_WEIGHT, tuple(name for name in rest if not _describes(name))),
         (MODELPACK_WEIGHT_CONFIG, tuple(name for name in rest if _describes(name))),
     ]
-    return [
-        _Layer(
-            kind, store.put_blob(repository, tar_chunks({name: files[name] for name in names}, prefix="models/"), OCI_LAYER), names
-        )
-        for kind, names in groups
-        if names
-    ]
+    groups = [(kind, names) for kind, names in groups if names]
+    archives = [(tar_chunks({name: files[name] for name in names}, prefix="models/"), OCI_LAYER) for _, names in groups]
+    pushed = put_blobs(store, repository, archives)
+    return [_Layer(kind, layer, names) for (kind, names), layer in zip(groups, pushed, strict=True)]
 
 
 def _describes(name: str) -> bool:
@@ -194,7 +192,7 @@ def _describes(name: str) -> bool:
     return PurePosixPath(name).suffix in {".json", ".md", ".txt", ".yaml", ".yml", ".toml"} or PurePosixPath(name).name == "MLmodel"
 
 
-def _push_image(store: Store, repository: str, architecture: str, layers: Sequence[_Layer]) -> Descriptor:
+def _push_image(store: Store, repository: str, architecture: str, layers: Sequence[_Layer], tags: Sequence[str]) -> Descriptor:
     """An image for a platform: nothing but the model, and nothing that runs. Its time is fixed: equal layers, equal image."""
     config = {
         "architecture": architecture,
@@ -205,7 +203,7 @@ def _push_image(store: Store, repository: str, architecture: str, layers: Sequen
         "history": [{"created": "1970-01-01T00:00:00Z", "created_by": f"models/{layer.names[0]}"} for layer in layers],
     }
     described = store.put_blob(repository, canonical(config), OCI_CONFIG)
-    manifest = store.put_manifest(repository, artifact_document(None, described, [layer.descriptor for layer in layers]))
+    manifest = store.put_manifest(repository, artifact_document(None, described, [layer.descriptor for layer in layers]), tags=tags)
     platform = {"os": "linux", "architecture": architecture}
     return Descriptor(manifest.descriptor.media_type, manifest.descriptor.digest, manifest.descriptor.size, platform=platform)
 

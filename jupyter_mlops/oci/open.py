@@ -11,18 +11,21 @@ from jupyter_mlops.oci.store import Store
 
 
 def open_store(address: str) -> Store:
-    """The store at ``file:///folder`` or ``http(s)://host[/base]``.
+    """The store at ``file:///folder`` or ``http(s)://host[/base]``. Plain HTTP is used only where the address says so.
 
     Raises:
         WrongUsage: code ``invalid-address``.
     """
-    parts = urlsplit(address)
+    if address.startswith(("http://", "https://")):
+        from jupyter_mlops.oci.remote import Remote, check_address  # loads ssl, which a step on this machine never needs
+
+        return Remote(check_address(address))
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
         return Layout(Path(unquote(parts.path)))
-    if parts.scheme in {"http", "https"} and parts.hostname:
-        from jupyter_mlops.oci.remote import Remote  # loads ssl, which a step on this machine never needs
-
-        return Remote(address)
     raise WrongUsage(
         f"{address!r} is not the address of a registry",
         code="invalid-address",

@@ -1,8 +1,8 @@
 """Any registry of the distribution specification as a store, with or without the referrers API.
 
-Everything is checked against its digest while it moves, and what the registry has is not sent again. Where the registry
-does not keep referrers (it does not answer ``OCI-Subject``), they are kept in an index under the tag ``sha256-<digest>``, as the
-specification asks of clients.
+Everything is checked against its digest while it moves, and what the registry has is not sent again: what this process has
+seen in another repository is mounted from there. How requests are sent is in ``http.py``, how blobs move in ``upload.py`` and
+``download.py``, where referrers are when the registry keeps none in ``referrers.py``.
 """
 
 from __future__ import annotations
@@ -10,36 +10,57 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
-from jupyter_mlops.errors import Corrupt, NotFound, Unavailable
+from jupyter_mlops.errors import Corrupt, MlopsError, NotFound, Unavailable, WrongUsage
+from jupyter_mlops.oci import referrers as fallback
 from jupyter_mlops.oci.canonical import canonical, parse_object
-from jupyter_mlops.oci.descriptor import MANIFEST_TYPES, MAX_MANIFEST, from_dict, manifest_of, subject_of, to_dict
-from jupyter_mlops.oci.digest import digest_of, hex_of, is_digest
+from jupyter_mlops.oci.catalog import CATALOG, enter, entered, without
+from jupyter_mlops.oci.connection import Answer, Part
+from jupyter_mlops.oci.descriptor import (
+    MANIFEST_TYPES,
+    MAX_MANIFEST,
+    blobs_of,
+    children_of,
+    from_dict,
+    manifest_of,
+    subject_of,
+)
+from jupyter_mlops.oci.digest import CHUNK, digest_of, hex_of, is_digest
 from jupyter_mlops.oci.disk import Upload, explained, read_chunks
+from jupyter_mlops.oci.download import Download
 from jupyter_mlops.oci.http import Transport
-from jupyter_mlops.oci.names import OCI_INDEX
 from jupyter_mlops.oci.reference import check_repository, check_tag
 from jupyter_mlops.oci.store import Descriptor, Manifest
+from jupyter_mlops.oci.upload import Sending
 from jupyter_mlops.oci.verify import verified
 
 if TYPE_CHECKING:
-    from http.client import HTTPResponse
     from typing import BinaryIO
+
+ACCEPT = {"Accept": ", ".join(sorted(MANIFEST_TYPES))}
+PAGE = 1000
+REMEMBERED = 20_000
+"""Blobs whose repositories are kept in memory."""
 
 
 class Remote:
-    """The store at ``http(s)://host[/base]``; see :class:`jupyter_mlops.oci.store.Store`."""
+    """The store at ``http(s)://host[/base]``; see :class:`jupyter_mlops.oci.store.Store`. Safe for threads."""
 
     def __init__(self, address: str) -> None:
         """Nothing is asked before it is used."""
         parts = urlsplit(address)
         self._address = address.rstrip("/")
         self._base = parts.path.strip("/")
-        self._transport = Transport(f"{parts.scheme}://{parts.netloc}")
+        self._transport = Transport(self._address)
+        self._where: dict[str, dict[str, None]] = {}
+        self._entered: set[str] = {CATALOG}
+        self._lists: bool | None = None
+        self._refers: bool | None = None
 
     @property
     def address(self) -> str:
@@ -49,45 +70,86 @@ class Remote:
     # -- blobs -------------------------------------------------------------------------------------------------------------
 
     def put_blob(self, repository: str, data: bytes | Path | Iterable[bytes | memoryview], media_type: str) -> Descriptor:
-        """Store bytes; a path or chunks are streamed from disk, since a registry wants size and digest first.
+        """Store bytes; a path is streamed, chunks are streamed from disk, since a registry wants size and digest first.
 
         Raises:
             WrongUsage, NotAllowed, StorageFull, Unavailable: see :meth:`Transport.ask`.
         """
         self._path(repository)
         if isinstance(data, bytes):
-            self._send_blob(repository, digest_of(data), len(data), lambda: (data,))
-            return Descriptor(media_type, digest_of(data), len(data))
+            return self._send(repository, Descriptor(media_type, digest_of(data), len(data)), data)
         if isinstance(data, Path):
             digest, size = _measure(data)
-            self._send_blob(repository, digest, size, lambda: read_chunks(data))
-            return Descriptor(media_type, digest, size)
-        with _spooled(data) as spool:
-            self._send_blob(repository, spool.digest, spool.size, lambda: read_chunks(spool.path))
-            return Descriptor(media_type, spool.digest, spool.size)
+            return self.put_file(repository, Descriptor(media_type, digest, size), data)
+        start, chunks = _beginning(data)
+        if len(start) <= CHUNK:
+            return self._send(repository, Descriptor(media_type, digest_of(start), len(start)), start)
+        with _spooled(chain([start], chunks)) as spool:
+            return self.put_file(repository, Descriptor(media_type, spool.digest, spool.size), spool.path)
+
+    def put_file(self, repository: str, blob: Descriptor, path: Path) -> Descriptor:
+        """Store a file whose digest is known, as that of a blob in a folder is; the registry checks it."""
+        hex_of(blob.digest)
+        return self._send(repository, blob, Part(path, 0, blob.size))
 
     def open_blob(self, repository: str, digest: str) -> BinaryIO:
-        """A stream that raises Corrupt at its last byte if the bytes do not have the digest.
+        """A stream that raises Corrupt at its last byte if the bytes do not have the digest; broken connections are mended.
 
         Raises:
             NotFound: there is no such blob.
         """
-        hex_of(digest)
-        answer = self._ask("GET", repository, f"blobs/{digest}")
-        if answer.length is None:
-            answer.close()
-            raise Unavailable(f"{self._address} does not say how large {digest} is", code="no-length")
-        return verified(answer, digest, answer.length, f"{self._address}/{repository}")
+        source, size = self.read_blob(repository, digest)
+        return verified(source, digest, size, f"{self._address}/{repository}")
 
-    def _send_blob(self, repository: str, digest: str, size: int, chunks: Any) -> None:
+    def read_blob(self, repository: str, digest: str) -> tuple[Download, int]:
+        """The bytes of a blob, which whoever reads them has to check, and their number. Raises NotFound."""
+        hex_of(digest)
+        path = f"blobs/{digest}"
+        answer = self._ask("GET", repository, path)
+        size = answer.length
+        if size is None:
+            with self._ask("HEAD", repository, path) as said:
+                length = said.headers.get("Content-Length", "")
+            if not length.isdecimal():
+                answer.close()
+                raise Unavailable(
+                    f"{self._address} does not say how large {digest} is", code="no-length", fix="Use another registry."
+                )
+            size = int(length)
+        self._note(repository, digest)
+        patience = self._transport.patience(patient=True)
+        return Download(answer, size, lambda headers: self._ask("GET", repository, path, headers), patience), size
+
+    def mount(self, repository: str, digest: str, source: str) -> bool:
+        """Take a blob over from another repository, without sending it; False if the registry does not do that."""
+        if not self._sending(repository, digest, b"").take(self._path(source)[4:]):
+            return False
+        self._note(repository, digest)
+        return True
+
+    def has_blob(self, repository: str, digest: str) -> bool:
+        """Whether it is there."""
         try:
             self._ask("HEAD", repository, f"blobs/{digest}").close()
         except NotFound:
-            with self._ask("POST", repository, "blobs/uploads/", {"Content-Length": "0"}) as started:
-                place = started.headers["Location"]
-            place += f"{'&' if '?' in place else '?'}{urlencode({'digest': digest})}"
-            headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-            self._transport.ask("PUT", place, scope=self._scope(repository), headers=headers, body=chunks).close()
+            return False
+        self._note(repository, digest)
+        return True
+
+    def _send(self, repository: str, blob: Descriptor, body: bytes | Part) -> Descriptor:
+        sources = [self._path(each)[4:] for each in self._where.get(blob.digest, ()) if each != repository]
+        self._sending(repository, blob.digest, body).send(sources[:2])
+        self._note(repository, blob.digest)
+        return blob
+
+    def _sending(self, repository: str, digest: str, body: bytes | Part) -> Sending:
+        return Sending(self._transport, self._path(repository), self._scope(repository), digest, body)
+
+    def _note(self, repository: str, digest: str) -> None:
+        """Remember that it is there: another repository can have it from there, and a manifest may point to it."""
+        if len(self._where) > REMEMBERED:
+            self._where.clear()
+        self._where.setdefault(digest, {})[repository] = None
 
     # -- manifests ---------------------------------------------------------------------------------------------------------
 
@@ -98,19 +160,36 @@ class Remote:
             WrongUsage: a name, no manifest, or the registry does not take it.
             NotFound: it points to what is not there.
         """
+        return self.put_manifest_bytes(repository, canonical(document), tags=tags)
+
+    def put_manifest_bytes(
+        self, repository: str, data: bytes, media_type: str | None = None, *, tags: Sequence[str] = (), check: bool = True
+    ) -> Manifest:
+        """As :meth:`put_manifest`, with the very bytes. ``check``: everything that it points to must be there."""
         for tag in tags:
             check_tag(tag)
         self._path(repository)
-        manifest = manifest_of(canonical(document), None, f"the manifest for {repository}")
-        kept = True
+        manifest = manifest_of(data, media_type, f"the manifest for {repository}")
+        if check:
+            self._check_complete(repository, manifest)
+        subject = subject_of(manifest.document)
         for reference in tags or (manifest.descriptor.digest,):
-            headers = {"Content-Type": manifest.descriptor.media_type, "Content-Length": str(len(manifest.data))}
-            with self._ask("PUT", repository, f"manifests/{reference}", headers, manifest.data) as answer:
-                kept = "OCI-Subject" in answer.headers
-        subject = subject_of(document)
-        if subject and not kept:
-            self._keep_referrer(repository, subject, manifest.descriptor)
+            self.put_as(repository, reference, manifest)
+        if subject and not self._refers:
+            fallback.keep(self, repository, subject, manifest)
+        if tags and repository not in self._entered:
+            self._enter(repository)
         return manifest
+
+    def put_as(self, repository: str, reference: str, manifest: Manifest) -> None:
+        """Put a manifest under a tag or its digest, and nothing besides."""
+        kind = {"Content-Type": manifest.descriptor.media_type}
+        with self._ask("PUT", repository, f"manifests/{reference}", kind, manifest.data) as answer:
+            if answer.status != 201 and "Docker-Content-Digest" not in answer.headers:  # noqa: PLR2004 - created
+                raise self._no_registry(answer)
+            if subject_of(manifest.document):
+                self._refers = "OCI-Subject" in answer.headers
+        self._note(repository, manifest.descriptor.digest)
 
     def get_manifest(self, repository: str, reference: str) -> Manifest:
         """By tag or digest.
@@ -121,57 +200,115 @@ class Remote:
         """
         if not is_digest(reference):
             check_tag(reference)
-        with self._ask("GET", repository, f"manifests/{reference}", {"Accept": ", ".join(sorted(MANIFEST_TYPES))}) as answer:
+        with self._ask("GET", repository, f"manifests/{reference}", ACCEPT) as answer:
             data = answer.read(MAX_MANIFEST + 1)
             kind = answer.headers.get_content_type()
             said = reference if is_digest(reference) else answer.headers.get("Docker-Content-Digest")
+            if kind == "text/html":
+                raise self._no_registry(answer)
         if said and said != digest_of(data):
             raise Corrupt(f"{said} in {self._address}/{repository} is damaged: the registry sent {digest_of(data)}")
         return manifest_of(data, kind if kind in MANIFEST_TYPES else None, f"{reference} in {repository}")
 
+    def resolve(self, repository: str, reference: str) -> str:
+        """The digest that a tag points at now, in one small request. Raises NotFound."""
+        if not is_digest(reference):
+            check_tag(reference)
+        with self._ask("HEAD", repository, f"manifests/{reference}", ACCEPT) as answer:
+            digest = answer.headers.get("Docker-Content-Digest", "")
+        return digest if is_digest(digest) else self.get_manifest(repository, reference).descriptor.digest
+
+    def delete(self, repository: str, reference: str) -> None:
+        """Let the registry delete a manifest, or a tag where it can.
+
+        Raises:
+            NotFound: there is none.
+            WrongUsage: code ``registry-unsupported``: it does not delete, or not by tag.
+        """
+        self._ask("DELETE", repository, f"manifests/{reference}").close()
+        for known in list(self._where.values()):
+            known.pop(repository, None)
+
+    def _check_complete(self, repository: str, manifest: Manifest) -> None:
+        """See that all that a manifest points to is there: some registries do not. What this process put needs no request."""
+        for blob in blobs_of(manifest.document):
+            if repository not in self._where.get(blob.digest, ()) and not self.has_blob(repository, blob.digest):
+                raise NotFound(f"{repository} has no blob {blob.digest}", code="blob-unknown", fix="Push the layers first.")
+        for child in children_of(manifest.document):
+            if repository not in self._where.get(child.digest, ()):
+                self.resolve(repository, child.digest)
+                self._note(repository, child.digest)
+
+    # -- lists -------------------------------------------------------------------------------------------------------------
+
     def tags(self, repository: str) -> Sequence[str]:
         """All tags, sorted; empty for an unknown repository."""
-        found: list[str] = []
-        path: str | None = "tags/list"
-        while path:
-            try:
-                with self._ask("GET", repository, path) as answer:
-                    found += parse_object(answer.read(), f"the tags of {repository}").get("tags") or []
-                    link = answer.headers.get("Link", "")
-            except NotFound:
-                break
-            path = "tags/list?" + urlsplit(link[1 : link.index(">")]).query if 'rel="next"' in link else None
-        return sorted(found)
+        with suppress(NotFound):
+            return sorted(self._pages(self._path(repository), f"tags/list?n={PAGE}", "tags", self._scope(repository)))
+        return []
 
     def referrers(self, repository: str, digest: str, artifact_type: str | None = None) -> Sequence[Descriptor]:
         """Descriptors of the manifests whose subject is this digest, with their annotations, by digest."""
         hex_of(digest)
-        try:
-            with self._ask("GET", repository, f"referrers/{digest}") as answer:
-                listed = parse_object(answer.read(), f"the referrers of {digest}").get("manifests") or []
-        except NotFound:
-            listed = self._fallback(repository, digest)
-        found = [from_dict(each, f"the referrers of {digest}") for each in listed]
-        return sorted((each for each in found if artifact_type in {None, each.artifact_type}), key=lambda each: each.digest)
+        listed: list[Descriptor] | None = None
+        if self._refers is not False:
+            with suppress(NotFound):
+                pages = self._pages(self._path(repository), f"referrers/{digest}", "manifests", self._scope(repository))
+                listed = [from_dict(entry, f"the referrers of {digest}") for entry in pages]
+                self._refers = True
+        if listed is None:
+            listed = fallback.read_all(self, repository, digest)
+        return sorted((one for one in listed if artifact_type in {None, one.artifact_type}), key=lambda one: one.digest)
 
-    def _fallback(self, repository: str, digest: str) -> list[Any]:
-        """What the index of referrers holds. Some registries answer with the subject itself: that is none."""
-        try:
-            index = self.get_manifest(repository, digest.replace(":", "-"))
-        except NotFound:
-            return []
-        right = index.descriptor.media_type == OCI_INDEX and index.descriptor.digest != digest
-        return list(index.document.get("manifests") or []) if right else []
+    def repositories(self) -> Sequence[str]:
+        """All repositories below the base, sorted: as the registry lists them, else as our own marks do.
 
-    def _keep_referrer(self, repository: str, subject: str, descriptor: Descriptor) -> None:
-        """Add to the index of referrers, and look whether somebody else overwrote it meanwhile."""
-        for _ in range(8):
-            listed = self._fallback(repository, subject)
-            if any(each["digest"] == descriptor.digest for each in listed):
-                return
-            document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*listed, to_dict(descriptor)]}
-            self.put_manifest(repository, document, tags=[subject.replace(":", "-")])
-        raise Unavailable(f"{self._address}/{repository} is written to by too many at once", fix="Try again.")
+        Raises:
+            NotAllowed, Unavailable: see :meth:`Transport.ask`.
+        """
+        if self._can_list():
+            start = f"{self._base}/" if self._base else ""
+            names = self._pages("/v2", f"_catalog?n={PAGE}", "repositories", "registry:catalog")
+            return without([name.removeprefix(start) for name in names if name.startswith(start)])
+        return without(entered(self))
+
+    def _can_list(self) -> bool:
+        """Whether the registry has a list of its repositories, and shows it to this login."""
+        if self._lists is None:
+            try:
+                self._transport.ask("GET", "/v2/_catalog?n=1", scope="registry:catalog").close()
+                self._lists = True
+            except MlopsError as error:
+                if isinstance(error, Unavailable):
+                    raise
+                self._lists = False
+        return self._lists
+
+    def _enter(self, repository: str) -> None:
+        """Leave a mark where the registry lists nothing. Who may not write there has still pushed what was to be pushed."""
+        self._entered.add(repository)
+        with suppress(MlopsError):
+            if not self._can_list():
+                enter(self, repository)
+
+    def _pages(self, path: str, rest: str, key: str, scope: str) -> Iterator[Any]:
+        """The entries of a list, over all of its pages. Raises NotFound; Unavailable where it is no list."""
+        following: str | None = f"{path}/{rest}"
+        seen = set()
+        while following and following not in seen:
+            seen.add(following)
+            with self._transport.ask("GET", following, scope=scope) as answer:
+                try:
+                    entries = parse_object(answer.read(), "a list").get(key) or []
+                except Corrupt:
+                    raise self._no_registry(answer) from None
+                link = answer.headers.get("Link", "")
+            if not isinstance(entries, list):
+                raise self._no_registry(answer)
+            yield from entries
+            target, _, relation = link.partition(">")
+            more = "next" in relation and target.startswith("<")
+            following = f"{path}/{rest.partition('?')[0]}?{urlsplit(target[1:]).query}" if more else None
 
     # -- inside ------------------------------------------------------------------------------------------------------------
 
@@ -184,9 +321,42 @@ class Remote:
 
     def _ask(
         self, method: str, repository: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> HTTPResponse:
-        scope = self._scope(repository)
-        return self._transport.ask(method, f"{self._path(repository)}/{path}", scope=scope, headers=headers, body=body)
+    ) -> Answer:
+        scope, patient = self._scope(repository), method == "PUT"
+        where = f"{self._path(repository)}/{path}"
+        return self._transport.ask(method, where, scope=scope, headers=headers, body=body, patient=patient)
+
+    def _no_registry(self, answer: Answer) -> Unavailable:
+        kind = answer.headers.get_content_type()
+        return Unavailable(
+            f"{self._address} is no registry: it answered {answer.status} with {kind}",
+            code="not-a-registry",
+            fix="Check the address; a gateway or a login page may stand in between.",
+        )
+
+
+def check_address(address: str) -> str:
+    """An address of a registry, if it can be one.
+
+    Raises:
+        WrongUsage: code ``invalid-address``. A password in it is refused, since addresses stand in documents.
+    """
+    try:
+        parts = urlsplit(address)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        sound = False
+        parts = urlsplit("")
+    if not sound or parts.username is not None or parts.query or parts.fragment:
+        shown = "an address with a password" if parts.username is not None else repr(address)
+        raise WrongUsage(
+            f"{shown} is not the address of a registry",
+            code="invalid-address",
+            fix="Write https://HOST[:PORT][/BASE], or http:// where the registry has no TLS; log in with docker login.",
+        )
+    if path := parts.path.strip("/"):
+        check_repository(path)
+    return address
 
 
 def _measure(path: Path) -> tuple[str, int]:
@@ -196,6 +366,16 @@ def _measure(path: Path) -> tuple[str, int]:
         total.update(chunk)
         size += len(chunk)
     return "sha256:" + total.hexdigest(), size
+
+
+def _beginning(chunks: Iterable[bytes | memoryview]) -> tuple[bytes, Iterator[bytes | memoryview]]:
+    """The first chunks, to a little more than a mebibyte, and the rest: what is small need not go over the disk."""
+    rest, start = iter(chunks), bytearray()
+    for chunk in rest:
+        start += chunk
+        if len(start) > CHUNK:
+            break
+    return bytes(start), rest
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any
 
 from jupyter_mlops.errors import WrongUsage
 from jupyter_mlops.oci.artifact import push_artifact
-from jupyter_mlops.oci.modelpack import CREATED, KEY, TITLE, Exclusive, version_number
+from jupyter_mlops.oci.modelpack import CREATED, KEY, TITLE, version_number
 from jupyter_mlops.oci.names import ANNOTATION, DATASET, DATASET_CONFIG
+from jupyter_mlops.oci.numbering import next_number
 from jupyter_mlops.oci.reference import check_repository
 from jupyter_mlops.oci.store import Descriptor, Store
 from jupyter_mlops.oci.tar import files_below
@@ -103,12 +103,10 @@ def publish_dataset(
     layers = [_layer(store, repository, file, path) for file, path in files_below(folder).items()]
     notes = {(short if "." in short else ANNOTATION + short): value for short, value in annotations.items()}
     notes |= {TITLE: name, KEY: key, CREATED: datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")}
-    held: AbstractContextManager[None] = store.exclusive(repository) if isinstance(store, Exclusive) else nullcontext()
-    with held:
+    with next_number(store, repository) as number:
         if found := _by_key(store, repository, key):
             return found
-        taken = [number for tag in store.tags(repository) if (number := version_number(tag)) is not None]
-        tag = f"v{1 + max(taken, default=0)}"
+        tag = f"v{number}"
         manifest = push_artifact(
             store, repository, DATASET, dict(facts), layers, config_type=DATASET_CONFIG, tags=[tag, "latest"], annotations=notes
         )

@@ -1,0 +1,238 @@
+"""Connections to a registry: opened directly or through a proxy, kept while they are of use, one request at a time.
+
+``http.client``, since this room travels into every step, and since it moves a gigabyte with a third of the processor time of
+the libraries above it. A file is sent by the kernel where there is no TLS, and in blocks of a mebibyte where there is.
+"""
+
+from __future__ import annotations
+
+import http.client
+import select
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from jupyter_mlops.errors import Corrupt
+from jupyter_mlops.oci.digest import CHUNK
+from jupyter_mlops.oci.proxy import Proxy, proxy_for
+from jupyter_mlops.oci.trust import context
+
+CONNECT = 10.0
+"""Seconds for a connection to come about, TLS included."""
+
+TIMEOUT = 30.0
+"""Seconds without a byte after which a connection counts as dead."""
+
+SLOWEST = 10 << 20
+"""Bytes a second that a registry needs for a blob after the last byte came: some copy it to its place before they answer."""
+
+IDLE = 8
+"""Connections that are kept for the next request."""
+
+_DRAIN = 1 << 16
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a file as the body of a request. Its size is checked while it is sent."""
+
+    path: Path
+    start: int
+    size: int
+
+
+Body = bytes | Part | None
+
+
+class _Way(NamedTuple):
+    """Where a connection leads: what two requests must have in common to use the same."""
+
+    scheme: str
+    netloc: str
+    proxy: Proxy | None
+
+
+class Answer:
+    """A response. Closing it gives the connection back if all of it was read, else ends it."""
+
+    def __init__(self, pool: Connections, way: _Way, connection: http.client.HTTPConnection, response: Any) -> None:
+        self._pool, self._way, self._connection = pool, way, connection
+        self._response: http.client.HTTPResponse = response
+        self.status: int = response.status
+        self.reason: str = response.reason
+        self.headers = response.headers
+        self.length: int | None = response.length
+        """Bytes that are still to come; None if the server does not say."""
+
+    def read(self, count: int | None = None) -> bytes:
+        """Up to ``count`` bytes, or all. Raises OSError, HTTPException."""
+        return self._response.read(count)
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill the buffer; 0 at the end, also at one that comes too early. Raises OSError, HTTPException."""
+        return self._response.readinto(buffer)
+
+    def close(self) -> None:
+        """Done with it."""
+        with suppress(OSError, http.client.HTTPException):
+            if not self._response.isclosed() and (self._response.length or 0) <= _DRAIN and not self._response.chunked:
+                self._response.read(_DRAIN)
+        whole = self._response.isclosed() and not self._response.will_close
+        self._response.close()
+        if whole:
+            self._pool.give(self._way, self._connection)
+        else:
+            self._connection.close()
+
+    def __enter__(self) -> Answer:  # noqa: PYI034 - typing.Self needs Python 3.11
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Connections:
+    """Connections that wait for the next request. Safe for threads: a connection is used by one at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[tuple[_Way, http.client.HTTPConnection]] = []
+
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> Answer:
+        """One request and its answer, whatever it says.
+
+        A connection that was kept and has died meanwhile is replaced at once; that is no failure of the server's.
+
+        Raises:
+            OSError, HTTPException: no connection, or it broke.
+            WrongUsage, PlatformError: the proxy or the certificates that the environment names cannot be used.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise http.client.HTTPException(f"cannot ask {url}")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        way = _Way(parts.scheme, parts.netloc, proxy_for(parts.scheme, parts.hostname, port))
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        if way.proxy and way.scheme == "http":
+            target, headers = f"http://{parts.netloc}{target}", {**headers, **way.proxy.headers}
+        kept = self._take(way)
+        if kept is not None:
+            try:
+                return Answer(self, way, kept, _exchange(kept, method, target, headers, body))
+            except (OSError, http.client.HTTPException):
+                kept.close()
+                if method not in {"GET", "HEAD"}:
+                    raise
+        fresh = _connect(way, parts.hostname, port)
+        try:
+            return Answer(self, way, fresh, _exchange(fresh, method, target, headers, body))
+        except BaseException:
+            fresh.close()
+            raise
+
+    def give(self, way: _Way, connection: http.client.HTTPConnection) -> None:
+        """Keep a connection for the next request."""
+        with self._lock:
+            self._idle.append((way, connection))
+            surplus = [self._idle.pop(0)[1]] if len(self._idle) > IDLE else []
+        for each in surplus:
+            each.close()
+
+    def _take(self, way: _Way) -> http.client.HTTPConnection | None:
+        """One that waits and that the server has not closed."""
+        while True:
+            with self._lock:
+                place = next((at for at, (known, _) in enumerate(self._idle) if known == way), None)
+                found = None if place is None else self._idle.pop(place)[1]
+            if found is None or not _readable(found):
+                return found
+            found.close()
+
+    def close(self) -> None:
+        """End all that wait."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for _, connection in idle:
+            connection.close()
+
+    def __del__(self) -> None:
+        """Nobody can use what a forgotten store kept."""
+        self.close()
+
+
+def _readable(connection: http.client.HTTPConnection) -> bool:
+    """Whether something came on an idle connection: that can only be its end."""
+    if connection.sock is None:
+        return True
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _connect(way: _Way, host: str, port: int) -> http.client.HTTPConnection:
+    """A new connection. Raises OSError, HTTPException."""
+    at = (way.proxy.host, way.proxy.port) if way.proxy else (host, port)
+    tls = way.scheme == "https" or (way.proxy is not None and way.proxy.tls)
+    connection = (
+        http.client.HTTPSConnection(*at, timeout=CONNECT, context=context())
+        if tls
+        else http.client.HTTPConnection(*at, timeout=CONNECT)
+    )
+    if way.proxy and way.scheme == "https":
+        connection.set_tunnel(host, port, headers=dict(way.proxy.headers))
+    try:
+        connection.connect()
+    except BaseException:
+        connection.close()
+        raise
+    connection.sock.settimeout(TIMEOUT)
+    return connection
+
+
+def _exchange(
+    connection: http.client.HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: Body
+) -> http.client.HTTPResponse:
+    """Send a request and read the head of its answer. A server may answer, and hang up, before it has all of the body."""
+    connection.putrequest(method, target)
+    size = len(body) if isinstance(body, bytes) else body.size if body else 0
+    if body is not None or method in {"POST", "PUT", "PATCH"}:
+        connection.putheader("Content-Length", str(size))
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    try:
+        connection.endheaders(body if isinstance(body, bytes) and size <= _DRAIN else None)
+        if isinstance(body, Part):
+            _send_part(connection, body)
+        elif body and size > _DRAIN:
+            connection.send(body)
+    except (BrokenPipeError, ConnectionResetError) as error:
+        try:
+            return connection.getresponse()
+        except (OSError, http.client.HTTPException):
+            raise error from None
+    connection.sock.settimeout(TIMEOUT + size / SLOWEST)
+    response = connection.getresponse()
+    if connection.sock is not None:
+        connection.sock.settimeout(TIMEOUT)
+    return response
+
+
+def _send_part(connection: http.client.HTTPConnection, part: Part) -> None:
+    """The bytes of a file. Raises OSError; Corrupt if the file is shorter than it was."""
+    if not part.size:
+        return
+    with part.path.open("rb", buffering=0) as file:
+        if isinstance(connection, http.client.HTTPSConnection):
+            file.seek(part.start)
+            buffer, sent = memoryview(bytearray(CHUNK)), 0
+            while sent < part.size and (count := file.readinto(buffer[: part.size - sent])):
+                connection.sock.sendall(buffer[:count])
+                sent += count
+        else:
+            sent = connection.sock.sendfile(file, part.start, part.size)
+    if sent != part.size:
+        raise Corrupt(f"{part.path} became shorter while it was sent", fix="Let whatever writes the file finish first.")

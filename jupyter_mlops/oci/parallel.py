@@ -1,0 +1,41 @@
+"""A few things at once, in order: what waits for a registry most of the time is not done one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from jupyter_mlops.oci.layout import Layout
+from jupyter_mlops.oci.store import Descriptor, Store
+
+AT_ONCE = 4
+"""Blobs that move at the same time: enough to fill a network, each with a mebibyte of memory."""
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def each(work: Callable[[Given], Made], items: Iterable[Given], at_once: int = AT_ONCE) -> list[Made]:
+    """What ``work`` makes of each item, in the order of the items; the first failure is raised, and nothing new begun after it."""
+    waiting = list(items)
+    if len(waiting) < 2 or at_once < 2:  # noqa: PLR2004 - nothing beside each other
+        return [work(item) for item in waiting]
+    with ThreadPoolExecutor(min(at_once, len(waiting)), thread_name_prefix="oci") as pool:
+        running = [pool.submit(work, item) for item in waiting]
+        try:
+            return [future.result() for future in running]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def put_blobs(
+    store: Store, repository: str, blobs: Sequence[tuple[bytes | Path | Iterable[bytes | memoryview], str]]
+) -> list[Descriptor]:
+    """Store blobs (content, media type), and return their descriptors in the same order.
+
+    To a registry several go at once; a folder's disk is best written one by one. Raises as ``Store.put_blob``.
+    """
+    return each(lambda blob: store.put_blob(repository, *blob), blobs, 1 if isinstance(store, Layout) else AT_ONCE)
