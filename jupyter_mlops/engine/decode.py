@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,11 +18,14 @@ from jupyter_mlops.engine.failures import failure_of_message, failure_of_object
 from jupyter_mlops.engine.times import moment
 from jupyter_mlops.oci.names import LABEL
 
-FAILURE, MODELS, METRICS = LABEL + "failure", LABEL + "models", LABEL + "metrics"
+FAILURE, MODELS, METRICS, PROGRESS = LABEL + "failure", LABEL + "models", LABEL + "metrics", LABEL + "progress"
 """Annotations in which an engine keeps what the status has no field for."""
 
 RESUME = "mlops-resume"
 """Workflow parameter that names the run whose finished steps are taken over."""
+
+SUBMITTED = LABEL + "submitted"
+"""Annotation: when the run was submitted, to the microsecond; Kubernetes keeps the second only, too little to page by."""
 
 PLAN, SOURCE, PIPELINE = LABEL + "plan", LABEL + "source-digest", LABEL + "pipeline"
 _PHASES: Mapping[str, Phase] = {
@@ -48,8 +52,9 @@ def run_of(workflow: Mapping[str, Any], request: Mapping[str, Any] | None = None
     phase = _PHASES.get(str(status.get("phase") or ""), "Running")
     if phase in {"Failed", "Error"} and spec.get("shutdown") in {"Stop", "Terminate"}:
         phase = "Stopped"
-    steps = tuple(_steps(workflow, annotations, phase))
-    started, created = moment(status.get("startedAt")), moment(metadata.get("creationTimestamp"))
+    nodes = step_nodes(workflow)
+    steps = tuple(_steps(workflow, annotations, phase, nodes))
+    started, created = moment(status.get("startedAt")), created_at(workflow)
     return Run(
         name=name,
         pipeline=str(labels.get(PIPELINE) or str(metadata.get("generateName") or name).rstrip("-")),
@@ -59,7 +64,7 @@ def run_of(workflow: Mapping[str, Any], request: Mapping[str, Any] | None = None
         started=started,
         finished=moment(status.get("finishedAt")),
         parameters=_parameters(spec),
-        failure=_failure(status, annotations, steps) if phase in {"Failed", "Error"} else None,
+        failure=_failure(status, annotations, steps, nodes) if phase in {"Failed", "Error"} else None,
         notebook=known.get("notebook"),
         executed=known.get("executed"),
         models=tuple(_objects(_json(annotations.get(MODELS), list))),
@@ -72,9 +77,32 @@ def run_of(workflow: Mapping[str, Any], request: Mapping[str, Any] | None = None
     )
 
 
-def _steps(workflow: Mapping[str, Any], annotations: Mapping[str, Any], phase: Phase) -> Iterator[StepRun]:
+def created_at(workflow: Mapping[str, Any]) -> float | None:
+    """When a Workflow was made, fine enough that no two runs share a time.
+
+    What the submitter noted counts where its clock agrees with the API server's; else the second is the server's, and its
+    fraction only keeps the order of runs definite.
+    """
+    metadata = _mapping(workflow.get("metadata"))
+    created = moment(metadata.get("creationTimestamp"))
+    if created is None or created % 1:
+        return created
+    noted = moment(_mapping(metadata.get("annotations")).get(SUBMITTED))
+    if noted is None:
+        uid = metadata.get("uid")
+        return created + zlib.crc32(uid.encode()) % 1_000_000 / 1e6 if isinstance(uid, str) else created
+    return noted if -_SKEW < noted - created < 1 + _SKEW else created + noted % 1
+
+
+_SKEW = 2.0
+"""Seconds by which two clocks may differ and still count as one."""
+
+
+def _steps(
+    workflow: Mapping[str, Any], annotations: Mapping[str, Any], phase: Phase, nodes: Mapping[str, Mapping[str, Any]]
+) -> Iterator[StepRun]:
     """Steps in the plan's order, else the DAG's, each with the state of its node."""
-    nodes = _step_nodes(workflow)
+    told = _json(annotations.get(PROGRESS), dict)
     for name, cells, needs in _planned(workflow, annotations):
         node = nodes.get(name)
         if node is None:
@@ -88,7 +116,8 @@ def _steps(workflow: Mapping[str, Any], annotations: Mapping[str, Any], phase: P
             message = found.message
         begun, ended = (None, None) if own == "Skipped" else (moment(node.get("startedAt")), moment(node.get("finishedAt")))
         cached = _output(node, "cached") == "true"
-        yield StepRun(name, own, cells, needs, begun, ended, _progress(node.get("progress")), message, cached)
+        progress = _progress(told.get(name) or node.get("progress"), len(cells))
+        yield StepRun(name, own, cells, needs, begun, ended, progress, message, cached)
 
 
 def _planned(workflow: Mapping[str, Any], annotations: Mapping[str, Any]) -> list[tuple[str, tuple[int, ...], tuple[str, ...]]]:
@@ -120,8 +149,8 @@ def _needs(task: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(words) if name in names)
 
 
-def _step_nodes(workflow: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Node of each step; the attempts of a Retry node lend it the progress that Argo writes only on them."""
+def step_nodes(workflow: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Node of each step; the last attempt lends a Retry node the progress, message and outputs that Argo writes only there."""
     metadata, status = _mapping(workflow.get("metadata")), _mapping(workflow.get("status"))
     nodes = {str(key): node for key, node in _mapping(status.get("nodes")).items() if isinstance(node, dict)}
     found: dict[str, Mapping[str, Any]] = {}
@@ -131,7 +160,9 @@ def _step_nodes(workflow: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         attempts = [nodes[child] for child in _texts(node.get("children")) if _is_attempt(nodes.get(child, {}))]
         if node.get("type") == "Retry" and attempts:
             last = max(attempts, key=lambda attempt: str(attempt.get("startedAt") or ""))
-            node = {**node, "progress": last.get("progress"), "message": node.get("message") or last.get("message")}  # noqa: PLW2901
+            message = last.get("message") or node.get("message")  # the node's own is "No more retries left"
+            outputs = last.get("outputs") or node.get("outputs")
+            node = {**node, "progress": last.get("progress"), "message": message, "outputs": outputs}  # noqa: PLW2901
         name = str(node.get("displayName") or "")
         single = node.get("name") == metadata.get("name")
         found[str(node.get("templateName")) if single else name] = node
@@ -148,20 +179,19 @@ def _is_attempt(node: Mapping[str, Any]) -> bool:
     return bool(_mapping(node.get("nodeFlag")).get("retried"))
 
 
-def _failure(status: Mapping[str, Any], annotations: Mapping[str, Any], steps: Sequence[StepRun]) -> Failure:
+def _failure(
+    status: Mapping[str, Any],
+    annotations: Mapping[str, Any],
+    steps: Sequence[StepRun],
+    nodes: Mapping[str, Mapping[str, Any]],
+) -> Failure:
     """The root cause: what the engine found out, else the first step that failed, else what the run itself says."""
     if own := _json(annotations.get(FAILURE), dict):
         return failure_of_object(own, None)
-    nodes = [node for node in _mapping(status.get("nodes")).values() if isinstance(node, dict)]
-    failed = sorted(
-        (node for node in nodes if node.get("phase") in {"Failed", "Error"} and node.get("type") in {"Pod", "Container", "Retry"}),
-        key=lambda node: (str(node.get("finishedAt") or "9"), node.get("type") != "Retry"),
-    )
-    names = {step.name for step in steps}
-    for node in failed:
-        label = str(node.get("displayName") or "")
-        name = label if label in names else re.sub(r"\([0-9]+\)$", "", label)
-        step = name if name in names else str(node.get("templateName") or "") or None
+    for name, node in sorted(nodes.items(), key=lambda item: str(item[1].get("finishedAt") or "9")):
+        if node.get("phase") not in {"Failed", "Error"}:
+            continue
+        step = name if any(step.name == name for step in steps) else str(node.get("templateName") or "") or None
         if found := failure_of_message(str(node.get("message") or ""), step):
             return found
     message = str(status.get("message") or "") or "the run failed without saying why"
@@ -188,9 +218,11 @@ def _parameters(spec: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _progress(text: Any) -> tuple[int, int] | None:
+def _progress(text: Any, cells: int) -> tuple[int, int] | None:
+    """Cells done of cells. Argo gives every pod ``0/1`` until it says something else: that is no count of several cells."""
     match = _PROGRESS.match(text) if isinstance(text, str) else None
-    return (int(match.group(1)), int(match.group(2))) if match else None
+    found = (int(match.group(1)), int(match.group(2))) if match else None
+    return None if found and found[1] == 1 != cells else found
 
 
 def _revision(text: Any) -> int:

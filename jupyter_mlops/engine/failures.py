@@ -93,11 +93,8 @@ def failure_of_cause(cause: Cause, step: str | None, message: str = "") -> Failu
         step: the step that it is about; None for the run itself.
         message: the node's message. Where the step's runner left its own words in it, these have cell, line and traceback.
     """
-    match = _NODE.match(message)
-    if match and match.group(1) == "Error" and (match.group(3) or "").lstrip().startswith("{"):
-        told = failure_of_message(message, step)
-        if told and (told.cell is not None or told.traceback):
-            return replace(told, facts=cause.facts)
+    if told := told_failure(message, step):
+        return replace(told, facts=cause.facts)
     return Failure(cause.code, cause.message, step=step, blame=cause.blame, fix=cause.fix, facts=cause.facts)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.engine.base import Run
 from jupyter_mlops.engine.decode import run_of
 from jupyter_mlops.engine.local.folder import RunFolder
 from jupyter_mlops.engine.local.request import Request
+from jupyter_mlops.engine.runrecord import run_record
 from jupyter_mlops.errors import MlopsError
 
 
@@ -34,10 +33,3 @@ def record_run(folder: RunFolder, request: Request, document: Mapping[str, Any])
     except (MlopsError, OSError) as error:
         return f"the run could not be recorded in the registry: {error}"
     return ""
-
-
-def run_record(run: Run) -> dict[str, Any]:
-    """A run as REST shows it: its fields by their names, without the Workflow, which is a file of its own."""
-    record = asdict(replace(run, workflow={}))
-    del record["workflow"]
-    return record
