@@ -87,13 +87,13 @@ def _quota(owner: Owner, said: str, about: str) -> Cause | None:
         f"{_resource(key)} ({value} asked for, {used.get(key, '0')} of {limits.get(key, '?')} in use)"
         for key, value in list(asked.items())[:4]
     ]
-    message = f"{owner.who} cannot start: the namespace's quota '{name(match[1])}' has too little left of {listed(parts)}"
+    message = f"{owner.who} cannot start: the namespace's quota '{name(match[1])}' has too little left: {listed(parts)}"
     alone = any(_more(asked.get(key, ""), limit) for key, limit in limits.items())
-    wait = "" if alone else "Wait until something of this namespace ends, or "
-    ask = "ask for less" if wait else "Ask for less"
     options = listed([f"`{one}`" for one in ("cpu", "memory", "gpu") if any(one in key for key in asked)])
-    setting = f" in the step's options {options}" if owner.kind == "step" and options else ""
-    fix = f"{wait}{ask}{setting}; an administrator can raise the quota."
+    less = f"ask for less in the step's options {options}, or " if owner.kind == "step" and options else ""
+    wait = "" if alone else "wait until something of this namespace ends, "
+    fix = f"{wait}{less}ask an administrator to raise the quota."
+    fix = fix[0].upper() + fix[1:]
     return Cause("quota", message, "platform", fix, (about,), final=alone)
 
 

@@ -91,7 +91,11 @@ def words(value: Any, limit: int = SENTENCE) -> str:
 def fact(about: str, *said: Any) -> str:
     """``<object>: <text>`` in the cluster's own words; lines stay lines."""
     parts = [found for part in said if (found := _visible(text(part)).strip())]
-    return shorten(f"{about}: {': '.join(parts)}" if parts else about, FACT)
+    whole = f"{about}: {': '.join(parts)}" if parts else about
+    if len(whole) > FACT and "\n" in whole:  # a log or a traceback: its end tells
+        head = shorten(whole, FACT // 4)
+        return head + whole[len(head) - FACT :]
+    return shorten(whole, FACT)
 
 
 def shorten(value: str, limit: int) -> str:

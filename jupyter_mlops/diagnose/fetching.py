@@ -9,7 +9,7 @@ from jupyter_mlops.diagnose.cause import Cause
 from jupyter_mlops.diagnose.documents import name, words
 from jupyter_mlops.diagnose.owner import Owner
 
-FETCHERS = frozenset({"storage-initializer", "modelcar-init", "modelcar", "fetch-model", "model-puller"})
+FETCHERS = frozenset({"storage-initializer", "modelcar-init", "modelcar", "mlops-fetch"})
 """Init containers whose work is to bring the model."""
 
 _NO_MODELS = re.compile(r"/models does not exist or is empty|has no /?models/? directory|modelcar is invalid")

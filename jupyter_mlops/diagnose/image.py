@@ -183,7 +183,7 @@ def _architecture(pull: Pull) -> Cause:
 
 
 def _bad_name(pull: Pull) -> Cause:
-    message = f"{pull.start}: {pull.what} is not a name that an image can have"
+    message = f"{pull.start}: '{pull.reference}' is not a name that an image can have"
     fix = f"Write it as registry/name:tag, in lower case and without https://; it is set in {pull.owner.image_setting}."
     return Cause("image-name", message, "user", fix, (pull.about,), final=True)
 

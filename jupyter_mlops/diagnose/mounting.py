@@ -11,9 +11,10 @@ from collections.abc import Iterable
 
 from jupyter_mlops.diagnose.cause import Cause
 from jupyter_mlops.diagnose.documents import Document, at, fact, name, said_of, text, words
+from jupyter_mlops.diagnose.image import REASONS as IMAGE_REASONS
 from jupyter_mlops.diagnose.image import image_cause
 from jupyter_mlops.diagnose.owner import Owner
-from jupyter_mlops.diagnose.starting import missing_object
+from jupyter_mlops.diagnose.starting import missing_object, start_cause
 
 _PROGRESS = frozenset({"Pulling", "Pulled", "Created", "Started", "SuccessfulAttachVolume", "SuccessfulMountVolume"})
 _VOLUME = re.compile(r"volume \"([^\"]{1,253})\"")
@@ -31,6 +32,8 @@ def waiting_cause(owner: Owner, events: Iterable[Document]) -> Cause | None:
             return None
         if reason in {"FailedMount", "FailedAttachVolume", "FailedMapVolume"} and not _SYNC.search(said):
             return _volume(owner, reason, said)
+        if reason == "Failed" and said.startswith("Error: ") and said.removeprefix("Error: ") not in IMAGE_REASONS:
+            return start_cause(owner, _container_of(event), "Failed", said.removeprefix("Error: "))
         if (reason == "Failed" and said.startswith("Failed to pull image")) or reason == "InspectFailed":
             return image_cause(owner, _container_of(event), "ErrImagePull", said)
         if reason in {"FailedCreatePodSandBox", "NetworkNotReady", "FailedSync"} and said:

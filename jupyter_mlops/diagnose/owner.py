@@ -80,7 +80,7 @@ class Owner:
         """Where its image is set."""
         return {
             "step": "the step's option `image` or the target's setting `image`",
-            "service": "the image of the service's runtime",
+            "service": "the service's document (`image` of its container) or the target's setting `image`",
             "run": "the option `image` of its steps or the target's setting `image`",
             "pod": "`image` of its container",
         }[self.kind]

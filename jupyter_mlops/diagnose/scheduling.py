@@ -16,6 +16,7 @@ from typing import Literal
 from jupyter_mlops.diagnose.cause import Cause
 from jupyter_mlops.diagnose.documents import Document, at, events_of, fact, listed, mapping, name, newest, said_of, text, words
 from jupyter_mlops.diagnose.owner import Owner
+from jupyter_mlops.errors import Blame
 
 _HEAD = re.compile(r"\b0/(\d{1,6}) nodes are available:?\s*")
 _PART = re.compile(r"(\d{1,6}) (.{1,400}?)(?=, \d{1,6} |\.(?:\s|$)|, that the pod didn't tolerate|$)")
@@ -108,15 +109,14 @@ def _no_machine(owner: Owner, said: str, about: str) -> Cause:
     message = f"{owner.who} waits for a machine: {_why(owner, nodes, found, too_large=too_large)}"
     if head is None and said:
         message = f"{owner.who} waits for a machine: {words(said, 250)}"
+    blame: Blame = "user" if too_large else "platform"
     parts = {part.kind: part for part in reversed(found)}
     if "taint" in parts and ("device" in parts or not {"resource", "full"} & parts.keys()):
         return Cause("machine-reserved", message, "user", _taint_fix(owner, parts["taint"]), (about,), final=True)
     if "device" in parts:
-        return Cause(
-            "no-gpu", message, "platform", _device_fix(owner, parts["device"].detail, too_large=too_large), (about,), too_large
-        )
+        return Cause("no-gpu", message, blame, _device_fix(owner, parts["device"].detail, too_large=too_large), (about,), too_large)
     if "resource" in parts or "full" in parts:
-        return Cause("no-room", message, "platform", _room_fix(owner, found, too_large=too_large), (about,), too_large)
+        return Cause("no-room", message, blame, _room_fix(owner, found, too_large=too_large), (about,), too_large)
     if "selector" in parts:
         return Cause("no-matching-machine", message, "user", _selector_fix(owner), (about,), final=True)
     if "volume" in parts:
@@ -191,15 +191,11 @@ def _selector_fix(owner: Owner) -> str:
 
 
 def _device_fix(owner: Owner, device: str, *, too_large: bool) -> str:
-    setting = "in the step's option `gpu`" if owner.kind == "step" else "for the service"
+    fewer = "ask for fewer in the step's option `gpu`" if owner.kind == "step" else "deploy it with fewer"
     if not too_large:
-        return f"Wait until one is free, ask for fewer {setting}, or stop a run or service of yours that holds one."
-    other = (
-        f", or set `gpu_resource` if this cluster does not call them {name(device)}"
-        if owner.kind == "step"
-        else ", or run it without"
-    )
-    return f"Ask for fewer {setting}{other}."
+        return f"Wait until one is free, {fewer}, or stop a run or service of yours that holds one."
+    other = f"set `gpu_resource` if this cluster does not call them {name(device)}" if owner.kind == "step" else "without any"
+    return f"{fewer[0].upper()}{fewer[1:]}, or {other}."
 
 
 def _room_fix(owner: Owner, found: Sequence[Shortage], *, too_large: bool) -> str:

@@ -25,7 +25,7 @@ def start_cause(owner: Owner, container: str, reason: str, said: str) -> Cause:
     for pattern, make in _TABLE:
         if match := pattern.search(said):
             return make(owner, container, match, about)
-    because = f": {words(said, 300)}" if said else ""
+    because = f": {words(_RUNTIME.sub('', said), 300)}" if said else ""
     message = f"{owner.who} cannot start: the cluster cannot start its container{because}"
     return Cause("container-start", message, "platform", "Ask an administrator of the cluster, with the facts below.", (about,))
 
@@ -100,12 +100,10 @@ def _architecture(owner: Owner, container: str, _match: re.Match[str], about: st
     return Cause("image-architecture", message, "user", fix, (about,), final=True)
 
 
-def _root(owner: Owner, container: str, _match: re.Match[str], about: str) -> Cause:
+def _root(owner: Owner, container: str, match: re.Match[str], about: str) -> Cause:
     image = name(owner.container(container).get("image"))
-    message = (
-        f"{owner.who} cannot start: {f'the image {image}' if image else 'its image'} runs as root, or as a user without a "
-        f"number, which is not allowed here"
-    )
+    user = "has a user without a number, who could be root" if "numeric" in match[0] else "runs as root"
+    message = f"{owner.who} cannot start: {f'the image {image}' if image else 'its image'} {user}, which is not allowed here"
     fix = "Use an image whose USER is a number other than 0, or set runAsUser."
     return Cause("image-runs-as-root", message, "user", fix, (about,), final=True)
 
@@ -145,6 +143,11 @@ def _folder(owner: Owner, _container: str, match: re.Match[str], about: str) -> 
     )
 
 
+def _mount_point(owner: Owner, _container: str, match: re.Match[str], about: str) -> Cause:
+    message = f"{owner.who} cannot start: nothing can be mounted at {name(match[1])}, since its image has a file in that place"
+    return Cause("container-start", message, "user", "Mount it at another path.", (about,), final=True)
+
+
 def _full(owner: Owner, _container: str, _match: re.Match[str], about: str) -> Cause:
     message = f"{owner.who} cannot start: the disk of its machine is full"
     return Cause("storage-full", message, "platform", "An administrator frees space on that machine.", (about,))
@@ -155,18 +158,25 @@ def _slow(owner: Owner, _container: str, _match: re.Match[str], about: str) -> C
     return Cause("machine-slow", message, "platform", "Wait; if it lasts, tell an administrator.", (about,))
 
 
+_RUNTIME = re.compile(
+    r"^(?:(?:failed to create (?:containerd|shim) task|OCI runtime create failed|runc create failed|error during container init"
+    r"|unable to start container process|rpc error|failed to start container \S+): )+"
+)
+"""Layers of a container runtime's error above the one that tells something."""
+
 _MISSING = re.compile(r"(secret|configmap|Secret|ConfigMap)s? \"([^\"]{1,300})\" not found")
 _NO_KEY = re.compile(r"couldn't find key (\S{1,253}) in (Secret|ConfigMap) (\S{1,320})")
 _TABLE: tuple[tuple[re.Pattern[str], Make], ...] = (
     (_MISSING, _no_object),
     (_NO_KEY, _no_key),
-    (re.compile(r"runAsNonRoot and image|image will run as root|non-numeric user"), _root),
+    (re.compile(r"image will run as root|non-numeric user|runAsNonRoot and"), _root),
     (re.compile(r"failed to ensure image subpath|ensure image subpath \"models\""), _no_models),
     (re.compile(r"failed to mkdir \"\": mkdir :|ImageVolume|image volume"), _no_image_volumes),
     (re.compile(r"exec format error"), _architecture),
     (re.compile(r"nvidia-container|CDI device|libnvidia|failed to inject devices|could not select device driver"), _device),
     (re.compile(r"container init was OOM-killed|memory limit too low|cannot allocate memory"), _memory),
     (re.compile(r"chdir to cwd \(\\?\"([^\"\\]{1,300})"), _folder),
+    (re.compile(r"error mounting .{1,600} to rootfs at \\?\"([^\"\\]{1,300}).{0,600}(?i:not a directory)"), _mount_point),
     (re.compile(r"exec: \\?\"([^\"\\]{1,300})\\?\": (?:executable file not found|stat )"), _no_program),
     (re.compile(r"exec:? \\?\"?([^\"\\\s]{1,300})\\?\"?:? ?(?:no such file or directory|not found)"), _no_program),
     (re.compile(r"(no command specified)"), _no_program),

@@ -65,7 +65,7 @@ def causes(
     for key in by_node.keys() - _nodes(workflow).keys():
         if cause := pod_cause(by_node[key], told):  # a pod that is there before the Workflow's status tells of it
             found[key] = cause
-    _inherit(workflow, found)
+    _inherit(workflow, by_node, found)
     if own := _of_run(workflow, found, controller_seen, now):
         found[""] = own
     return found
@@ -155,7 +155,7 @@ def _controller(run: Owner, workflow: Document, controller_seen: float | None, n
     return Cause("controller-down", message, "platform", fix, (about,))
 
 
-def _inherit(workflow: Document, found: dict[str, Cause]) -> None:
+def _inherit(workflow: Document, pods: Mapping[str, Document], found: dict[str, Cause]) -> None:
     """A step that is tried again has a node for itself: its cause is that of its last attempt.
 
     Attempts that failed before it, or before it goes on, are history: nothing is wrong while the step is tried again.
@@ -168,10 +168,17 @@ def _inherit(workflow: Document, found: dict[str, Cause]) -> None:
         attempts = [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
         over = node.get("phase") in {"Failed", "Error"}
         for attempt in attempts if not over else attempts[:-1]:
-            if nodes.get(attempt, {}).get("phase") in {"Failed", "Error"}:
+            if nodes.get(attempt, {}).get("phase") in {"Failed", "Error"} or _ended(pods.get(attempt)):
                 found.pop(attempt, None)
         if attempts and attempts[-1] in found and node.get("phase") not in _IDLE:
             found[key] = found[attempts[-1]]
+
+
+def _ended(pod: Document | None) -> bool:
+    """Whether the step's own container has ended, which Argo learns a moment later."""
+    return any(
+        "terminated" in at(one, "state") for one in objects(at(pod, "status").get("containerStatuses")) if one.get("name") == "main"
+    )
 
 
 def _works(key: str, node: Document, found: Mapping[str, Cause]) -> bool:
