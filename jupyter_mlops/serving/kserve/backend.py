@@ -5,14 +5,16 @@ It keeps nothing: what there is stands in the cluster, so that a restarted serve
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.cluster.base import INFERENCE_SERVICES, Cluster, Document
 from jupyter_mlops.diagnose.cause import Cause
-from jupyter_mlops.errors import NotAllowed, NotFound, Unavailable, WrongUsage
+from jupyter_mlops.errors import MlopsError, NotAllowed, NotFound, Refused, Unavailable, Where, WrongUsage
 from jupyter_mlops.oci.names import LABEL
 from jupyter_mlops.serving.base import Request, Response, Service, Verb
 from jupyter_mlops.serving.decode import service_of, stamp
@@ -20,6 +22,7 @@ from jupyter_mlops.serving.kserve import modes
 from jupyter_mlops.serving.kserve.bundle import push_server
 from jupyter_mlops.serving.kserve.call import call
 from jupyter_mlops.serving.kserve.facts import check_kserve, facts
+from jupyter_mlops.serving.kserve.image import has_shell
 from jupyter_mlops.serving.kserve.logs import follow, lines_so_far
 from jupyter_mlops.serving.kserve.predictor import FETCHER, MODE, image_reference, in_mode
 from jupyter_mlops.serving.kserve.scene import Scene, look, look_at_all, note
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.oci.store import Store
     from jupyter_mlops.registry.models import ModelVersion
 
+UNDECLARED = re.compile(r"\.?([\w.\[\]\"=-]+): field not declared in schema")
 RESTARTED = LABEL + "restarted"
 PORT_DEFAULT = "default"
 """The namespace that callers of the port mean when they name none; here it is the target's."""
@@ -75,10 +79,11 @@ class KServeBackend:
 
         Raises:
             PlatformError: code ``no-kserve``.
+            NotFound: the target's registry does not have the version.
             WrongUsage: a name, a mode or an option that cannot be used here.
         """
         check_kserve(self._cluster)
-        found = self.mode(mode, puller=not options.get("runtime"))
+        found = self.mode(mode, shell=has_shell(self._store, version), puller=not options.get("runtime"))
         return inference_service(
             version, name=name, namespace=self._namespace, target=self._target, mode=found.name, reason=found.reason, **options
         )
@@ -104,7 +109,8 @@ class KServeBackend:
             raise self._foreign(service.name)
         if _fetches(document):
             push_server(self._store)
-        applied = self._cluster.apply(INFERENCE_SERVICES, _wanted(document, there), self._namespace)
+        with _fields_named():
+            applied = self._cluster.apply(INFERENCE_SERVICES, _wanted(document, there), self._namespace)
         return self._seen(look(self._cluster, applied))
 
     def get(self, name: str, namespace: str = PORT_DEFAULT) -> Service:
@@ -245,6 +251,22 @@ class KServeBackend:
             return None
         reason = f"the nodes cannot mount the model's image ({said[:200]}): an init container of ours fetches the model"
         return self.apply(in_mode(_bare(document), modes.PULLER, reason, refused=modes.NATIVE))
+
+
+@contextmanager
+def _fields_named() -> Iterator[None]:
+    """What a server-side apply says of a field that the schema lacks (with a 500) as what it is."""
+    try:
+        yield
+    except MlopsError as error:
+        if (match := UNDECLARED.search(error.message)) is None:
+            raise
+        raise Refused(
+            f"this cluster's KServe does not know the field {match[1]}: {error.message}",
+            code="field-unknown",
+            fix="Correct it, or leave it out.",
+            where=Where(field=match[1]),
+        ) from error
 
 
 def _fetches(document: Mapping[str, Any]) -> bool:

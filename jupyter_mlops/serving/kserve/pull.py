@@ -27,6 +27,7 @@ LIMIT = 4096
 def main(argv: Sequence[str], bundle: str) -> int:
     """Fetch what the arguments name; without ``--model`` the bundle was all. Returns the exit code."""
     option = dict(zip(argv[::2], argv[1::2], strict=True))
+    os.chmod(bundle, 0o755)  # noqa: PTH101, S103 - where the model runs beside the server, KServe gives that another user
     sys.stderr.write(f"the model server is in {bundle}\n")
     if "--model" not in option:
         return 0

@@ -6,6 +6,7 @@ is still crashing beside the one before it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,9 @@ from jupyter_mlops.serving.decode import service_of
 from jupyter_mlops.serving.kserve.predictor import CONTAINER
 from jupyter_mlops.serving.kserve.scene import Scene, note
 from jupyter_mlops.serving.manifest import MANAGED, OURS, STOP
+
+LOG_HEAD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ ")
+"""How our server begins a line of its log; a sentence that quotes one does without."""
 
 EARLIER = "the earlier version goes on answering"
 
@@ -40,7 +44,7 @@ def seen_service(scene: Scene, cause: Cause | None, target: str) -> Service:
     if cause is None or _only_loading(scene, cause):
         said = _progress(scene) + (f"; {EARLIER}" if scene.earlier else "")
         return replace(seen, message=said, fix="")
-    said = cause.message + (f"; {EARLIER}" if scene.earlier else "")
+    said = LOG_HEAD.sub("", cause.message) + (f"; {EARLIER}" if scene.earlier else "")
     return replace(seen, message=said, fix=cause.fix, blame=cause.blame, facts=cause.facts, code=cause.code)
 
 
