@@ -17,7 +17,7 @@ from jupyter_mlops.cluster.paths import object_path, with_query
 from jupyter_mlops.cluster.stream import Stream, lines
 from jupyter_mlops.cluster.times import Seen
 from jupyter_mlops.cluster.unreachable import no_answer
-from jupyter_mlops.cluster.watching import Outage
+from jupyter_mlops.cluster.watching import Outage, pause
 from jupyter_mlops.cluster.wire import PROBLEMS, READ, Wire
 from jupyter_mlops.errors import MlopsError, NotAllowed, NotFound, Unavailable, WrongUsage
 
@@ -75,7 +75,7 @@ class LogStream(Stream[str]):
         """Whether a stream that came to its end is all there will be."""
         if not self._follow or self._previous or not instance or self._running() != instance:
             return True
-        self._closed.wait(_PAUSE)  # kubelet tells the end of a container a moment after its log's
+        pause(self._closed, _PAUSE)  # kubelet tells the end of a container a moment after its log's
         return False
 
     def _connection(self) -> Iterator[str]:

@@ -126,9 +126,14 @@ class Outage:
         self._since = min(self._since, now)
         if now - self._since > PATIENCE:
             return False
-        closed.wait(self._pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
+        pause(closed, self._pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         return True
+
+
+def pause(closed: threading.Event, seconds: float) -> None:
+    """Wait, unless it is closed meanwhile."""
+    closed.wait(seconds)
 
 
 def wait_until_gone(cluster: Cluster, kind: Kind, name: str, namespace: str, uid: str) -> None:
