@@ -22,6 +22,8 @@ FLAGS: Mapping[str, str] = {
     "--gpu-resource": "gpu_resource",
     "--cpu": "cpu",
     "--memory": "memory",
+    "--shm": "shm",
+    "--queue": "queue",
     "--image": "image",
     "--retries": "retries",
     "--timeout": "timeout",

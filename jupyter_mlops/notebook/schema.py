@@ -17,6 +17,7 @@ QUANTITY = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[numkMGTPE]|[KMGTPE]i|[eE][+-]
 
 RESOURCE = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?")
 LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?)?")
+QUEUE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OBJECT_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 SECRET_KEY = re.compile(r"[-._A-Za-z0-9]{1,253}")
@@ -132,6 +133,13 @@ def label_value(value: Any) -> str:
     return value
 
 
+def queue(value: Any) -> str:
+    """Name of a queue, which is the value of a label."""
+    if not isinstance(value, str) or not QUEUE.fullmatch(value):
+        raise Unfit("expected the name of a LocalQueue of the namespace")
+    return value
+
+
 def tolerations(value: Any) -> tuple[dict[str, str], ...]:
     """List of tolerations: key, operator, value, effect."""
     if not isinstance(value, list):
@@ -214,6 +222,8 @@ KEYS: Mapping[str, Key] = {
         Key("cpu", quantity, _QUANTITY, "CPU cores, as a Kubernetes quantity.", "500m"),
         Key("memory", quantity, _QUANTITY, "Memory, as a Kubernetes quantity.", "16Gi"),
         Key("resources", mapping(resource, quantity), _TEXTS, "Any other resource by its name.", {"ephemeral-storage": "20Gi"}),
+        Key("shm", quantity, _QUANTITY, "Size of the shared memory `/dev/shm`; it counts as memory of the step.", "8Gi"),
+        Key("queue", queue, _TEXT, "Queue of Kueue that the step waits in; the target's if absent.", "team-a"),
         Key("tolerations", tolerations, {"type": "array", "items": _TOLERATION}, "Taints of nodes that the step may run on.",
             [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]),
         Key("node_selector", mapping(resource, label_value), _TEXTS, "Labels that the step's node must have.", {"zone": "a"}),

@@ -36,6 +36,12 @@ class Options:
     resources: Mapping[str, str] = field(default_factory=dict)
     """Any other resource name → quantity."""
 
+    shm: str | None = None
+    """Size of ``/dev/shm``, a Kubernetes quantity; None: the container's 64 MiB, with a GPU as much as the memory limit lets."""
+
+    queue: str | None = None
+    """Queue of Kueue that the step's pod waits in; None: the target's."""
+
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, str], ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)

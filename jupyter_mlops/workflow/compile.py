@@ -14,10 +14,11 @@ from typing import Any
 from jupyter_mlops.errors import Diagnostic, Refused, Where
 from jupyter_mlops.oci.names import LABEL
 from jupyter_mlops.pipeline.pipeline import Pipeline, Step
-from jupyter_mlops.settings import DEFAULT_IMAGE
+from jupyter_mlops.settings import DEFAULT_IMAGE, Target
 from jupyter_mlops.workflow.bootstrap import bootstrap_text
 from jupyter_mlops.workflow.container import container_template, template_key
 from jupyter_mlops.workflow.limits import MAX_TASKS, PLAN_BYTES
+from jupyter_mlops.workflow.place import NOWHERE, labels_of, spec_of, volumes_of
 
 DAYS = 86_400
 KEEP_FINISHED = 7 * DAYS
@@ -25,6 +26,9 @@ KEEP_FINISHED = 7 * DAYS
 
 KEEP_PODS = "600s"
 """How long pods of a successful run stay for whoever reads their logs in the cluster; those of a failed one stay with it."""
+
+NO_SIDECAR: Mapping[str, str] = {"sidecar.istio.io/inject": "false"}
+"""Istio's proxy would outlive the step. Newer versions read the label, older ones the annotation."""
 
 USER = 1000
 """User and group of every container. Not root: namespaces that enforce PodSecurity ``restricted`` take nothing else."""
@@ -38,6 +42,9 @@ def compile_workflow(
     registry: str = "",
     image: str | None = None,
     parameters: Mapping[str, Any] | None = None,
+    target: Target | None = None,
+    resume: str | None = None,
+    creator: str = "",
 ) -> dict[str, Any]:
     """The Workflow of a pipeline.
 
@@ -45,23 +52,34 @@ def compile_workflow(
         pipeline: What to run.
         bundle: ``<repository>@sha256:…`` of the code bundle.
         source_digest: Digest of the notebook's sources, by which a run knows that the notebook has changed since.
-        registry: Address of the registry; '' where the target fills it in.
-        image: Step image of steps that name none; by default Python's own of the pipeline's minor version.
+        registry: Address of the registry; '' is the target's.
+        image: Step image of steps that name none; by default the target's, else Python's own of the pipeline's minor version.
         parameters: Values of a run, already checked (``check_parameters``); defaults stand for the rest.
+        target: Where it runs; None writes nothing of any place (``place.py``).
+        resume: An earlier run whose finished steps are taken over; None or '': none.
+        creator: Who submits, as a label's value; '' leaves the label out.
 
     Raises:
         Refused: more steps than a Workflow holds.
     """
     _check_size(pipeline)
-    templates, chosen = _templates(pipeline)
+    place = target or NOWHERE
+    given = {
+        "mlops-registry": registry or place.registry,
+        "mlops-bundle": bundle,
+        "mlops-image": place.mirrored(image or place.image or DEFAULT_IMAGE.format(minor=pipeline.python or "3")),
+        "mlops-resume": resume or "",
+    }
+    templates, chosen = _templates(pipeline, place)
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
-        "metadata": _metadata(pipeline, source_digest),
+        "metadata": _metadata(pipeline, source_digest, place.namespace, creator),
         "spec": {
             "entrypoint": "pipeline",
-            "arguments": {"parameters": _arguments(pipeline, bundle, registry, image, parameters or {})},
-            "podMetadata": {"annotations": {"sidecar.istio.io/inject": "false"}},
+            **spec_of(place),
+            "arguments": {"parameters": _arguments(pipeline, given, parameters or {})},
+            "podMetadata": {"annotations": dict(NO_SIDECAR), "labels": {**NO_SIDECAR, **labels_of(place)}},
             "securityContext": {
                 "runAsNonRoot": True,
                 "runAsUser": USER,
@@ -69,9 +87,10 @@ def compile_workflow(
                 "fsGroup": USER,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
+            "archiveLogs": False,
             "ttlStrategy": {"secondsAfterCompletion": KEEP_FINISHED},
             "podGC": {"strategy": "OnWorkflowSuccess", "deleteDelayDuration": KEEP_PODS},
-            "volumes": [{"name": "mlops", "emptyDir": {}}, {"name": "work", "emptyDir": {}}],
+            "volumes": [{"name": "mlops", "emptyDir": {}}, {"name": "work", "emptyDir": {}}, *volumes_of(place)],
             "templates": [_entrypoint(pipeline, chosen), *templates],
         },
     }
@@ -89,10 +108,12 @@ def _check_size(pipeline: Pipeline) -> None:
         raise Refused(message, found.code, found.fix, Where(pipeline.notebook), (found,))
 
 
-def _metadata(pipeline: Pipeline, source_digest: str) -> dict[str, Any]:
+def _metadata(pipeline: Pipeline, source_digest: str, namespace: str, creator: str) -> dict[str, Any]:
+    labels = {"app.kubernetes.io/managed-by": "jupyter-mlops", f"{LABEL}pipeline": pipeline.name}
     return {
         "generateName": f"{pipeline.name}-",
-        "labels": {"app.kubernetes.io/managed-by": "jupyter-mlops", f"{LABEL}pipeline": pipeline.name},
+        **({"namespace": namespace} if namespace else {}),
+        "labels": labels | ({f"{LABEL}creator": creator} if creator else {}),
         "annotations": {
             "workflows.argoproj.io/title": pipeline.notebook,
             f"{LABEL}notebook": pipeline.notebook,
@@ -108,15 +129,8 @@ def plan_annotation(pipeline: Pipeline) -> str:
     return json.dumps({"steps": steps}, separators=(",", ":"))
 
 
-def _arguments(
-    pipeline: Pipeline, bundle: str, registry: str, image: str | None, values: Mapping[str, Any]
-) -> list[dict[str, str]]:
-    """Arguments of the Workflow: three of ours, then the notebook's parameters as JSON text."""
-    given = {
-        "mlops-registry": registry,
-        "mlops-bundle": bundle,
-        "mlops-image": image or DEFAULT_IMAGE.format(minor=pipeline.python or "3"),
-    }
+def _arguments(pipeline: Pipeline, given: Mapping[str, str], values: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Arguments of the Workflow: ours, then the notebook's parameters as JSON text."""
     own = {parameter.name: json_argument(values.get(parameter.name, parameter.default)) for parameter in pipeline.parameters}
     return [{"name": name, "value": value} for name, value in {**given, **own}.items()]
 
@@ -130,7 +144,7 @@ def json_argument(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False).replace("{{", "{\\u007b")
 
 
-def _templates(pipeline: Pipeline) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def _templates(pipeline: Pipeline, target: Target) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Container templates, each named for the first step that needs it, and step → template."""
     templates: list[dict[str, Any]] = []
     names: dict[str, str] = {}
@@ -140,7 +154,7 @@ def _templates(pipeline: Pipeline) -> tuple[list[dict[str, Any]], dict[str, str]
         key = template_key(step.options, wanted)
         if key not in names:
             names[key] = f"run-{step.name}"
-            templates.append(container_template(names[key], step.options, wanted, bootstrap_text()))
+            templates.append(container_template(names[key], step.options, wanted, bootstrap_text(), target))
         chosen[step.name] = names[key]
     return templates, chosen
 

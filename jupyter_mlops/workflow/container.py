@@ -12,10 +12,18 @@ from typing import Any
 
 from jupyter_mlops.pipeline.options import set_options
 from jupyter_mlops.pipeline.pipeline import Options
+from jupyter_mlops.settings import Target
+from jupyter_mlops.workflow.place import NOWHERE, QUEUE, mounts_of, variables_of
 
 MOUNT = "/mlops"
 WORK = "/mlops/work"
 """The working folder is a volume of its own: Kubernetes makes a missing ``workingDir`` as root, and steps are not root."""
+
+LONGEST = 7 * 86_400
+"""Seconds after which a step without a ``timeout`` is given up. Time that a pod waits for an image or a node counts too: this is
+the net under a run that nobody looks at, and no pod holds a GPU for ever for an image that does not exist."""
+
+IMAGE = "{{workflow.parameters.mlops-image}}"
 
 
 def template_key(options: Options, parameters: Sequence[str]) -> str:
@@ -24,20 +32,24 @@ def template_key(options: Options, parameters: Sequence[str]) -> str:
     return json.dumps([asked, list(parameters)], sort_keys=True)
 
 
-def container_template(name: str, options: Options, parameters: Sequence[str], bootstrap: str) -> dict[str, Any]:
+def container_template(
+    name: str, options: Options, parameters: Sequence[str], bootstrap: str, target: Target = NOWHERE
+) -> dict[str, Any]:
     """The template of steps with these options that run cells defining these parameters."""
     template: dict[str, Any] = {"name": name, "inputs": {"parameters": [{"name": "step"}, {"name": "state"}]}}
+    if options.queue:
+        template["metadata"] = {"labels": {QUEUE: options.queue}}
     if options.node_selector:
         template["nodeSelector"] = dict(options.node_selector)
     if options.tolerations:
         template["tolerations"] = [dict(item) for item in options.tolerations]
-    if options.timeout is not None:
-        template["timeout"] = f"{options.timeout}s"
+    template["timeout"] = f"{options.timeout or LONGEST}s"
     if options.retries:
         template["retryStrategy"] = {"limit": str(options.retries), "retryPolicy": "Always"}
-    template["container"] = _container(options, parameters, bootstrap)
-    if options.gpu:
-        template["volumes"] = [{"name": "shm", "emptyDir": {"medium": "Memory"}}]
+    template["container"] = _container(options, parameters, bootstrap, target)
+    if options.gpu or options.shm:
+        limit = {"sizeLimit": options.shm} if options.shm else {}
+        template["volumes"] = [{"name": "shm", "emptyDir": {"medium": "Memory", **limit}}]
     template["outputs"] = {"parameters": [_output("state", ""), _output("cached", "false")]}
     return template
 
@@ -47,20 +59,24 @@ def _output(name: str, default: str) -> dict[str, Any]:
     return {"name": name, "valueFrom": {"path": f"{MOUNT}/out/{name}", "default": default}}
 
 
-def _container(options: Options, parameters: Sequence[str], bootstrap: str) -> dict[str, Any]:
+def _container(options: Options, parameters: Sequence[str], bootstrap: str, target: Target) -> dict[str, Any]:
+    image = target.mirrored(options.image) if options.image else IMAGE
     container: dict[str, Any] = {
-        "image": options.image or "{{workflow.parameters.mlops-image}}",
+        "image": image,
         "command": ["python3", "-c", bootstrap],
         "args": _arguments(parameters),
         "workingDir": WORK,
-        "env": _environment(options),
+        "env": _environment(options, image, target),
     }
     resources = _resources(options)
     if resources:
         container["resources"] = resources
     container["securityContext"] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     container["volumeMounts"] = [{"name": "mlops", "mountPath": MOUNT}, {"name": "work", "mountPath": WORK}]
-    if options.gpu:  # data loaders of PyTorch hand batches over in shared memory, of which a container has 64 MiB by default
+    container["volumeMounts"] += mounts_of(target)
+    if (
+        options.gpu or options.shm
+    ):  # data loaders of PyTorch hand batches over in shared memory, of which a container has 64 MiB by default
         container["volumeMounts"].append({"name": "shm", "mountPath": "/dev/shm"})  # noqa: S108 - Linux's shared memory, not a temporary file
     return container
 
@@ -73,15 +89,17 @@ def _arguments(parameters: Sequence[str]) -> list[str]:
         "--step", "{{inputs.parameters.step}}",
         "--state", "{{inputs.parameters.state}}",
         "--out", f"{MOUNT}/out",
+        "--resume", "{{workflow.parameters.mlops-resume}}",
     ]  # fmt: skip
     for name in parameters:
         arguments += ["--param", f"{name}={{{{workflow.parameters.{name}}}}}"]
     return arguments
 
 
-def _environment(options: Options) -> list[dict[str, Any]]:
+def _environment(options: Options, image: str, target: Target) -> list[dict[str, Any]]:
     """HOME first, so that a step can set another: a user without a name has ``/`` as home, where it may not write."""
-    env: dict[str, dict[str, Any]] = {"HOME": {"name": "HOME", "value": MOUNT}}
+    ours = {"HOME": MOUNT, "MLOPS_IMAGE": image, **variables_of(target)}
+    env: dict[str, dict[str, Any]] = {name: {"name": name, "value": value} for name, value in ours.items()}
     env |= {name: {"name": name, "value": value} for name, value in options.env.items()}
     for secret in options.secrets:
         reference = {"name": secret["secret"], "key": secret["key"]}

@@ -36,6 +36,8 @@ def ask(metadata: Any, source: str = "x = 1") -> tuple[Request, tuple[Diagnostic
         ("tolerations", [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
          ({"key": "gpu", "operator": "Exists", "effect": "NoSchedule"},)),
         ("node_selector", {"zone": "a"}, {"zone": "a"}),
+        ("shm", "8Gi", "8Gi"),
+        ("queue", "team-a", "team-a"),
         ("image", "ghcr.io/me/train@sha256:00", "ghcr.io/me/train@sha256:00"),
         ("env", {"A": "1", "B": 2, "C": True}, {"A": "1", "B": "2", "C": "true"}),
         ("secrets", [{"env": "T", "secret": "hub", "key": "token"}], ({"env": "T", "secret": "hub", "key": "token"},)),
@@ -57,7 +59,7 @@ def test_a_value_that_fits(key: str, value: Any, read: Any) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("gpu", "two"), ("gpu", -1), ("gpu", True), ("gpu", 1.5), ("gpu_resource", "a b"), ("cpu", "2 cores"), ("cpu", -1),
+        ("shm", "much"), ("queue", "Team A"), ("queue", 1), ("gpu", "two"), ("gpu", -1), ("gpu", True), ("gpu", 1.5), ("gpu_resource", "a b"), ("cpu", "2 cores"), ("cpu", -1),
         ("memory", "16GB"), ("memory", True), ("memory", "-1Gi"), ("resources", ["x"]), ("resources", {"x": "many"}), ("image", ""),
         ("image", "a b"), ("env", {"A-B": "1"}), ("env", {"A": [1]}), ("env", "A=1"), ("retries", -1), ("retries", "3"),
         ("timeout", -5), ("timeout", 0), ("timeout", "soon"), ("timeout", 1.5), ("outputs", "modell"), ("outputs", "model:a b"),

@@ -28,6 +28,8 @@ EVERYTHING = Options(
     gpu=1,
     gpu_resource="amd.com/gpu",
     resources={"ephemeral-storage": "20Gi", "example.com/fpga": "1"},
+    shm="8Gi",
+    queue="team-a",
     node_selector={"zone": "a"},
     tolerations=({"key": "gpu", "operator": "Exists", "effect": "NoSchedule"},),
     env={"A": "1"},
@@ -82,7 +84,7 @@ def test_the_container_of_a_plain_step() -> None:
     assert container["container"]["args"] == [
         "--registry", "{{workflow.parameters.mlops-registry}}", "--bundle", "{{workflow.parameters.mlops-bundle}}",
         "--run", "{{workflow.name}}", "--step", "{{inputs.parameters.step}}", "--state", "{{inputs.parameters.state}}",
-        "--out", "/mlops/out",
+        "--out", "/mlops/out", "--resume", "{{workflow.parameters.mlops-resume}}",
     ]  # fmt: skip
     assert container["container"]["image"] == "{{workflow.parameters.mlops-image}}"
     assert container["outputs"]["parameters"] == [
@@ -106,13 +108,42 @@ def test_what_a_step_asks_for_is_in_its_template() -> None:
     assert found["tolerations"] == [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]
     assert found["timeout"] == "3600s"
     assert found["retryStrategy"] == {"limit": "2", "retryPolicy": "Always"}
-    assert found["volumes"] == [{"name": "shm", "emptyDir": {"medium": "Memory"}}]
+    assert found["volumes"] == [{"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}}]
+    assert found["metadata"] == {"labels": {"kueue.x-k8s.io/queue-name": "team-a"}}
     assert {"name": "shm", "mountPath": "/dev/shm"} in container["volumeMounts"]
 
 
 def test_a_step_may_set_its_own_home() -> None:
     env = template(compiled(pipeline(Step("a", (0,), options=Options(env={"HOME": "/data"})))), "run-a")["container"]["env"]
-    assert env == [{"name": "HOME", "value": "/data"}]
+    assert env == [{"name": "HOME", "value": "/data"}, {"name": "MLOPS_IMAGE", "value": "{{workflow.parameters.mlops-image}}"}]
+
+
+SHARED_MEMORY = [
+    (Options(), None),
+    (Options(gpu=1), {"medium": "Memory"}),
+    (Options(shm="1Gi"), {"medium": "Memory", "sizeLimit": "1Gi"}),
+    (Options(gpu=2, shm="1Gi"), {"medium": "Memory", "sizeLimit": "1Gi"}),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), SHARED_MEMORY)
+def test_shared_memory(options: Options, expected: dict[str, str] | None) -> None:
+    found = template(compiled(pipeline(Step("a", (0,), options=options))), "run-a")
+    mounted = [mount["mountPath"] for mount in found["container"]["volumeMounts"]]
+    assert found.get("volumes") == (None if expected is None else [{"name": "shm", "emptyDir": expected}])
+    assert ("/dev/shm" in mounted) == (expected is not None)
+
+
+def test_no_step_waits_for_ever_and_the_run_has_no_deadline() -> None:
+    workflow = compiled(pipeline(Step("a", (0,)), Step("b", (1,), options=Options(timeout=60))))
+    assert [template(workflow, f"run-{name}")["timeout"] for name in "ab"] == ["604800s", "60s"]
+    assert "activeDeadlineSeconds" not in workflow["spec"], "it would end long training"
+
+
+def test_pods_have_no_sidecar_and_no_archived_logs() -> None:
+    spec = compiled(pipeline(Step("a", (0,))))["spec"]
+    assert spec["podMetadata"] == {kind: {"sidecar.istio.io/inject": "false"} for kind in ("annotations", "labels")}
+    assert spec["archiveLogs"] is False
 
 
 def test_pods_fit_a_restricted_namespace() -> None:
@@ -131,7 +162,7 @@ def test_pods_fit_a_restricted_namespace() -> None:
 def test_only_steps_that_run_the_parameters_cell_get_parameters() -> None:
     parameters = (Parameter("lr", "float", 0.1, cell=0, line=1), Parameter("n", "int", 3, cell=2, line=1))
     workflow = compiled(pipeline(Step("a", (0, 1)), Step("b", (2,)), Step("c", (3,)), parameters=parameters))
-    given = {name: template(workflow, f"run-{name}")["container"]["args"][12:] for name in "abc"}
+    given = {name: template(workflow, f"run-{name}")["container"]["args"][14:] for name in "abc"}
     assert given == {
         "a": ["--param", "lr={{workflow.parameters.lr}}"],
         "b": ["--param", "n={{workflow.parameters.n}}"],
@@ -146,6 +177,7 @@ def test_arguments_are_json_and_runs_may_replace_them() -> None:
         "mlops-registry": "",
         "mlops-bundle": BUNDLE,
         "mlops-image": "docker.io/library/python:3.12-slim",
+        "mlops-resume": "",
         "s": '"it\'s"',
         "d": '{"ä": [null, true]}',
     }
