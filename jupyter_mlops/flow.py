@@ -97,12 +97,9 @@ class Workbench:
             from jupyter_mlops.engine.local.engine import LocalEngine
 
             return LocalEngine(self.settings, self.store)
-        from importlib import import_module
+        from jupyter_mlops.engine.argo.engine import ArgoEngine
 
-        made: Engine = import_module("jupyter_mlops.engine.argo.engine").ArgoEngine(
-            self.settings, self.cluster, self.target, self.store
-        )
-        return made
+        return ArgoEngine(self.settings, self.cluster, self.target, self.store)
 
     @cached_property
     def models(self) -> Models:

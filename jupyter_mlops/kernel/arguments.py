@@ -72,6 +72,8 @@ def build() -> tuple[Parser, Mapping[str, Parser]]:
         "predict": _predict(command("predict", "Call a service.", "%mlops predict churn --data X_test.head()")),
         "services": _services(command("services", "List services, or show one with its log.", "%mlops services churn")),
         "stop": _stop(command("stop", "Stop a run or a service.", "%mlops stop churn")),
+        "targets": _targets(command("targets", "List where runs can go, or look whether one works.", "%mlops targets dev --check")),
+        "use": _use(command("use", "Choose where commands go that name no target.", "%mlops use dev")),
     }
     return parser, made
 
@@ -129,6 +131,13 @@ def _python_kept(line: str, words: list[str]) -> list[str]:
     return [*shlex.split(before), "--data", expression.strip()] if expression.strip() else words
 
 
+def _targeted(parser: Parser) -> Parser:
+    parser.add_argument(
+        "--target", metavar="NAME", help="where: local, or a cluster of %%mlops targets; the default one if none is given"
+    )
+    return parser
+
+
 def _notebook(parser: Parser) -> Parser:
     parser.add_argument("notebook", nargs="?", metavar="NOTEBOOK", help="path of a notebook; this one if none is given")
     return parser
@@ -145,6 +154,8 @@ def _run(parser: Parser) -> Parser:
         "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="set a parameter; may be repeated"
     )
     parser.add_argument("--kernel", metavar="NAME", help="kernelspec to use instead of the notebook's")
+    parser.add_argument("--resume", metavar="RUN", help="take over finished steps of this run where nothing they depend on changed")
+    _targeted(parser)
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--detach", action="store_true", help="start it and go on")
     shown.add_argument("--widget", action="store_true", help="start it and go on, with a live view that can stop it")
@@ -155,30 +166,31 @@ def _runs(parser: Parser) -> Parser:
     parser.add_argument("run", nargs="?", metavar="RUN", help="name of a run to show")
     parser.add_argument("--limit", type=positive, default=10, metavar="N", help="list this many (default 10)")
     parser.add_argument("--delete", action="store_true", help="delete RUN with its logs and state; models it made stay")
-    return parser
+    return _targeted(parser)
 
 
 def _logs(parser: Parser) -> Parser:
     parser.add_argument("run", nargs="?", metavar="RUN", help="name of a run; the newest if none is given")
     parser.add_argument("--step", metavar="NAME", help="only this step")
     parser.add_argument("--tail", type=positive, default=200, metavar="N", help="last lines only (default 200)")
-    return parser
+    return _targeted(parser)
 
 
 def _models(parser: Parser) -> Parser:
     parser.add_argument("model", nargs="?", metavar="NAME", help="show the versions of this model")
-    return parser
+    return _targeted(parser)
 
 
 def _namespaced(parser: Parser) -> Parser:
-    parser.add_argument("--namespace", metavar="NAME", help="namespace of the service")
-    return parser
+    parser.add_argument("--namespace", metavar="NAME", help="namespace of the service on this machine")
+    return _targeted(parser)
 
 
 def _deploy(parser: Parser) -> Parser:
     parser.add_argument("model", metavar="MODEL", help="NAME, NAME:TAG or NAME@DIGEST")
     parser.add_argument("--name", metavar="NAME", help="name of the service; the model's if none is given")
     parser.add_argument("--port", type=_port, metavar="N", help="listen on this port of 127.0.0.1; a free one if none is given")
+    parser.add_argument("--gpu", type=positive, default=0, metavar="N", help="on a cluster: this many GPUs")
     parser.add_argument("--detach", action="store_true", help="do not wait until it is ready")
     return _namespaced(parser)
 
@@ -202,3 +214,14 @@ def _stop(parser: Parser) -> Parser:
     parser.add_argument("name", metavar="RUN|SERVICE", help="name of a run or a service")
     parser.add_argument("--delete", action="store_true", help="delete it as well")
     return _namespaced(parser)
+
+
+def _targets(parser: Parser) -> Parser:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="show what is known of this one")
+    parser.add_argument("--check", action="store_true", help="look now whether it works")
+    return parser
+
+
+def _use(parser: Parser) -> Parser:
+    parser.add_argument("name", metavar="NAME", help="local, or a cluster of %%mlops targets")
+    return parser

@@ -20,7 +20,7 @@ from jupyter_mlops.kernel.display import CellFailed, output
 from jupyter_mlops.kernel.follow import follow
 from jupyter_mlops.kernel.notebook_path import find_notebook, saved
 from jupyter_mlops.kernel.page import Line, Page
-from jupyter_mlops.serving.wait import POLL_SECONDS, until_ready
+from jupyter_mlops.serving.wait import POLL_SECONDS, Settling, until_ready
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from jupyter_mlops.engine.base import Engine, LogLine, Run
     from jupyter_mlops.flow import Workbench
     from jupyter_mlops.serving.base import Service
+
+CLUSTER_PATIENCE = 300.0
+"""Seconds for a service of a cluster to become ready: a node that has none of the images pulls gigabytes first."""
 
 LOG_TAIL = 20
 """Lines of a service's log under its status."""
@@ -77,7 +80,7 @@ def run(context: Context, options: Namespace) -> None:
     path = context.notebook(options.notebook)
     values = assignments(options.parameter)
     what = saved(path)
-    started = context.bench.run(path, values, options.kernel)
+    started = context.bench.run(path, values, options.kernel, options.resume)
     if options.widget:
         from IPython.display import display
 
@@ -102,7 +105,8 @@ def _follow(context: Context, started: Run, note: Line) -> Run:
 
     def show(now: Run, tail: Sequence[str]) -> None:
         page = present.run_page(now, tail, home=context.home)
-        state = (now.phase, *(step.phase for step in now.steps))
+        causes = (step.cause.code if step.cause else "" for step in now.steps)
+        state = (now.phase, *(step.phase for step in now.steps), *causes)
         place.show(Page((*page.parts, note), page.run), quiet=state == states[-1])
         states[-1] = state
 
@@ -156,12 +160,12 @@ def models(context: Context, options: Namespace) -> None:
 
 def deploy(context: Context, options: Namespace) -> None:
     """Serve a model and wait until it answers."""
-    service = context.bench.deploy(options.model, options.name, options.namespace, options.port)
+    service = context.bench.deploy(options.model, options.name, options.namespace, options.port, gpu=options.gpu)
     place = output(context.shell)
     place.show(present.service_page(service))
     if options.detach:
         return
-    limit = context.bench.settings.serving.ready_timeout
+    limit = context.bench.settings.serving.ready_timeout if context.bench.target.local else CLUSTER_PATIENCE
     service = _wait(context, service, limit, lambda now: place.show(present.service_page(now), quiet=True))
     try:
         place.show(present.service_page(until_ready(context.bench.services, service.name, service.namespace, 0)))
@@ -171,6 +175,14 @@ def deploy(context: Context, options: Namespace) -> None:
 
 
 def _wait(context: Context, service: Service, limit: float, show: Callable[[Service], None]) -> Service:
+    """The service once it is ready, has failed or was stopped, or as it is when the time is over."""
+    if isinstance(context.bench.services, Settling):
+        now = service
+        for now in context.bench.services.settle(service.name, service.namespace, limit):
+            show(now)
+            if now.ready or now.phase in {"Failed", "Stopped"}:
+                break
+        return now
     end = time.monotonic() + limit
     while not service.ready and service.phase not in {"Failed", "Stopped"} and time.monotonic() < end:
         time.sleep(POLL_SECONDS)
@@ -209,7 +221,7 @@ def services(context: Context, options: Namespace) -> None:
         found = [one for one in backend.list() if options.namespace in {None, one.namespace}]
         context.show(present.services_page(found))
         return
-    service = backend.get(options.service, options.namespace or context.bench.settings.serving.namespace)
+    service = backend.get(options.service, options.namespace or context.bench.namespace)
     context.show(present.service_page(service, _log_tail(context, service)))
 
 
@@ -218,7 +230,7 @@ def stop(context: Context, options: Namespace) -> None:
     if options.namespace is None and _stop_run(context, options):
         return
     backend = context.bench.services
-    namespace = options.namespace or context.bench.settings.serving.namespace
+    namespace = options.namespace or context.bench.namespace
     try:
         service = backend.control(options.name, "delete" if options.delete else "stop", namespace)
     except NotFound as error:
@@ -239,7 +251,26 @@ def _stop_run(context: Context, options: Namespace) -> bool:
     return True
 
 
+def targets(context: Context, options: Namespace) -> None:
+    """All targets, or one with what a check found."""
+    known = context.bench.targets
+    if options.name is None and not options.check:
+        rows = [(found, known.health(found.target.name)) for found in known.list()]
+        context.show(present.targets_page(rows, known.default))
+        return
+    found = known.found(options.name)
+    health = known.check(found.target.name) if options.check else known.health(found.target.name)
+    context.show(present.target_page(found, health))
+
+
+def use(context: Context, options: Namespace) -> None:
+    """Choose the default target, for this person and not only for this kernel."""
+    context.bench.targets.use(options.name)
+    chosen = context.bench.targets.default
+    context.show(Page((Line(f"{chosen} is the target of commands that name none."),)))
+
+
 COMMANDS: Mapping[str, Callable[[Context, Namespace], None]] = {
     "convert": convert, "run": run, "runs": runs, "logs": logs, "models": models, "deploy": deploy, "predict": predict,
-    "services": services, "stop": stop,
+    "services": services, "stop": stop, "targets": targets, "use": use,
 }  # fmt: skip

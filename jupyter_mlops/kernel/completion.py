@@ -28,6 +28,8 @@ def complete(text: str, line: str, bench: Callable[[], Workbench]) -> list[str]:
     if text.startswith("-"):
         return [option for option in options(words[0]) if option.startswith(text)]
     try:
+        if words[-1] == "--target":
+            return [name for name in islice(_targets(bench()), MOST) if name.startswith(text)]
         return [name for name in islice(_names(words[0], bench), MOST) if name.startswith(text)]
     except Exception:  # noqa: BLE001  (see the module's docstring)
         return []
@@ -43,6 +45,8 @@ def _names(command: str, bench: Callable[[], Workbench]) -> Iterable[str]:
         "deploy": lambda: (model.name for model in bench().models.list()),
         "predict": lambda: _services(bench()),
         "services": lambda: _services(bench()),
+        "targets": lambda: _targets(bench()),
+        "use": lambda: _targets(bench()),
         "stop": lambda: [*_services(bench()), *(run.name for run in bench().engine.list() if run.finished is None)],
     }
     return sources[command]() if command in sources else ()
@@ -50,6 +54,10 @@ def _names(command: str, bench: Callable[[], Workbench]) -> Iterable[str]:
 
 def _notebooks() -> Iterable[str]:
     return sorted(path.name for path in Path.cwd().glob("*.ipynb"))
+
+
+def _targets(bench: Workbench) -> Iterable[str]:
+    return (found.target.name for found in bench.targets.list())
 
 
 def _services(bench: Workbench) -> Iterable[str]:

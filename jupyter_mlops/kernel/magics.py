@@ -53,7 +53,8 @@ def run_line(shell: Any, line: str, bench: Callable[[], Workbench]) -> None:
     what = f"%mlops {line}".strip()
     try:
         options = arguments.parse(line)
-        COMMANDS[options.command](Context(bench(), shell), options)
+        found = bench().at(options.target) if hasattr(options, "target") else bench()
+        COMMANDS[options.command](Context(found, shell), options)
     except arguments.HelpAsked as asked:
         output(shell).show(help_page(asked.text))
     except MlopsError as error:

@@ -20,12 +20,17 @@ if TYPE_CHECKING:
     from jupyter_mlops.registry.models import Model, ModelVersion
     from jupyter_mlops.serving.base import Service
     from jupyter_mlops.serving.predict import Prediction
+    from jupyter_mlops.targets.check import Health
+    from jupyter_mlops.targets.find import Found
 
 MARK: Mapping[str, str] = {
     "Pending": "○", "Running": "●", "Loading": "●", "Ready": "✓", "Succeeded": "✓", "Failed": "✗", "Error": "✗", "Stopped": "■",
     "Skipped": "-",
 }  # fmt: skip
 """A sign before the word of a phase: it is found faster in a column than the word."""
+
+
+LEVELS: Mapping[str, str] = {"ok": "✓ ok", "warn": "! to look at", "fail": "✗ wrong", "skip": "- skipped"}
 
 
 def pipeline_page(pipeline: Pipeline, written: str | None = None) -> Page:
@@ -52,6 +57,9 @@ def run_page(run: Run, tail: Sequence[str] = (), *, home: str | None = None, now
         Line(f"{phase(run.phase)}: {run.name}{'' if took is None else f', {duration(took)}'}", "strong"),
         Table(("step", "state", "cells", "time"), tuple(_step(step, moment) for step in run.steps)),
     ]
+    for step in run.steps:
+        if step.cause is not None and run.finished is None:
+            parts += [Line(f"{step.name} waits: {step.cause.message}"), *([Line(step.cause.fix)] if step.cause.fix else [])]
     if run.failure is not None:
         parts += _failure(run.failure)
     elif tail and run.finished is None:
@@ -118,6 +126,42 @@ def service_page(service: Service, log: Sequence[str] = ()) -> Page:
     if log:
         parts.append(Block(tuple(log)))
     return Page(tuple(parts))
+
+
+def targets_page(rows: Sequence[tuple[Found, Health | None]], default: str) -> Page:
+    """All targets, with what is remembered of their health."""
+    table = tuple(
+        (
+            found.target.name,
+            "default" if found.target.name == default else "",
+            "✓ ok" if found.target.local else _health(health),
+            found.target.namespace,
+            found.target.registry,
+        )
+        for found, health in rows
+    )
+    hint = Line("%mlops targets NAME --check looks whether a cluster works; %mlops use NAME makes it the default.", "quiet")
+    return Page((Table(("target", "", "health", "namespace", "registry"), table), hint))
+
+
+def target_page(found: Found, health: Health | None) -> Page:
+    """One target with every finding of its last check."""
+    parts: list[Part] = [Line(f"{found.target.name}: {found.title}", "strong")]
+    if health is None:
+        parts.append(Line(f"%mlops targets {found.target.name} --check looks whether it works.", "quiet"))
+        return Page(tuple(parts))
+    rows = tuple((LEVELS[check.level], check.title, check.why) for check in health.checks)
+    parts.append(Table(("", "check", "what was seen"), rows))
+    for check in health.checks:
+        if check.fix:
+            parts += [Line(f"{check.title}:"), Block(tuple(check.fix.splitlines()))]
+    return Page(tuple(parts))
+
+
+def _health(health: Health | None) -> str:
+    if health is None:
+        return "not checked"
+    return LEVELS[health.level] + (f" ({health.problem.title})" if health.problem else "")
 
 
 def prediction_page(service: str, prediction: Prediction) -> Page:

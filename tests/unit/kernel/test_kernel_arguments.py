@@ -14,7 +14,9 @@ from jupyter_mlops.kernel.commands import COMMANDS
 
 
 def test_every_command_has_a_parser_and_every_parser_a_command():
-    assert set(build()[1]) == set(COMMANDS) == {"convert", "run", "runs", "logs", "models", "deploy", "predict", "services", "stop"}
+    assert set(build()[1]) == set(COMMANDS) == {
+        "convert", "run", "runs", "logs", "models", "deploy", "predict", "services", "stop", "targets", "use",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -20,7 +20,7 @@ from jupyter_mlops.kernel.completion import complete
 from jupyter_mlops.kernel.magics import register
 from jupyter_mlops.oci.names import MIME_RUN
 from jupyter_mlops.serving.base import Service
-from jupyter_mlops.settings import Settings
+from jupyter_mlops.settings import Settings, Target
 from tests.unit.kernel.kernel_story import FAILURE, ScriptedEngine, a_run
 
 
@@ -81,14 +81,23 @@ class ScriptedBench:
     error: Exception | None = None
     models: Any = field(default_factory=ScriptedModels)
 
-    def run(self, path, parameters=None, kernel=None):
-        self.asked.append((Path(path).name, parameters, kernel))
+    target: Target = field(default_factory=Target)
+    targets: Any = None
+    namespace: str = "default"
+
+    def at(self, name=None):
+        if name is not None:
+            self.asked.append(("at", name))
+        return self
+
+    def run(self, path, parameters=None, kernel=None, resume=None):
+        self.asked.append((Path(path).name, parameters, kernel, *([resume] if resume else [])))
         if self.error is not None:
             raise self.error
         return self.engine.story[0]
 
-    def deploy(self, model, name=None, namespace=None, port=None):
-        self.asked.append((model, name, namespace, port))
+    def deploy(self, model, name=None, namespace=None, port=None, gpu=0):
+        self.asked.append((model, name, namespace, port, *([gpu] if gpu else [])))
         return a_service("Pending")
 
     def predict(self, service, data=None, namespace=None):
@@ -283,7 +292,7 @@ def test_registering_twice_changes_nothing(shell, bench):
 @pytest.mark.parametrize(
     ("text", "line", "expected"),
     [
-        ("", "%mlops ", ["convert", "run", "runs", "logs", "models", "deploy", "predict", "services", "stop"]),
+        ("", "%mlops ", ["convert", "run", "runs", "logs", "models", "deploy", "predict", "services", "stop", "targets", "use"]),
         ("ru", "%mlops ru", ["run", "runs"]),
         ("--d", "%mlops run --d", ["--detach"]),
         ("", "%mlops run ", ["churn.ipynb"]),
