@@ -79,7 +79,7 @@ def moment(value: Any) -> float | None:
 
 def name(value: Any) -> str:
     """A name as it can stand in a sentence: no blanks, quotes, markup or invisible characters; its end where it is long."""
-    found = _NOT_OF_NAMES.sub("", text(value))
+    found = _NOT_OF_NAMES.sub("", _LOGIN.sub("", text(value)))
     return found if len(found) <= NAME else f"{found[: NAME // 2]}...{found[-(NAME // 2) + 3 :]}"
 
 
@@ -110,7 +110,7 @@ def finish(cause: Cause, more: Iterable[str] = ()) -> Cause:
         facts.setdefault(shorten(_visible(said).strip(), FACT))
     return replace(
         cause,
-        message=shorten(" ".join(_visible(cause.message).split()), SENTENCE),
+        message=shorten(" ".join(_visible(cause.message).split()).rstrip(" ."), SENTENCE),
         fix=shorten(" ".join(_visible(cause.fix).split()), SENTENCE),
         facts=tuple(said for said in facts if said)[:FACTS],
     )

@@ -19,8 +19,8 @@ from jupyter_mlops.diagnose.quantity import larger
 from jupyter_mlops.diagnose.rights import rights_cause
 from jupyter_mlops.diagnose.starting import REASONS, start_cause
 
-OOM, KILLED, TERMINATED, EXECUTOR = "OOMKilled", 137, 143, 64
-"""Kubernetes' reason for memory; the exit codes of SIGKILL, of SIGTERM and of Argo's own executor."""
+OOM, KILLED, TERMINATED, EXECUTOR, NOT_STARTED = "OOMKilled", 137, 143, 64, 128
+"""Kubernetes' reason for memory; exit codes of SIGKILL, of SIGTERM, of Argo's own executor and of a container that never ran."""
 
 CRASHES = {
     132: "an illegal instruction",
@@ -68,6 +68,8 @@ def ending(owner: Owner, container: str, code: int, reason: str, said: str) -> C
         return found
     if found := fetch_cause(owner, container, code, said, about):
         return found
+    if code == NOT_STARTED and said:
+        return start_cause(owner, container, reason, said)
     if match := _PATH.search(said):
         found = start_cause(owner, container, "", match[1])
         return Cause(found.code, found.message, found.blame, found.fix, (about,), final=True)

@@ -25,7 +25,8 @@ MODEL_CONTAINERS = frozenset({"modelcar-init", "modelcar"})
 
 _QUOTED = re.compile(r"(?:image|model|artifact) \\?\"([^\"\\\s]+)\\?\"")
 _RESOLVE = re.compile(r"failed to resolve (?:image|reference)\W+([^\s\"]+?):? ")
-_ADDRESS = re.compile(r"https?://([^/\s\"]+)/")
+_ADDRESS = re.compile(r"https?://(?:[^/\s\"@]+@)?([^/\s\"@]+)/")
+_BACK_OFF = re.compile(r"^Back-off pulling image \"[^\"]*\"(?:: ErrImagePull)?(?:: )?")
 _WHY = (
     (re.compile(r"no such host|server misbehaving|Temporary failure in name resolution|lookup \S+"), "its name is not known there"),
     (re.compile(r"connection refused"), "nothing answers at that address"),
@@ -217,7 +218,8 @@ def _signature(pull: Pull) -> Cause:
 
 
 def _other(pull: Pull) -> Cause:
-    because = f": {words(pull.said, 200)}" if pull.said and not pull.said.startswith("Back-off pulling") else ""
+    rest = _BACK_OFF.sub("", pull.said)
+    because = f": {words(rest, 200)}" if rest else ""
     message = f"{pull.start}: {pull.what} cannot be fetched{because}"
     return Cause(
         "image-pull",

@@ -112,7 +112,7 @@ def pod_words(owner: Owner, reason: str, said: str) -> Cause | None:
     if match := _USED.search(said):
         return _evicted(owner, match[1], about)
     if _DISK.search(said) and "exceed" in said.lower():
-        message = f"{owner.who} wrote more to its disk than it may: {words(said, 200)}"
+        message = f"{owner.who} wrote more to its disk than it may: {words(said, 200).rstrip('.')}"
         fix = "Write less, or ask for more disk (the step's option `resources`: ephemeral-storage)."
         return Cause("disk-limit", message, "user", fix, (about,), final=True)
     if reason.startswith("OutOf") or "Node didn't have enough resource" in said:
