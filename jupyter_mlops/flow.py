@@ -175,7 +175,7 @@ class Workbench:
         from jupyter_mlops.workflow.compile import compile_workflow
 
         bundle = push_bundle(self.store, notebook, pipeline, folder) if push else bundle_reference(notebook, pipeline, folder)
-        options = {} if self.target.local else self._options()
+        options: dict[str, Any] = {} if self.target.local else self._options()
         return compile_workflow(pipeline, bundle=bundle, source_digest=source_digest(notebook), parameters=parameters, **options)
 
     def run(
@@ -210,7 +210,7 @@ class Workbench:
         if not self.target.local:
             self.check_image(pipeline)
         bundle = push_bundle(self.store, notebook, pipeline, path.parent)
-        options = {"registry": self.store.address} if self.target.local else self._options(resume)
+        options = {"registry": self.store.address, "resume": resume} if self.target.local else self._options(resume)
         workflow = compile_workflow(pipeline, bundle=bundle, source_digest=source_digest(notebook), parameters=values, **options)
         return self.engine.submit(Submission(workflow, str(path.resolve()), found.command if found else (), resume))
 

@@ -10,7 +10,8 @@ import pytest
 
 from jupyter_mlops.settings import Settings
 from jupyter_mlops.targets.find import Targets
-from jupyter_mlops.testing.cluster import FakeCluster
+from jupyter_mlops.targets.probes.namespace import QUOTAS
+from jupyter_mlops.testing.cluster import KINDS, FakeCluster
 
 KUBECONFIG = """\
 apiVersion: v1
@@ -46,7 +47,7 @@ def kubeconfig(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cluster() -> FakeCluster:
-    return FakeCluster(namespace="ml", context="dev")
+    return FakeCluster(namespace="ml", context="dev", kinds=(*KINDS, QUOTAS))
 
 
 @pytest.fixture
