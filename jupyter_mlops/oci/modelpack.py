@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 
-from jupyter_mlops.errors import WrongUsage
+from jupyter_mlops.errors import Corrupt, WrongUsage
 from jupyter_mlops.oci.artifact import artifact_document, push_artifact
-from jupyter_mlops.oci.canonical import canonical
+from jupyter_mlops.oci.canonical import canonical, parse_object
 from jupyter_mlops.oci.descriptor import to_dict
 from jupyter_mlops.oci.digest import digest_of
 from jupyter_mlops.oci.names import (
@@ -52,6 +52,11 @@ FILEPATH = "org.cncf.model.filepath"
 KEY = ANNOTATION + "key"
 METRIC = ANNOTATION + "metric."
 FORMAT = ANNOTATION + "format"
+BYTES = ANNOTATION + "bytes"
+SIGNATURE = ANNOTATION + "signature"
+
+SIGNATURE_LIMIT = 16 << 10
+"""Characters of a signature in an annotation: one of thousands of columns stays in the card alone."""
 
 _VERSION_TAG = re.compile(r"v([1-9][0-9]*)")
 
@@ -106,7 +111,7 @@ def publish_model(
     found = _by_key(store, repository, key, before)
     if found is None:
         layers = _push_layers(store, repository, folder)
-        notes = _annotations(name, key, annotations, metrics)
+        notes = {**_annotations(name, key, annotations, metrics), **_shown(folder, layers)}
         with next_number(store, repository) as number:
             since = set(store.tags(repository)).difference(before)
             found = _by_key(store, repository, key, since) or _publish(store, repository, layers, notes, number)
@@ -247,6 +252,18 @@ def _ensure_metrics(store: Store, repository: str, index: Manifest, metrics: Map
             subject=index.descriptor,
             annotations={METRIC + name: str(_number(value)) for name, value in sorted(metrics.items())},
         )
+
+
+def _shown(folder: Path, layers: Sequence[_Layer]) -> dict[str, str]:
+    """What a list shows of a model besides, so that it is made without reading layers: size, inputs and outputs."""
+    found = {BYTES: str(sum(layer.descriptor.size for layer in layers))}
+    try:
+        card = parse_object((folder / "mlops.json").read_bytes(), "the card")
+        said = card.get("signature") or {}
+        signature = canonical({side: said[side] for side in ("inputs", "outputs") if said.get(side)}).decode()
+    except (OSError, Corrupt, AttributeError, TypeError):
+        return found
+    return {**found, SIGNATURE: signature} if len(signature) <= SIGNATURE_LIMIT else found
 
 
 def _number(value: float) -> float | str:

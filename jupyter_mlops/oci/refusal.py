@@ -70,12 +70,12 @@ def refusal(said: Words, method: str, url: str, why: str = "") -> MlopsError:
         return NotFound(what, code="not-in-registry", fix="It was deleted, or never pushed there.")
     if said.status >= 500:  # noqa: PLR2004 - errors of the server
         return PlatformError(what, fix="Look into the registry's log.")
-    return _client_error(said, what, host)
+    return _client_error(said, method, what, host)
 
 
-def _client_error(said: Words, what: str, host: str) -> MlopsError:
-    """The rest of 4xx."""
-    if said.status == 405 or said.code == "UNSUPPORTED":  # noqa: PLR2004 - method not allowed
+def _client_error(said: Words, method: str, what: str, host: str) -> MlopsError:
+    """The rest of 4xx. Some answer to a tag that is to be deleted that it is no digest: they delete by digest alone."""
+    if said.status == 405 or said.code == "UNSUPPORTED" or (method == "DELETE" and said.code == "DIGEST_INVALID"):  # noqa: PLR2004
         return WrongUsage(what, code="registry-unsupported", fix="The registry does not offer this, or it is switched off there.")
     if said.code == "DIGEST_INVALID":
         return Corrupt(f"{what}: the bytes changed on their way", fix="Try again; if it happens twice, check what is in between.")

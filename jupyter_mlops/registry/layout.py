@@ -79,6 +79,12 @@ def registry_of(store: Store) -> Registry:
     """
     if isinstance(store, Layout):
         return LayoutRegistry(store)
+    if store.address.startswith(("http://", "https://")):
+        from jupyter_mlops.oci.remote import Remote  # loads ssl, which this machine's own registry never needs
+        from jupyter_mlops.registry.distribution import DistributionRegistry
+
+        if isinstance(store, Remote):
+            return DistributionRegistry(store)
     raise WrongUsage(
         f"the registry at {store.address} cannot be listed or cleaned from here",
         code="unsupported-store",

@@ -18,14 +18,16 @@ from jupyter_mlops.errors import Conflict, Corrupt, NotFound, WrongUsage
 from jupyter_mlops.oci.artifact import layers_of
 from jupyter_mlops.oci.canonical import parse_object
 from jupyter_mlops.oci.descriptor import children_of
-from jupyter_mlops.oci.modelpack import CREATED, FORMAT, METRIC, model_repository, version_number
+from jupyter_mlops.oci.modelpack import BYTES, CREATED, FORMAT, METRIC, SIGNATURE, model_repository, version_number
 from jupyter_mlops.oci.names import ANNOTATION
+from jupyter_mlops.oci.parallel import each
 from jupyter_mlops.oci.reference import TAG_RULE, is_tag
 from jupyter_mlops.oci.store import Manifest, Store
 from jupyter_mlops.oci.tar import extract_all, read_member
 from jupyter_mlops.registry.base import Registry
 from jupyter_mlops.registry.events import deletion, movement
 from jupyter_mlops.registry.layout import registry_of
+from jupyter_mlops.registry.reading import AT_ONCE, Reader
 from jupyter_mlops.registry.suggest import listing, suggestion
 from jupyter_mlops.registry.times import seconds
 
@@ -54,7 +56,7 @@ class ModelVersion:
     inputs: tuple[Mapping[str, Any], ...] = ()
     outputs: tuple[Mapping[str, Any], ...] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
-    """``models/mlops.json``; empty when the version has none."""
+    """``models/mlops.json``; empty when the version has none, and in a list, which is made without it."""
 
     @property
     def reference(self) -> str:
@@ -78,13 +80,16 @@ class Models:
         self._store = store
         self._registry = registry or registry_of(store)
         self._cards: dict[str, Mapping[str, Any]] = {}
+        self._reader = Reader(store, lambda tag: version_number(tag) is not None)
 
     # -- reading -------------------------------------------------------------------------------------------------------------
 
     def list(self) -> Sequence[Model]:
-        """All models that have a version, by name."""
+        """All models that have a version, by name; without the cards, where the versions themselves say what a list shows."""
         names = [repository.partition("/")[2] for repository in self._registry.repositories("models/")]
-        return [Model(name, found) for name in names if "/" not in name and (found := self._versions(name))]
+        names = [name for name in names if "/" not in name]
+        found = each(self._versions, names, AT_ONCE if self._reader.remote else 1)
+        return [Model(name, versions) for name, versions in zip(names, found, strict=True) if versions]
 
     def get(self, name: str) -> Model:
         """One model.
@@ -111,10 +116,10 @@ class Models:
         name, _, tag = name.partition(":")
         model = self.get(name)
         if not (tag or digest):
-            return model.versions[0]
+            return self._whole(model.versions[0])
         for version in model.versions:
             if version.digest == digest if digest else tag == version.tag or tag in version.aliases:
-                return version
+                return self._whole(version)
         known = [name for version in model.versions for name in (version.tag, *version.aliases)]
         if tag in self._store.tags(model_repository(name)):
             self._store.get_manifest(model_repository(name), tag)  # says what is wrong with it
@@ -133,7 +138,7 @@ class Models:
         """
         repository = model_repository(version.name)
         if version.digest not in self._cards:
-            image = self._image(self._store.get_manifest(repository, version.digest), repository)
+            image = self._image(self._reader.get(repository, version.digest), repository)
             for layer in reversed(layers_of(image)):
                 with self._store.open_blob(repository, layer.digest) as stream:
                     data = read_member(stream, CARD, CARD_LIMIT)
@@ -152,7 +157,7 @@ class Models:
             WrongUsage: code ``folder-exists``.
         """
         repository = model_repository(version.name)
-        image = self._image(self._store.get_manifest(repository, version.digest), repository)
+        image = self._image(self._reader.get(repository, version.digest), repository)
         extract_all((self._store.open_blob(repository, layer.digest) for layer in layers_of(image)), folder, below="models/")
 
     # -- changing ------------------------------------------------------------------------------------------------------------
@@ -214,6 +219,7 @@ class Models:
             deletion(self._store, repository, tag=version.tag, digest=version.digest)
             pack = [other for other in self._store.tags(repository) if other == f"{version.tag}.modelpack"]
             self._registry.delete(repository, version.digest, *pack)
+            self._reader.forget(repository)
             left = self._versions(name)
             if left and LATEST in version.aliases:
                 self._registry.point(repository, LATEST, left[0].digest)
@@ -226,7 +232,12 @@ class Models:
         repository = model_repository(name)
         tags = [tag for tag in self._store.tags(repository) if not _is_hidden(tag)]
         numbers = sorted(((number, tag) for tag in tags if (number := version_number(tag)) is not None), reverse=True)
-        manifests = {tag: manifest for tag in tags if (manifest := self._readable(name, tag))}
+        manifests: dict[str, Manifest] = {}
+        for tag, found in self._reader.read(repository, tags).items():
+            if isinstance(found, Manifest):
+                manifests[tag] = found
+            else:
+                _LOG.warning("models/%s:%s cannot be read: %s", name, tag, found)
         aliases: dict[str, list[str]] = {}
         for tag, manifest in manifests.items():
             if version_number(tag) is None:
@@ -236,14 +247,6 @@ class Models:
             for _, tag in numbers
             if tag in manifests
         )
-
-    def _readable(self, name: str, tag: str) -> Manifest | None:
-        """The manifest, or None and a line in the log."""
-        try:
-            return self._store.get_manifest(model_repository(name), tag)
-        except (Corrupt, NotFound, WrongUsage) as error:
-            _LOG.warning("models/%s:%s cannot be read: %s", name, tag, error)
-            return None
 
     def _version(self, name: str, tag: str, index: Manifest, aliases: Sequence[str]) -> ModelVersion:
         """What the manifest and the card say."""
@@ -259,26 +262,30 @@ class Models:
             format=notes.get(FORMAT, ""),
             run=notes.get(ANNOTATION + "run"),
         )
+        size, signature = notes.get(BYTES, ""), _object(notes.get(SIGNATURE, ""))
+        if size.isdecimal() and signature is not None:
+            return replace(version, bytes=int(size), **_tensors(signature))
+        return self._whole(version, index)
+
+    def _whole(self, version: ModelVersion, index: Manifest | None = None) -> ModelVersion:
+        """With the card, and what only the layers and it tell of one that other tools published."""
+        repository = model_repository(version.name)
         try:
-            version = replace(version, bytes=sum(layer.size for layer in layers_of(self._image(index, model_repository(name)))))
+            if index is not None:
+                version = replace(version, bytes=sum(layer.size for layer in layers_of(self._image(index, repository))))
             card = self.card(version)
         except (Corrupt, NotFound, WrongUsage) as error:
             _LOG.warning("%s cannot be read whole: %s", version.reference, error)
             return version
-        signature = card.get("signature") or {}
         return replace(
-            version,
-            format=version.format or str(card.get("format", "")),
-            inputs=tuple(signature.get("inputs") or ()),
-            outputs=tuple(signature.get("outputs") or ()),
-            card=card,
+            version, format=version.format or str(card.get("format", "")), card=card, **_tensors(card.get("signature") or {})
         )
 
     def _image(self, index: Manifest, repository: str) -> Manifest:
         """A manifest of the index whose layers are the model: any image will do, since all share them."""
         for child in children_of(index.document):
             if (child.platform or {}).get("os") == "linux":
-                return self._store.get_manifest(repository, child.digest)
+                return self._reader.get(repository, child.digest)
         raise Corrupt(
             f"{index.descriptor.digest} in {repository} holds no image for linux", code="not-a-model", fix="Register it again."
         )
@@ -305,6 +312,18 @@ def to_json(value: Model | ModelVersion) -> dict[str, Any]:
 def _is_hidden(tag: str) -> bool:
     """Tags that are there for other tools and for the collector."""
     return tag.startswith(_HIDDEN) or tag.endswith(".modelpack") or ".linux-" in tag
+
+
+def _tensors(signature: Mapping[str, Any]) -> dict[str, Any]:
+    return {"inputs": tuple(signature.get("inputs") or ()), "outputs": tuple(signature.get("outputs") or ())}
+
+
+def _object(text: str) -> Mapping[str, Any] | None:
+    """The JSON object that a text is, or None."""
+    try:
+        return parse_object(text.encode(), "an annotation")
+    except Corrupt:
+        return None
 
 
 def _number(text: str) -> float | None:

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.errors import NotFound
+from jupyter_mlops.errors import NotFound, WrongUsage
 from jupyter_mlops.oci.artifact import layers_of, push_artifact, read_config
 from jupyter_mlops.oci.modelpack import TITLE
 from jupyter_mlops.oci.names import NOTEBOOK, RUN, RUN_CONFIG, RUN_WORKFLOW
 from jupyter_mlops.oci.store import Descriptor, Store
 from jupyter_mlops.registry.base import Registry
 from jupyter_mlops.registry.layout import registry_of
+from jupyter_mlops.registry.reading import Reader
 from jupyter_mlops.registry.suggest import suggestion
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 PREFIX = "run-"
+REMEMBERED = 500
+"""Records that are kept in memory; each has a digest, and can never change."""
+
 _TYPES = {".ipynb": NOTEBOOK, ".json": RUN_WORKFLOW, ".log": "text/plain"}
 
 
@@ -38,6 +42,8 @@ class RunRecords:
     def __init__(self, store: Store, registry: Registry | None = None) -> None:
         self._store = store
         self._registry = registry or registry_of(store)
+        self._reader = Reader(store, lambda _: False)
+        self._records: dict[str, dict[str, Any]] = {}
 
     def put(self, pipeline: str, run: str, record: Mapping[str, Any], files: Mapping[str, Path | bytes]) -> str:
         """Push the record of a finished run and return its digest; a second time replaces it.
@@ -65,12 +71,21 @@ class RunRecords:
             Corrupt: it is damaged.
         """
         repository = run_repository(pipeline)
-        if PREFIX + run not in self._store.tags(repository):
-            known = self.runs(pipeline)
+        try:
+            manifest = self._reader.get(repository, PREFIX + run)
+        except (NotFound, WrongUsage) as error:
+            if PREFIX + run in (known := self._store.tags(repository)):
+                raise
+            runs = [tag.removeprefix(PREFIX) for tag in known if tag.startswith(PREFIX)]
             raise NotFound(
-                f"no record of run {run!r} of {pipeline}", code="run-not-found", fix=suggestion(run, known, "recorded run")
-            )
-        return read_config(self._store, repository, self._store.get_manifest(repository, PREFIX + run))
+                f"no record of run {run!r} of {pipeline}", code="run-not-found", fix=suggestion(run, runs, "recorded run")
+            ) from error
+        digest = manifest.descriptor.digest
+        if digest not in self._records:
+            if len(self._records) >= REMEMBERED:
+                self._records.clear()
+            self._records[digest] = read_config(self._store, repository, manifest)
+        return dict(self._records[digest])
 
     def open(self, pipeline: str, run: str, title: str) -> AbstractContextManager[BinaryIO]:
         """One file of a record, verified while it is read. Raises NotFound."""
