@@ -25,6 +25,7 @@ from jupyter_mlops.serving.kserve.facts import check_kserve, facts
 from jupyter_mlops.serving.kserve.image import has_shell
 from jupyter_mlops.serving.kserve.logs import follow, lines_so_far
 from jupyter_mlops.serving.kserve.predictor import FETCHER, MODE, image_reference, in_mode
+from jupyter_mlops.serving.kserve.runtimes import runtimes
 from jupyter_mlops.serving.kserve.scene import Scene, look, look_at_all, note
 from jupyter_mlops.serving.kserve.settle import states
 from jupyter_mlops.serving.kserve.status import is_ours, seen_service
@@ -79,10 +80,12 @@ class KServeBackend:
 
         Raises:
             PlatformError: code ``no-kserve``.
-            NotFound: the target's registry does not have the version.
+            NotFound: the target's registry does not have the version, or the cluster not the runtime.
             WrongUsage: a name, a mode or an option that cannot be used here.
         """
         check_kserve(self._cluster)
+        if wanted := options.get("runtime"):
+            runtimes(self._cluster, self._namespace).get(wanted)
         found = self.mode(mode, shell=has_shell(self._store, version), puller=not options.get("runtime"))
         return inference_service(
             version, name=name, namespace=self._namespace, target=self._target, mode=found.name, reason=found.reason, **options
