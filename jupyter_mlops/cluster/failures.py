@@ -42,6 +42,7 @@ _WHO = re.compile(
 _UNKNOWN = re.compile(r'(unknown|duplicate) field "([^"]+)"')
 _WEBHOOK = re.compile(r'admission webhook "([^"]+)" denied the request(?:: (.*))?', re.DOTALL)
 _POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)' .*denied request: (.*)", re.DOTALL)
+_SERVICE = re.compile(r"(?:no endpoints available for service|error trying to reach service|no service port) ?.*")
 _DECODING = re.compile(r"strict decoding error|cannot be handled as a|json: cannot unmarshal|error decoding")
 
 
@@ -265,7 +266,13 @@ def _refused(message: str, reason: str, said: Mapping[str, Any]) -> MlopsError:
 
 
 def _failing(status: int, message: str, asked: Asked) -> Unavailable:
-    """The server is there but cannot answer now."""
+    """The server is there but cannot answer now, or what it should hand the call on to is not."""
+    if found := _SERVICE.search(message):
+        return Unavailable(
+            f"the service does not answer: {found[0]}",
+            code="service-unreachable",
+            fix="It may still start, or has no pod that is ready. Try again; the logs of its pods say more.",
+        )
     if status == 429:  # noqa: PLR2004 - too many requests
         return Unavailable(f"the cluster at {asked.server} is busy: {message}", code="cluster-busy", fix="Try again in a moment.")
     return Unavailable(

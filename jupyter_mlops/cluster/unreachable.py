@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import ssl
 from collections.abc import Iterator
 
@@ -24,21 +23,29 @@ def no_answer(error: BaseException, server: str) -> MlopsError:
     for found in inner:
         if isinstance(found, ssl.SSLCertVerificationError) or "certificate verify failed" in str(found).lower():
             return _certificate(found, server)
+    ended = any(isinstance(found, ssl.SSLEOFError | ssl.SSLZeroReturnError) or "EOF occurred" in str(found) for found in inner)
     for found in inner:
-        if isinstance(found, ssl.SSLError) or type(found).__name__ == "SSLError":
+        if not ended and (isinstance(found, ssl.SSLError) or type(found).__name__ == "SSLError"):
             return _handshake(found, server)
+    why, fix = _reason(error, inner, ended=ended)
+    return Unavailable(f"the cluster at {server} does not answer: {why}", code="cluster-unreachable", fix=fix)
+
+
+def _reason(error: BaseException, inner: list[BaseException], *, ended: bool) -> tuple[str, str]:
+    """Why a server is not there, and what to do."""
     text = " ".join(str(found) for found in inner)
-    if any(isinstance(found, socket.gaierror) for found in inner) or "NameResolutionError" in [type(f).__name__ for f in inner]:
-        return _away(server, "its name is not known here", "Check the address in the kubeconfig and the network (VPN, DNS).")
-    if any(isinstance(found, ConnectionRefusedError) for found in inner) or "Connection refused" in text:
-        return _away(server, "the connection is refused: nothing listens there", _NETWORK)
-    if any(isinstance(found, TimeoutError) or "Timeout" in type(found).__name__ for found in inner):
-        return _away(server, "it did not answer in time", _NETWORK)
-    if any(type(found).__name__ == "ProxyError" for found in inner):
-        return _away(server, f"the proxy does not let us through ({_words(error)})", "Check HTTPS_PROXY and NO_PROXY.")
-    if any(isinstance(found, ConnectionResetError | BrokenPipeError) for found in inner) or "RemoteDisconnected" in text:
-        return _away(server, "it closed the connection without an answer", _NETWORK)
-    return _away(server, _words(error), _NETWORK)
+    kinds = " ".join(type(found).__name__ for found in inner)
+    if "gaierror" in kinds or "NameResolutionError" in kinds:
+        return "its name is not known here", "Check the address in the kubeconfig and the network (VPN, DNS)."
+    if "ConnectionRefusedError" in kinds or "Connection refused" in text:
+        return "the connection is refused: nothing listens there", _NETWORK
+    if "Timeout" in kinds:
+        return "it did not answer in time", _NETWORK
+    if "ProxyError" in kinds:
+        return f"the proxy does not let us through ({_words(error)})", "Check HTTPS_PROXY and NO_PROXY."
+    if ended or "ConnectionResetError" in kinds or "BrokenPipeError" in kinds or "RemoteDisconnected" in kinds:
+        return "it closed the connection without an answer", _NETWORK
+    return _words(error), _NETWORK
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -58,11 +65,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             found.__context__,
             *found.args,
         ]
-
-
-def _away(server: str, why: str, fix: str) -> Unavailable:
-    """A server that is not there."""
-    return Unavailable(f"the cluster at {server} does not answer: {why}", code="cluster-unreachable", fix=fix)
 
 
 def _certificate(error: BaseException, server: str) -> PlatformError:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
 import ssl
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +136,14 @@ SAID: list[tuple[Reply, type[MlopsError], str, str]] = [
         "does not answer",
     ),
     (status(429, "TooManyRequests", "storage is (re)initializing"), Unavailable, "cluster-busy", "Try again"),
+    (
+        status(503, "ServiceUnavailable", 'no endpoints available for service "iris-predictor"'),
+        Unavailable,
+        "service-unreachable",
+        "has no pod that is ready",
+    ),
+    (status(503, "ServiceUnavailable", "error trying to reach service: EOF"), Unavailable, "service-unreachable", "Try again"),
+    (status(503, "ServiceUnavailable", 'no service port 81 found for service "s"'), Unavailable, "service-unreachable", "logs"),
     (status(503, "ServiceUnavailable", "apiserver is shutting down"), Unavailable, "cluster-failing", "Try again"),
     (status(500, "InternalError", "etcdserver: leader changed"), Unavailable, "cluster-failing", "API server"),
     (
@@ -268,6 +278,20 @@ def test_one_that_does_not_answer_in_time(tmp_path: Path, monkeypatch: pytest.Mo
             error = failing(kubeconfig(tmp_path, f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"))
             assert (type(error), error.code) == (Unavailable, "cluster-unreachable"), error
             assert "did not answer in time" in error.message
+
+
+def test_one_that_closes_the_connection_while_it_is_made_secure(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def close() -> None:
+            for _ in range(wire.ATTEMPTS):
+                with contextlib.suppress(OSError):
+                    listener.accept()[0].close()
+
+        threading.Thread(target=close, daemon=True).start()
+        error = failing(kubeconfig(tmp_path, f"https://127.0.0.1:{listener.getsockname()[1]}"))
+    assert (type(error), error.code) == (Unavailable, "cluster-unreachable")
+    assert "closed the connection without an answer" in error.message
 
 
 def test_one_that_does_not_speak_tls(tmp_path: Path) -> None:
