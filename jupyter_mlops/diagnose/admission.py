@@ -19,8 +19,8 @@ _QUOTA = re.compile(
 )
 _NEEDS = re.compile(r"failed quota: ([^:\s]{1,253}): must specify (.{1,600})")
 _RANGE = re.compile(
-    r"(maximum|minimum) ([\w./-]{1,100}) (?:usage )?per (Container|Pod|PersistentVolumeClaim) is ([\w.]{1,40}),? "
-    r"but (request|limit|No limit)(?: is ([\w.]{1,40}))?",
+    r"(maximum|minimum) ([\w./-]{1,100}) (?:usage )?per (Container|Pod|PersistentVolumeClaim) is (\w[\w.]{0,40}?)"
+    r"(?:,? but |\.\s+)(request|limit|no request|no limit) is (\w[\w.]{0,40})",
     re.IGNORECASE,
 )
 _RATIO = re.compile(r"([\w./-]{1,100}) max limit to request ratio per (\w+) is ([\w.]{1,40})")
@@ -129,7 +129,7 @@ def _range(owner: Owner, said: str, about: str) -> Cause | None:
         return Cause("outside-limits", message, "user", "Set request and limit closer to each other.", (about,), final=True)
     parts = []
     for match in found:
-        asked = "none is set" if match[6] is None else f"it asks for {name(match[6])}"
+        asked = "none is set" if match[5].lower().startswith("no") else f"it asks for {name(match[6]).rstrip('.')}"
         parts.append(
             f"{'at most' if match[1].lower() == 'maximum' else 'at least'} {name(match[4])} of {_resource(match[2])} a "
             f"{match[3].lower()} ({asked})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from jupyter_mlops.diagnose.cause import Cause
@@ -59,44 +60,38 @@ def ending(owner: Owner, container: str, code: int, reason: str, said: str) -> C
     """
     where = f"{owner.about}, container {name(container)}" if container else owner.about
     about = fact(where, f"{reason or 'Error'} (exit code {code})", said)
-    told = _told(said)
-    if told:
+    if told := _told(owner, said):
         return _own(owner, told, about)
     if reason == OOM:
         return _memory(owner, container, about)
-    if found := rights_cause(owner, said, about):
-        return found
-    if found := fetch_cause(owner, container, code, said, about):
-        return found
-    if code == NOT_STARTED and said:
-        return start_cause(owner, container, reason, said)
-    if match := _PATH.search(said):
-        found = start_cause(owner, container, "", match[1])
-        return Cause(found.code, found.message, found.blame, found.fix, (about,), final=True)
+    found = rights_cause(owner, said, about) or fetch_cause(owner, container, code, said, about)
+    return found or _by_words(owner, container, code, said, about) or _by_code(owner, container, code, said, about)
+
+
+def _by_words(owner: Owner, container: str, code: int, said: str, about: str) -> Cause | None:
+    match = _PATH.search(said)
+    if match or (code == NOT_STARTED and said):
+        found = start_cause(owner, container, "", match[1] if match else said)
+        return replace(found, facts=(about,), final=True)
     if _FULL.search(said):
         message = f"{owner.who} has no room left on its disk"
-        return Cause(
-            "storage-full",
-            message,
-            "user",
-            "Write less, or ask for more disk (`resources: ephemeral-storage`).",
-            (about,),
-            final=True,
-        )
-    if owner.kind == "service" and not foreign(container) and (found := model_cause(owner, said, about)):
-        return found
-    return _by_code(owner, container, code, said, about)
+        fix = "Write less, or ask for more disk (the option `resources`: ephemeral-storage)."
+        return Cause("storage-full", message, "user", fix, (about,), final=True)
+    return model_cause(owner, said, about) if owner.kind == "service" and not foreign(container) else None
 
 
-def _told(said: str) -> Document:
-    """The object that a runner left, also after lines of another kind; empty if there is none."""
+def _told(owner: Owner, said: str) -> Document:
+    """The object that our runner or model server left, also after lines of another kind; empty if there is none.
+
+    A server of somebody else may log JSON too: only with a code is it taken for ours.
+    """
     for candidate in (said, said.rpartition("\n")[2]):
         if candidate.startswith("{"):
             try:
                 found = mapping(json.loads(candidate))
             except (ValueError, RecursionError):
                 continue
-            if text(found.get("code")) or text(found.get("message")):
+            if text(found.get("code")) or (owner.kind != "service" and text(found.get("message"))):
                 return found
     return {}
 
@@ -109,7 +104,7 @@ def _own(owner: Owner, told: Document, about: str) -> Cause:
     place = _place(told)
     message = text(told.get("message")) or text(told.get("error")) or f"{owner.who} failed"
     return Cause(
-        code=code if _CODE.fullmatch(code) and len(code) <= CODE else "step-failed",
+        code=code if _CODE.fullmatch(code) and len(code) <= CODE else "model-failed" if owner.kind == "service" else "step-failed",
         message=words(message if place in message else f"{message} ({place})"),
         blame=blame if blame in {"user", "platform", "us"} else "user",
         fix=words(told.get("fix")) or owner.log_fix(),

@@ -23,7 +23,7 @@ REASONS = frozenset({
 MODEL_CONTAINERS = frozenset({"modelcar-init", "modelcar"})
 """KServe's containers whose image is the model itself."""
 
-_QUOTED = re.compile(r"(?:image|model|artifact) \\?\"([^\"\\\s]+)\\?\"")
+_QUOTED = re.compile(r"(?:image|image tag|image name|model|artifact) \\?\"([^\"\\\s]+)\\?\"")
 _RESOLVE = re.compile(r"failed to resolve (?:image|reference)\W+([^\s\"]+?):? ")
 _ADDRESS = re.compile(r"https?://(?:[^/\s\"@]+@)?([^/\s\"@]+)/")
 _BACK_OFF = re.compile(r"^Back-off pulling image \"[^\"]*\"(?:: ErrImagePull)?(?:: )?")

@@ -33,9 +33,9 @@ def waiting_cause(owner: Owner, events: Iterable[Document]) -> Cause | None:
         if reason in {"FailedMount", "FailedAttachVolume", "FailedMapVolume"} and not _SYNC.search(said):
             return _volume(owner, reason, said)
         if reason == "Failed" and said.startswith("Error: ") and said.removeprefix("Error: ") not in IMAGE_REASONS:
-            return start_cause(owner, _container_of(event), "Failed", said.removeprefix("Error: "))
+            return start_cause(owner, _container_of(event), reason, said.removeprefix("Error: "))
         if (reason == "Failed" and said.startswith("Failed to pull image")) or reason == "InspectFailed":
-            return image_cause(owner, _container_of(event), "ErrImagePull", said)
+            return image_cause(owner, _container_of(event), reason, said)
         if reason in {"FailedCreatePodSandBox", "NetworkNotReady", "FailedSync"} and said:
             return _sandbox(owner, reason, said)
     return None

@@ -169,7 +169,7 @@ _NO_KEY = re.compile(r"couldn't find key (\S{1,253}) in (Secret|ConfigMap) (\S{1
 _TABLE: tuple[tuple[re.Pattern[str], Make], ...] = (
     (_MISSING, _no_object),
     (_NO_KEY, _no_key),
-    (re.compile(r"image will run as root|non-numeric user|runAsNonRoot and"), _root),
+    (re.compile(r"image will run as root|non-numeric user"), _root),
     (re.compile(r"failed to ensure image subpath|ensure image subpath \"models\""), _no_models),
     (re.compile(r"failed to mkdir \"\": mkdir :|ImageVolume|image volume"), _no_image_volumes),
     (re.compile(r"exec format error"), _architecture),
