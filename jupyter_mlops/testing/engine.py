@@ -129,6 +129,11 @@ TEXT = "a {} \\\\ \\' \u00fc"
 
 VALUES = {"lr": 0.5, "name": "a b'\"{x}", "flag": True, "many": [1, None]}
 _CHECK = "assert [json.loads(v) for v in sys.argv[1:5]] == " + repr(list(VALUES.values()))
+_EVENTS = f"""
+say(event='cell', phase='succeeded', cell=1, k=2, n=3)
+say(event='metric', name='acc', value=0.5)
+say(event='model', name='m', tag='v1', digest='{DIGEST}')
+"""
 TOLD = {"code": "step-failed", "blame": "user", "message": "ValueError: no", "cell": 3, "line": 2, "step": "train", "fix": "f"}
 
 RUNS: Mapping[str, tuple[Sequence[Step], Mapping[str, Any]]] = {
@@ -151,16 +156,7 @@ RUNS: Mapping[str, tuple[Sequence[Step], Mapping[str, Any]]] = {
         ),
         {},
     ),
-    "events": (
-        (
-            (
-                "a",
-                "say(event='cell', phase='succeeded', cell=1, k=2, n=3); say(event='metric', name='acc', value=0.5); "
-                f"say(event='model', name='m', tag='v1', digest='{DIGEST}')",
-            ),
-        ),
-        {},
-    ),
+    "events": ((("a", _EVENTS),), {}),
 }
 """Runs that a test only looks at when they are over: steps and options."""
 

@@ -84,7 +84,7 @@ def read_pods(cluster: Cluster, namespace: str, found: Sequence[Source]) -> Iter
 
 def _stamped(source: Source, cluster: Cluster, namespace: str) -> Iterator[LogLine]:
     """Lines whose times never go back, as merging needs them."""
-    last = source.begun
+    last = 0.0
     for line in source.lines(cluster, namespace):
         last = max(last, line.time or last)
         yield LogLine(line.step, line.text, last, line.event)

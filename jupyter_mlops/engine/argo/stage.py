@@ -101,7 +101,11 @@ class Stage:
     # -- what comes --------------------------------------------------------------------------------------------------------
 
     def _pump(self, source: str, open_stream: Callable[[], Iterator[Change]]) -> None:
-        stream = open_stream()
+        try:
+            stream = open_stream()
+        except MlopsError as error:
+            self._queue.put((source, error))
+            return
         self._streams.append(stream)
 
         def run() -> None:

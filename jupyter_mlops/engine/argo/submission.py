@@ -1,24 +1,18 @@
-"""What a compiled Workflow gets at the moment in which it is submitted: who, when, where, and the run that it resumes."""
+"""What a compiled Workflow gets at the moment in which it is submitted: when, where, and the run that it resumes."""
 
 from __future__ import annotations
 
 import copy
-import getpass
-import os
-import re
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from jupyter_mlops.engine.base import Submission
 from jupyter_mlops.engine.decode import RESUME, SUBMITTED
 from jupyter_mlops.engine.times import rfc3339
 from jupyter_mlops.errors import Refused
-from jupyter_mlops.oci.names import LABEL
 from jupyter_mlops.settings import Target
 from jupyter_mlops.workflow.lint import lint
 
-CREATOR = LABEL + "creator"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 
@@ -36,23 +30,12 @@ def prepare(submission: Submission, target: Target, namespace: str) -> dict[str,
     metadata["namespace"] = namespace
     labels, annotations = metadata.setdefault("labels", {}), metadata.setdefault("annotations", {})
     labels.setdefault(MANAGED_BY, "jupyter-mlops")
-    if CREATOR not in labels and (who := creator()):
-        labels[CREATOR] = who
     annotations[SUBMITTED] = rfc3339(time.time())
     if target.service_account:
         document["spec"].setdefault("serviceAccountName", target.service_account)
     if submission.resume:
         _set_argument(document["spec"], RESUME, submission.resume)
     return document
-
-
-def creator(environ: Mapping[str, str] = os.environ) -> str:
-    """Who submits, as a label's value; '' where nobody knows."""
-    try:
-        who = environ.get("JUPYTERHUB_USER") or getpass.getuser()
-    except (KeyError, OSError):  # a container's user often has no name
-        return ""
-    return re.sub(r"[^-A-Za-z0-9_.]", "_", who)[:63].strip("-_.")
 
 
 def _set_argument(spec: dict[str, Any], name: str, value: str) -> None:
