@@ -83,7 +83,7 @@ class Plain:
                 cached = " (cached)" if step.cached else ""
                 self._console.note(f"step {step.name}: {step.phase}{took}{cached}")
                 self._phases[step.name] = step.phase
-            waits = step.cause.message if step.cause and step.phase not in DONE else ""
+            waits = step.cause.message if step.cause and step.phase == "Pending" else ""
             if waits and self._causes.get(step.name) != waits:
                 self._console.note(f"step {step.name} waits: {waits}")
                 if step.cause and step.cause.fix:
@@ -137,7 +137,7 @@ class Live:
 
     def _shown(self, run: Run) -> Sequence[StepRun]:
         """The steps that fit: a terminal cannot paint over what has left its upper edge. Finished ones go first."""
-        told = 2 * sum(step.cause is not None and step.phase not in DONE for step in run.steps)
+        told = 2 * sum(step.cause is not None and step.phase == "Pending" for step in run.steps)
         room = max(1, shutil.get_terminal_size((100, 24)).lines - TAIL - 2 - told)
         steps = run.steps
         if len(steps) <= room:
@@ -163,7 +163,7 @@ class Live:
 
     def _waits(self, step: StepRun) -> list[str]:
         """Why a step cannot start, and what to do, while that is so; as long as the terminal is wide."""
-        if step.cause is None or step.phase in DONE:
+        if step.cause is None or step.phase != "Pending":
             return []
         fix = step.cause.fix.splitlines()
         said = [f"waits: {step.cause.message}", *([f"fix: {fix[0]}"] if fix else [])]

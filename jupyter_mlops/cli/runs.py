@@ -81,8 +81,8 @@ def _say_problems(found: Run, console: Console) -> None:
         for fact in found.failure.facts:
             console.line(f"said: {fact}")
     for step in found.steps:
-        if step.cause is not None and step.cause != found.failure:
-            console.line(f"{step.name}: {step.cause.message}")
+        if step.cause is not None and step.phase == "Pending":
+            console.line(f"{step.name} waits: {step.cause.message}")
             if step.cause.fix:
                 console.line(f"fix: {step.cause.fix}")
 

@@ -58,7 +58,7 @@ def run_page(run: Run, tail: Sequence[str] = (), *, home: str | None = None, now
         Table(("step", "state", "cells", "time"), tuple(_step(step, moment) for step in run.steps)),
     ]
     for step in run.steps:
-        if step.cause is not None and run.finished is None:
+        if step.cause is not None and step.phase == "Pending" and run.finished is None:
             parts += [Line(f"{step.name} waits: {step.cause.message}"), *([Line(step.cause.fix)] if step.cause.fix else [])]
     if run.failure is not None:
         parts += _failure(run.failure)
