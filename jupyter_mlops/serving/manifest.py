@@ -79,13 +79,17 @@ def inference_service(
     """
     chosen = service_name(version.name, namespace) if name is None else name
     check_name(chosen, namespace)
-    if target is not None and not target.local:
-        from jupyter_mlops.serving.kserve.document import cluster_document
+    if target is None or target.local:
+        return _local_document(version, chosen, namespace, port)
+    from jupyter_mlops.serving.kserve.document import cluster_document
 
-        options: dict[str, Any] = {"image": image, "gpu": gpu, "resources": resources, "env": env, "secrets": secrets}
-        return cluster_document(
-            version, name=chosen, namespace=namespace, target=target, mode=mode, reason=reason, runtime=runtime, **options
-        )
+    options: dict[str, Any] = {"image": image, "gpu": gpu, "resources": resources, "env": env, "secrets": secrets}
+    return cluster_document(
+        version, name=chosen, namespace=namespace, target=target, mode=mode, reason=reason, runtime=runtime, **options
+    )
+
+
+def _local_document(version: ModelVersion, name: str, namespace: str, port: int | None) -> dict[str, Any]:
     annotations = annotations_of(version)
     if port is not None:
         if port not in PORTS:
@@ -101,7 +105,7 @@ def inference_service(
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": 8080}, "periodSeconds": 5},
     }
-    return document_of(chosen, namespace, annotations, {"minReplicas": 1, "maxReplicas": 1, "timeout": 60, "model": model})
+    return document_of(name, namespace, annotations, {"minReplicas": 1, "maxReplicas": 1, "timeout": 60, "model": model})
 
 
 def annotations_of(version: ModelVersion | None) -> dict[str, str]:

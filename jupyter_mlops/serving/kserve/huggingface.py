@@ -105,17 +105,12 @@ def inference_service_hf(
     Raises:
         WrongUsage: something that the server would not take.
     """
-    kind = KINDS.get(server)
-    if kind is None:
-        raise WrongUsage(
-            f"'{server}' is no server of Hugging Face models", fix=f"One of {', '.join(KINDS)}.", where=Where(field="server")
-        )
+    kind = _kind(server)
     _check(task, dtype, max_length, server)
     uri, version = _source(model, target, mode)
     plain = model if isinstance(model, str) else model.name
     chosen = service_name(plain.rpartition("/")[2].partition("@")[0], namespace) if name is None else name
     check_name(chosen, namespace)
-    secrets = [{"env": TOKEN, "secret": token_secret, "key": token_key}] if token_secret else []
     spec = runtime_predictor(
         kind.format,
         runtime or kind.runtime,
@@ -124,7 +119,7 @@ def inference_service_hf(
         gpu_resource=gpu_resource,
         resources={"cpu": "2", "memory": "8Gi", **(resources or {})},
         env={**({"HF_HUB_DISABLE_XET": "1"} if version is None else {}), **(env or {})},
-        secrets=secrets,
+        secrets=[{"env": TOKEN, "secret": token_secret, "key": token_key}] if token_secret else [],
         args=[*_arguments(server, task, dtype, max_length, gpu), *args],
         protocol=kind.protocol,
         version="1",
@@ -132,14 +127,26 @@ def inference_service_hf(
     spec["model"] |= _probes(kind.ready)
     if target.pull_secret:
         spec["imagePullSecrets"] = [{"name": target.pull_secret}]
+    return stamped(document_of(chosen, namespace, _annotations(version, plain, uri, token_secret), spec))
+
+
+def _kind(server: str) -> _Kind:
+    kind = KINDS.get(server)
+    if kind is None:
+        raise WrongUsage(
+            f"'{server}' is no server of Hugging Face models", fix=f"One of {', '.join(KINDS)}.", where=Where(field="server")
+        )
+    return kind
+
+
+def _annotations(version: ModelVersion | None, model: str, uri: str, token_secret: str) -> dict[str, str]:
     annotations = {**annotations_of(version), **NO_ISTIO}
-    if version is None:
-        annotations[MODEL_ID] = plain
-        if token_secret:
-            annotations["serving.kserve.io/storageSecretName"] = token_secret
-    else:
-        annotations[MODE] = uri.partition("://")[0]
-    return stamped(document_of(chosen, namespace, annotations, spec))
+    if version is not None:
+        return {**annotations, MODE: uri.partition("://")[0]}
+    annotations[MODEL_ID] = model
+    if token_secret:
+        annotations["serving.kserve.io/storageSecretName"] = token_secret
+    return annotations
 
 
 def _source(model: str | ModelVersion, target: Target, mode: str) -> tuple[str, ModelVersion | None]:

@@ -44,12 +44,12 @@ class Runtimes:
         """The runtime of this name; None where it is not seen.
 
         Raises:
-            NotFound: code ``no-such-runtime``: all could be looked at, and it is not among them.
+            NotFound: code ``runtime-not-found``: all could be looked at, and it is not among them.
         """
         known = next((each for each in self.found if each.name == name), None)
         if known is None and not self.unseen:
             there = ", ".join(sorted(each.name for each in self.found)) or "none"
-            raise NotFound(f"this cluster has no runtime '{name}'", code="no-such-runtime", fix=f"There is: {there}.")
+            raise NotFound(f"this cluster has no runtime '{name}'", code="runtime-not-found", fix=f"There is: {there}.")
         return known
 
 

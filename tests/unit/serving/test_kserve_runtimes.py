@@ -38,7 +38,7 @@ def test_one_that_is_not_there_is_told_with_those_that_are(cluster):
     assert found.get("sk").protocols == ()
     with pytest.raises(NotFound) as caught:
         found.get("nothing")
-    assert caught.value.code == "no-such-runtime"
+    assert caught.value.code == "runtime-not-found"
     assert "mlserver, sk" in caught.value.fix
 
 
