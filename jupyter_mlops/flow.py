@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_mlops.errors import Conflict, NotFound, PlatformError, Refused, Where, WrongUsage
 from jupyter_mlops.settings import Settings, Target
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.notebook.document import Notebook
     from jupyter_mlops.oci.store import Store
     from jupyter_mlops.pipeline.pipeline import Pipeline
+    from jupyter_mlops.registry.copy import Copying
     from jupyter_mlops.registry.models import Models, ModelVersion
     from jupyter_mlops.serving.base import Backend, Service
     from jupyter_mlops.serving.predict import Prediction
@@ -342,8 +343,7 @@ class Workbench:
         try:
             return self.models.find(model)
         except NotFound as missing:
-            from importlib import import_module
-
+            from jupyter_mlops.registry.copy import copy
             from jupyter_mlops.registry.models import Models
 
             here = self.at("local")
@@ -351,7 +351,7 @@ class Workbench:
                 version = here.models.find(model)
             except NotFound:
                 raise missing from None
-            import_module("jupyter_mlops.registry.copy").copy_model(here.store, self.store, version)
+            copy(cast("Copying", here.store), cast("Copying", self.store), f"models/{version.name}", version.tag)
             return Models(self.store).find(f"{version.name}@{version.digest}")
 
     def predict(self, service: str, data: Any = None, namespace: str | None = None) -> Prediction:
