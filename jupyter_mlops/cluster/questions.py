@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import queue
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
 from jupyter_mlops.cluster.base import Answer, Question
@@ -20,9 +22,54 @@ _R = TypeVar("_R")
 _REVIEWS = "/apis/authorization.k8s.io/v1/{}"
 
 
+class Pool:
+    """A bounded number of threads that make calls, started when needed.
+
+    Not the standard library's, whose threads hold up the end of the process: a command that has said what it found would
+    wait for the clusters that do not answer.
+    """
+
+    def __init__(self, threads: int) -> None:
+        """``threads``: how many calls are made at the same time."""
+        self._free = threads
+        self._lock = threading.Lock()
+        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
+
+    def submit(self, call: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
+        """Make a call as soon as a thread is free."""
+        future: Future[_R] = Future()
+        self._calls.put((future, functools.partial(call, *args, **kwargs)))
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                threading.Thread(target=self._work, daemon=True, name="mlops-cluster").start()
+        return future
+
+    def _work(self) -> None:
+        """Make calls until there are none."""
+        while True:
+            try:
+                future, call = self._calls.get_nowait()
+            except queue.Empty:
+                with self._lock:
+                    if self._calls.empty():
+                        self._free += 1
+                        return
+                continue
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(call())
+                except BaseException as error:  # noqa: BLE001 - it is the caller's
+                    future.set_exception(error)
+            del future, call
+
+
+_calls, _reviews = Pool(THREADS), Pool(THREADS)
+
+
 def in_pool(call: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
     """Make a call to a cluster in the bounded pool; not for watches and followed logs, which would keep a thread for ever."""
-    return _pool("cluster").submit(call, *args, **kwargs)
+    return _calls.submit(call, *args, **kwargs)
 
 
 def answer_all(wire: Wire, questions: Sequence[Question]) -> list[Answer]:
@@ -30,13 +77,8 @@ def answer_all(wire: Wire, questions: Sequence[Question]) -> list[Answer]:
 
     In a pool of their own: a call that itself waits in the pool of calls must not wait for a free thread of it.
     """
-    return list(_pool("reviews").map(functools.partial(_answer, wire), questions))
-
-
-@functools.cache
-def _pool(name: str) -> ThreadPoolExecutor:
-    """Threads are made when first needed."""
-    return ThreadPoolExecutor(THREADS, thread_name_prefix=f"mlops-{name}")
+    waiting = [_reviews.submit(_answer, wire, question) for question in questions]
+    return [answer.result() for answer in waiting]
 
 
 def _answer(wire: Wire, question: Question) -> Answer:

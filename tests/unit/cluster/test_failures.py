@@ -5,7 +5,6 @@ import json
 import re
 import socket
 import ssl
-import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -299,35 +298,6 @@ def test_one_that_does_not_speak_tls(tmp_path: Path) -> None:
         error = failing(kubeconfig(tmp_path, f"https://127.0.0.1:{server.port}"))
     assert (type(error), error.code) == (PlatformError, "cluster-certificate")
     assert "does not speak TLS" in error.message
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Certificates signed by themselves: one that is good, one for another name, one that has expired."""
-    folder = tmp_path_factory.mktemp("certificates")
-    for name, names, begin, end in (
-        ("good", "IP:127.0.0.1", "20200101000000Z", "20990101000000Z"),
-        ("other", "DNS:elsewhere.example", "20200101000000Z", "20990101000000Z"),
-        ("old", "IP:127.0.0.1", "20200101000000Z", "20200102000000Z"),
-        ("early", "IP:127.0.0.1", "20980101000000Z", "20990101000000Z"),
-    ):
-        here = folder / f"of-{name}"
-        here.mkdir()
-        (here / "index.txt").touch()
-        (here / "serial").write_text("01")
-        (here / "ca.cnf").write_text(
-            "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\nx509_extensions=e\n"
-            f"[p]\ncommonName=supplied\n[e]\nsubjectAltName={names}\nbasicConstraints=CA:TRUE\n[req]\ndistinguished_name=n\n[n]\n"
-        )
-        asked = ["req", "-config", "ca.cnf", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        made = ["ca", "-batch", "-config", "ca.cnf", "-selfsign", "-keyfile", "key", "-in", "request", "-out", "cert", "-notext"]
-        for arguments in (
-            [*asked, "-keyout", "key", "-out", "request", "-subj", f"/CN={name}"],
-            [*made, "-startdate", begin, "-enddate", end],
-        ):
-            subprocess.run(["openssl", *arguments], cwd=here, check=True, capture_output=True)
-        (folder / f"{name}.pem").write_text((here / "cert").read_text() + (here / "key").read_text())
-    return folder
 
 
 @pytest.mark.parametrize(

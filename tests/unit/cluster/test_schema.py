@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 
 from jupyter_mlops.cluster import schema
 from jupyter_mlops.cluster.base import INFERENCE_SERVICES, PODS, WORKFLOWS, Kind, Question
-from jupyter_mlops.cluster.questions import THREADS, in_pool
+from jupyter_mlops.cluster.questions import THREADS, Pool, in_pool
 from jupyter_mlops.errors import NotAllowed, Refused
 from tests.unit.cluster.answering import Asked, Reply, status
 
@@ -196,3 +198,24 @@ def test_the_pool_is_bounded_and_questions_are_answered_from_within_it(start: An
     calls = [in_pool(cluster.ask, [Question("get", PODS, "ml")] * 2) for _ in range(2 * THREADS)]
     assert all(answer.allowed for call in calls for answer in call.result(60))
     assert most == THREADS
+
+
+def test_a_call_of_the_pool_fails_to_its_caller_and_holds_up_nothing() -> None:
+    with pytest.raises(NotAllowed, match="no"):
+        in_pool(_raising, NotAllowed("no")).result(30)
+    assert in_pool(max, 1, 2).result(30) == 2
+    pool, release, done = Pool(1), threading.Event(), []
+    first = pool.submit(release.wait, 30)
+    second = pool.submit(done.append, 1)
+    third = pool.submit(done.append, 2)
+    assert third.cancel()
+    release.set()
+    assert first.result(30)
+    second.result(30)
+    assert pool.submit(len, done).result(30) == 1
+    program = "import time; from jupyter_mlops.cluster.questions import in_pool; in_pool(time.sleep, 600)"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def _raising(error: Exception) -> None:
+    raise error
