@@ -33,6 +33,7 @@ FACTS = 10
 NAME = 200
 """Characters of a name in a sentence at most: image references with a digest fit."""
 
+_MARKUP = str.maketrans("<>", "()")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _NOT_OF_NAMES = re.compile(r"[^\w.:/@+=,*-]+", re.ASCII)
 _LOGIN = re.compile(r"(?<=://)[^\s/@\"']+@")
@@ -85,7 +86,7 @@ def name(value: Any) -> str:
 
 def words(value: Any, limit: int = SENTENCE) -> str:
     """A foreign text as one line of a sentence."""
-    return shorten(" ".join(_visible(text(value)).split()).replace("`", "'").replace("<", "(").replace(">", ")"), limit)
+    return shorten(" ".join(_visible(text(value)).split()).translate(_MARKUP).replace("`", "'"), limit)
 
 
 def fact(about: str, *said: Any) -> str:
@@ -110,8 +111,8 @@ def finish(cause: Cause, more: Iterable[str] = ()) -> Cause:
         facts.setdefault(shorten(_visible(said).strip(), FACT))
     return replace(
         cause,
-        message=shorten(" ".join(_visible(cause.message).split()).rstrip(" ."), SENTENCE),
-        fix=shorten(" ".join(_visible(cause.fix).split()), SENTENCE),
+        message=shorten(" ".join(_visible(cause.message).translate(_MARKUP).split()).rstrip(" ."), SENTENCE),
+        fix=shorten(" ".join(_visible(cause.fix).translate(_MARKUP).split()), SENTENCE),
         facts=tuple(said for said in facts if said)[:FACTS],
     )
 
@@ -131,7 +132,11 @@ def events_of(events: Iterable[Document], kind: str, called: str, uid: str = "")
     found = []
     for event in events:
         about = mapping(mapping(event).get("involvedObject")) or mapping(mapping(event).get("regarding"))
-        if about.get("kind") in {kind, None} and about.get("name") == called and (not uid or about.get("uid") in {uid, None, ""}):
+        if (
+            text(about.get("kind")) in {kind, ""}
+            and about.get("name") == called
+            and (not uid or text(about.get("uid")) in {uid, ""})
+        ):
             found.append(event)
     return sorted(found, key=_last_seen)
 
@@ -143,7 +148,7 @@ def said_of(event: Document) -> str:
 
 def newest(events: Iterable[Document], *reasons: str) -> Iterator[Document]:
     """Events with one of these reasons, the newest first."""
-    return (event for event in reversed(list(events)) if event.get("reason") in reasons)
+    return (event for event in reversed(list(events)) if text(event.get("reason")) in reasons)
 
 
 def _last_seen(event: Document) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from jupyter_mlops.diagnose.owner import Owner, foreign
 from jupyter_mlops.diagnose.quantity import larger
 from jupyter_mlops.diagnose.rights import rights_cause
 from jupyter_mlops.diagnose.starting import REASONS, start_cause
+from jupyter_mlops.errors import Blame
 
 OOM, KILLED, TERMINATED, EXECUTOR, NOT_STARTED = "OOMKilled", 137, 143, 64, 128
 """Kubernetes' reason for memory; exit codes of SIGKILL, of SIGTERM, of Argo's own executor and of a container that never ran."""
@@ -30,6 +32,7 @@ CRASHES = {
     136: "an arithmetic error",
     139: "a segmentation fault",
 }
+BLAMES: Mapping[str, Blame] = {"user": "user", "platform": "platform", "us": "us"}
 CODE = 64
 """Characters of a code at most."""
 
@@ -98,7 +101,7 @@ def _told(owner: Owner, said: str) -> Document:
 
 def _own(owner: Owner, told: Document, about: str) -> Cause:
     """What the step said of itself: its message names cell and line."""
-    code, blame = text(told.get("code")), told.get("blame")
+    code, blame = text(told.get("code")), text(told.get("blame"))
     lines = told.get("traceback")
     traceback = "\n".join(line for line in lines if isinstance(line, str)) if isinstance(lines, list) else text(lines)
     place = _place(told)
@@ -106,7 +109,7 @@ def _own(owner: Owner, told: Document, about: str) -> Cause:
     return Cause(
         code=code if _CODE.fullmatch(code) and len(code) <= CODE else "model-failed" if owner.kind == "service" else "step-failed",
         message=words(message if place in message else f"{message} ({place})"),
-        blame=blame if blame in {"user", "platform", "us"} else "user",
+        blame=BLAMES.get(blame, "user"),
         fix=words(told.get("fix")) or owner.log_fix(),
         facts=(fact(owner.about, traceback), about) if traceback else (about,),
         final=True,

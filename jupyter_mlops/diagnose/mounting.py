@@ -56,7 +56,7 @@ def probe_cause(owner: Owner, events: Iterable[Document]) -> Cause | None:
             return Cause("loading-too-long", message, "user", fix, (fact(owner.about, "Killing", said_of(event)),))
         if event.get("reason") == "Unhealthy" and (match := _PROBE.search(said_of(event))):
             return _probe(owner, match, fact(owner.about, "Unhealthy", said_of(event)))
-        if event.get("reason") in _PROGRESS:
+        if text(event.get("reason")) in _PROGRESS:
             return None
     return None
 

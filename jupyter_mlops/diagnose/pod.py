@@ -54,14 +54,14 @@ def pod_cause(pod: Document, events: Iterable[Document] = ()) -> Cause | None:
 
 def _cause(owner: Owner, events: Sequence[Document]) -> Cause | None:
     status = at(owner.pod, "status")
-    phase = status.get("phase")
+    phase = text(status.get("phase"))
     if phase == "Succeeded":
         return None
     if found := _of_the_pod(owner, status):
         return found
     if at(owner.pod, "metadata").get("deletionTimestamp"):
         return _disrupted(owner, status)
-    if phase in {"Pending", None}:
+    if phase in {"Pending", ""}:
         return _unscheduled(owner, status, events) or _starting(owner, status, events)
     told = (container_cause(owner, container, events) for container in _containers(status))
     if found := next((cause for cause in told if cause), None):
@@ -207,11 +207,8 @@ def _begun(status: Document) -> bool:
     """Whether any container has got beyond waiting for its turn."""
     for container in _containers(status):
         waiting = at(container, "state", "waiting")
-        if (mapping(container.get("state")) and not waiting) or waiting.get("reason") not in {
-            "ContainerCreating",
-            "PodInitializing",
-            None,
-        }:
+        begun = bool(at(container, "state")) and not waiting
+        if begun or text(waiting.get("reason")) not in {"ContainerCreating", "PodInitializing", ""}:
             return True
     return False
 

@@ -219,5 +219,7 @@ def _scaling(owner: Owner, events: Iterable[Document]) -> str:
     own = events_of(events, "Pod", text(metadata.get("name")), text(metadata.get("uid")))
     found = mapping(next(newest(own, "TriggeredScaleUp", "Nominated", "NotTriggerScaleUp"), None))
     return (
-        fact(owner.about, found.get("reason"), said_of(found)) if found.get("reason") in {"TriggeredScaleUp", "Nominated"} else ""
+        fact(owner.about, found.get("reason"), said_of(found))
+        if text(found.get("reason")) in {"TriggeredScaleUp", "Nominated"}
+        else ""
     )

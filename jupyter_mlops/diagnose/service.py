@@ -203,7 +203,7 @@ def _stalled(owner: Owner, pod: Document, now: float | None) -> Cause | None:
     """Fetching the model goes on for too long."""
     for container in objects(at(pod, "status").get("initContainerStatuses")):
         started = moment(at(container, "state", "running").get("startedAt"))
-        if container.get("name") in _FETCH_CONTAINERS and started is not None and now is not None and now - started > STALLED:
+        if text(container.get("name")) in _FETCH_CONTAINERS and started is not None and now is not None and now - started > STALLED:
             minutes = round((now - started) / 60)
             message = f"{owner.who} has been fetching its model for {minutes} minutes"
             about = fact(
@@ -228,7 +228,7 @@ def _not_made(owner: Owner, isvc: Document, events: Sequence[Document], deployme
         if (condition.get("type"), condition.get("status")) == ("ReplicaFailure", "True"):
             texts += [(about, text(condition.get("message")))]
     ready = _condition(isvc, "PredictorReady")
-    if ready.get("status") == "False" and ready.get("reason") in {"FailedCreate", "ReconcileFailed"}:
+    if ready.get("status") == "False" and text(ready.get("reason")) in {"FailedCreate", "ReconcileFailed"}:
         texts.append((owner.who, text(ready.get("message"))))
     if not _served(isvc):
         for event in newest(events, "FailedCreate"):
@@ -284,10 +284,10 @@ def _silent(owner: Owner, isvc: Document, now: float | None) -> Cause | None:
     made = moment(at(isvc, "metadata").get("creationTimestamp"))
     if now is None or made is None or now - made < SILENCE:
         return None
-    if any(condition.get("status") in {"True", "False"} for condition in objects(at(isvc, "status").get("conditions"))):
+    if any(text(condition.get("status")) in {"True", "False"} for condition in objects(at(isvc, "status").get("conditions"))):
         return None
     about = fact(owner.who, "no condition since it was created")
-    if at(isvc, "metadata", "annotations").get(MODE) in _KNATIVE:
+    if text(at(isvc, "metadata", "annotations").get(MODE)) in _KNATIVE:
         message = f"{owner.who} asks for Knative, which this cluster does not seem to have"
         fix = "Delete it and deploy it with the annotation serving.kserve.io/deploymentMode: Standard."
         return Cause("no-knative", message, "user", fix, (about,))
@@ -311,7 +311,7 @@ def _fewer(owner: Owner, isvc: Document, deployment: Document | None) -> Cause |
             "Wait until the others are ready, or read the log.",
             (fact(owner.who, f"readyReplicas {ready}, replicas {wanted}"),),
         )
-    if wanted == 0 and at(isvc, "metadata", "annotations").get(MODE) in _KNATIVE:
+    if wanted == 0 and text(at(isvc, "metadata", "annotations").get(MODE)) in _KNATIVE:
         message = f"{owner.who} sleeps, since nobody called it; the first call wakes it and takes some seconds more"
         return Cause("asleep", message, "platform", "Call it.", (fact(owner.who, "replicas 0"),))
     return None

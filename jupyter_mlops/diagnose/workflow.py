@@ -58,7 +58,7 @@ def causes(
     told = [event for event in events if isinstance(event, Mapping)]
     found: dict[str, Cause] = {}
     for key, node in _nodes(workflow).items():
-        if node.get("type") in {None, "Pod", "Container", "Suspend", "HTTP", "Plugin"} and (
+        if text(node.get("type")) in {"", "Pod", "Container", "Suspend", "HTTP", "Plugin"} and (
             cause := _of_node(workflow, node, by_node.get(key), told, now)
         ):
             found[key] = cause
@@ -119,7 +119,7 @@ def _of_run(workflow: Document, found: Mapping[str, Cause], controller_seen: flo
     if phase not in DONE and (gone := _controller(run, workflow, controller_seen, now)):
         return finish(gone)
     leaves = sorted(found, key=lambda key: _order(nodes.get(key, {})))
-    failed = [key for key in leaves if nodes.get(key, {}).get("phase") in {"Failed", "Error"}]
+    failed = [key for key in leaves if text(nodes.get(key, {}).get("phase")) in {"Failed", "Error"}]
     if phase in {"Failed", "Error"}:
         if failed:
             return found[failed[0]]
@@ -166,11 +166,11 @@ def _inherit(workflow: Document, pods: Mapping[str, Document], found: dict[str, 
             continue
         given = node.get("children")
         attempts = [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
-        over = node.get("phase") in {"Failed", "Error"}
+        over = text(node.get("phase")) in {"Failed", "Error"}
         for attempt in attempts if not over else attempts[:-1]:
-            if nodes.get(attempt, {}).get("phase") in {"Failed", "Error"} or _ended(pods.get(attempt)):
+            if text(nodes.get(attempt, {}).get("phase")) in {"Failed", "Error"} or _ended(pods.get(attempt)):
                 found.pop(attempt, None)
-        if attempts and attempts[-1] in found and node.get("phase") not in _IDLE:
+        if attempts and attempts[-1] in found and text(node.get("phase")) not in _IDLE:
             found[key] = found[attempts[-1]]
 
 
@@ -183,7 +183,7 @@ def _ended(pod: Document | None) -> bool:
 
 def _works(key: str, node: Document, found: Mapping[str, Cause]) -> bool:
     """Whether a node is a pod at work, or one that starts as it should."""
-    return node.get("type") == "Pod" and node.get("phase") in {"Running", "Pending"} and key not in found
+    return node.get("type") == "Pod" and text(node.get("phase")) in {"Running", "Pending"} and key not in found
 
 
 def _order(node: Document) -> tuple[float, float]:
@@ -194,7 +194,7 @@ def _order(node: Document) -> tuple[float, float]:
 
 def _stopped(workflow: Document, message: str) -> bool:
     """Whether a person stopped the run; a step that had failed by itself before keeps its cause."""
-    stopped = at(workflow, "spec").get("shutdown") in {"Stop", "Terminate"}
+    stopped = text(at(workflow, "spec").get("shutdown")) in {"Stop", "Terminate"}
     match = ENDED.match(message)
     return stopped and (not message or (match is not None and int(match[3]) in {137, 143}))
 
