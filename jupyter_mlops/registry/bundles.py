@@ -1,8 +1,8 @@
-"""The run's code bundle: plan, notebook and local modules in one layer, the runner in another (``docs/formats.md``).
+"""The run's code bundle: plan, notebook and local modules in one layer, the runner in another, IPython in a third.
 
 The bundle is named by its digest before it is pushed, so that ``convert`` can write a Workflow without writing to a
 registry. Everything in it is deterministic, and outputs, counts and time stamps of the notebook are left out: running a
-notebook again makes no new bundle, and every notebook shares the one layer of the runner.
+notebook again makes no new bundle, and every notebook shares the layers of the runner and of IPython. See ``docs/formats.md``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import sys
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -20,10 +21,11 @@ from jupyter_mlops.oci.artifact import artifact_document
 from jupyter_mlops.oci.canonical import canonical
 from jupyter_mlops.oci.descriptor import manifest_of
 from jupyter_mlops.oci.digest import digest_of
-from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_CONFIG, BUNDLE_RUNNER
+from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_CONFIG, BUNDLE_IPYTHON, BUNDLE_RUNNER
 from jupyter_mlops.oci.store import Descriptor, Store
 from jupyter_mlops.oci.tar import tar_chunks
 from jupyter_mlops.pipeline.pipeline import Pipeline
+from jupyter_mlops.registry.ipythonlayer import ipython_layer
 from jupyter_mlops.registry.localmodules import local_modules
 
 VERSION = 1
@@ -83,8 +85,10 @@ class _Bundle:
 
     def __init__(self, notebook: Notebook, pipeline: Pipeline, folder: Path | None) -> None:
         modules = local_modules([cell.source for cell in notebook.code], folder) if folder else {}
+        ipython = ipython_layer(pipeline.python or f"{sys.version_info.major}.{sys.version_info.minor}")
+        plan = plan_document(pipeline) | ({"no_ipython": ipython.why} if ipython.why else {})
         content: dict[str, Path | bytes] = {
-            "plan.json": canonical(plan_document(pipeline)),
+            "plan.json": canonical(plan),
             "notebook.ipynb": canonical(_without_outputs(notebook)),
             **{f"files/{name}": path for name, path in modules.items()},
         }
@@ -92,6 +96,7 @@ class _Bundle:
             (canonical({"version": VERSION}), BUNDLE_CONFIG),
             (_tar_gzip(content), BUNDLE_CODE),
             (runner_layer(), BUNDLE_RUNNER),
+            *(((ipython.data, BUNDLE_IPYTHON),) if ipython.data else ()),
         )
         config, *layers = (Descriptor(media_type, digest_of(data), len(data)) for data, media_type in self.blobs)
         self.document = artifact_document(BUNDLE, config, layers)

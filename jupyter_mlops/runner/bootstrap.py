@@ -1,43 +1,56 @@
-"""Starts a step: gets its bundle by digest and calls the runner. At most 4 KB."""
+"""Starts a step: gets its bundle by digest, calls the runner."""
 
 # mypy: ignore-errors
-# ruff: noqa: ANN001,ANN201,ANN202,B006,B905,BLE001,D103,E401,I001,PLR2004,PTH100,PTH103,PTH104,PTH112,PTH118,PTH120,PTH123,S310,S606,T201
+# ruff: noqa: ANN001,ANN201,B905,BLE001,D103,E401,I001,PERF203,PLR2004,PTH103,PTH104,PTH112,PTH113,PTH118,PTH120,PTH123,RET503,S202,S310,S606,T201
 import hashlib, json, os, sys
 
+AUTH = {}
+TRIES = 6
 
-def get(url, host, seen={}):
+
+def get(url, auth=""):
+    import ssl, time
+    from urllib import request
+
+    ask = request.Request(url, headers={"Accept": "application/vnd.oci.image.manifest.v1+json, */*"})
+    if auth:
+        ask.add_unredirected_header("Authorization", auth)
+    trust = ssl.create_default_context()
+    system = ssl.get_default_verify_paths().openssl_cafile
+    if os.path.isfile(system):
+        trust.load_verify_locations(system)
+    for n in range(TRIES):
+        try:
+            with request.urlopen(ask, timeout=60, context=trust) as f:
+                return f.read()
+        except Exception as e:
+            code = getattr(e, "code", 500)
+            if n == TRIES - 1 or (code < 500 and code != 429):
+                raise
+            time.sleep(2**n / 2)
+
+
+def login(want, at):
     import re
-    from urllib import error, parse, request
+    from urllib.parse import urlencode
 
-    def ask(url, auth):
-        r = request.Request(url, headers={"Accept": "application/vnd.oci.image.manifest.v1+json, */*"})
-        if auth:
-            r.add_unredirected_header("Authorization", auth)
-        with request.urlopen(r, timeout=60) as f:
-            return f.read()
-
-    try:
-        return ask(url, seen.get(host))
-    except error.HTTPError as e:
-        want = e.headers.get("WWW-Authenticate", "")
-        if e.code != 401 or host in seen:
-            raise
+    auth = ""
     try:
         with open(os.environ["DOCKER_CONFIG"] + "/config.json") as f:
-            d = json.load(f)["auths"]
-        auth = "Basic " + (d.get(host) or d["https://" + host])["auth"]
+            auths = {re.sub("^https?://|/(v[12]/?)?$", "", k): v for k, v in json.load(f)["auths"].items()}
+        while at and at not in auths:
+            at = at.rpartition("/")[0]
+        auth = "Basic " + auths[at]["auth"]
     except (KeyError, OSError, ValueError):
-        auth = ""
+        pass
     if want[:6].lower() == "bearer":
         d = dict(re.findall(r'(\w+)="([^"]*)"', want))
-        q = parse.urlencode({k: d[k] for k in ("service", "scope") if k in d})
-        t = json.loads(ask(d["realm"] + "?" + q, auth))
+        t = json.loads(get(d["realm"] + "?" + urlencode({k: d[k] for k in d if k != "realm"}), auth))
         auth = "Bearer " + (t.get("token") or t["access_token"])
-    seen[host] = auth
-    return ask(url, auth)
+    return auth
 
 
-def fetch(registry, name, digest, kind):
+def fetch(registry, name, kind, digest):
     from urllib.parse import unquote, urlsplit
 
     u = urlsplit(registry)
@@ -45,45 +58,48 @@ def fetch(registry, name, digest, kind):
         with open(f"{unquote(u.path)}/{name}/blobs/{digest.replace(':', '/')}", "rb") as f:
             data = f.read()
     else:
-        data = get(f"{u.scheme}://{u.netloc}/v2{u.path.rstrip('/')}/{name}/{kind}/{digest}", u.netloc)
+        url = f"{u.scheme}://{u.netloc}/v2{u.path.rstrip('/')}/{name}/{kind}/{digest}"
+        try:
+            data = get(url, AUTH.get(name))
+        except OSError as e:
+            if getattr(e, "code", 0) != 401:
+                raise
+            AUTH[name] = login(e.headers.get("WWW-Authenticate", ""), u.netloc + "/" + name)
+            data = get(url, AUTH[name])
     if "sha256:" + hashlib.sha256(data).hexdigest() != digest:
         raise ValueError(f"{name}@{digest}: wrong bytes")
     return data
 
 
 def unpack(registry, name, digest, target):
-    import io, shutil, tarfile, tempfile
+    import io, tarfile, tempfile
 
     above = os.path.dirname(target)
     os.makedirs(above, exist_ok=True)
-    fresh = tempfile.mkdtemp(dir=above)
-    try:
-        for layer in json.loads(fetch(registry, name, digest, "manifests"))["layers"]:
-            data = fetch(registry, name, layer["digest"], "blobs")
-            with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+    with tempfile.TemporaryDirectory(dir=above) as fresh:
+        for layer in json.loads(fetch(registry, name, "manifests", digest))["layers"]:
+            if ".ipython." in layer["mediaType"]:  # the runner's
+                continue
+            with tarfile.open(fileobj=io.BytesIO(fetch(registry, name, "blobs", layer["digest"]))) as tar:
                 for m in tar:
-                    path = os.path.join(fresh, m.name)
-                    if not (m.isreg() or m.isdir()) or not os.path.abspath(path).startswith(fresh):
+                    if not (m.isreg() or m.isdir()) or m.name[:1] == "/" or ".." in m.name:
                         raise ValueError(f"bad member {m.name}")
-                    os.makedirs(path if m.isdir() else os.path.dirname(path), exist_ok=True)
-                    if m.isreg():
-                        with open(path, "wb") as f:
-                            f.write(tar.extractfile(m).read())
-        os.rename(fresh, target)
-    except OSError:
-        if not os.path.isdir(target):
-            raise
-    finally:
-        shutil.rmtree(fresh, True)
+                tar.extraction_filter = lambda m, _: m
+                tar.extractall(fresh + "/b")
+        try:
+            os.rename(fresh + "/b", target)
+        except OSError:
+            if not os.path.isdir(target):
+                raise
 
 
 def start():
-    if "PYTHONHASHSEED" not in os.environ:
-        os.environ["PYTHONHASHSEED"] = "0"
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     argv = sys.argv[1:]
     option = dict(zip(argv[::2], argv[1::2]))
     try:
+        if "PYTHONHASHSEED" not in os.environ:
+            os.environ["PYTHONHASHSEED"] = "0"
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
         name, _, digest = option["--bundle"].rpartition("@")
         target = os.path.join(os.environ.get("MLOPS_CACHE") or "/mlops/cache", "bundles", digest[7:])
         if not os.path.isdir(target):
@@ -91,11 +107,11 @@ def start():
         sys.path.insert(0, target + "/lib")
         from jupyter_mlops.runner.main import main
     except Exception as e:
-        said = {"code": "no-bundle", "blame": "platform", "fix": "Check that the registry can be reached."}
-        said["message"] = f"cannot load the bundle: {type(e).__name__}: {e}"[:2000]
+        said = f"cannot load the bundle from {option.get('--registry')}: {type(e).__name__}: {e}"[:2000]
         print(said, file=sys.stderr)
         with open(os.environ.get("MLOPS_TERMINATION") or "/dev/termination-log", "w") as f:
-            json.dump(said, f)
+            fix = "Check the registry's address, and its login."
+            json.dump({"code": "no-bundle", "blame": "platform", "message": said, "fix": fix}, f)
         return 3
     return main(argv, target)
 

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from jupyter_mlops.errors import Bug, MlopsError, Refused
 from jupyter_mlops.oci.open import open_store
@@ -22,6 +22,7 @@ from jupyter_mlops.runner import failure, record, reuse
 from jupyter_mlops.runner.arguments import Arguments, parse, termination_path
 from jupyter_mlops.runner.asks import asked_by
 from jupyter_mlops.runner.execute import Execution
+from jupyter_mlops.runner.ipython import provide_ipython
 from jupyter_mlops.runner.leave import leave
 from jupyter_mlops.runner.outputs import Outputs
 from jupyter_mlops.runner.plan import Plan, StepPlan, read_plan
@@ -105,6 +106,7 @@ class _Step:
         if arguments.resume and self._taken_over(store, root):
             return None
         _look_like_a_kernel()
+        provide_ipython(store, arguments.bundle, self.plan.no_ipython, _cache())
         shell = make_shell(self.outputs, self.log, before.count, scratch)
         context = Context(root, shell, frozenset(self.step.declared))
         session = Session(store, arguments.repository, before, context, _ours(arguments))
@@ -223,5 +225,9 @@ def _look_like_a_kernel() -> None:
 
 def _ours(arguments: Arguments) -> list[Path]:
     """Folders of ours that may lie inside the working folder."""
-    cache: Any = os.environ.get("MLOPS_CACHE") or "/mlops/cache"
-    return [arguments.out.resolve(), Path(cache).resolve()]
+    return [arguments.out.resolve(), _cache().resolve()]
+
+
+def _cache() -> Path:
+    """Folder for what is unpacked."""
+    return Path(os.environ.get("MLOPS_CACHE") or "/mlops/cache")

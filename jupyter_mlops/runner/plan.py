@@ -49,6 +49,9 @@ class Plan:
     may_raise: frozenset[int] = frozenset()
     """Cells with the tag ``raises-exception``: after an exception there, Restart & Run All goes on, and so does a run."""
 
+    no_ipython: str = ""
+    """Why the bundle brings no IPython for images that have none."""
+
     @property
     def files(self) -> Path:
         """Local modules that travel with the notebook."""
@@ -82,6 +85,7 @@ def read_plan(folder: Path) -> Plan:
             sources={
                 index: _text(cell["source"]) for index, cell in enumerate(notebook["cells"]) if cell.get("cell_type") == "code"
             },
+            no_ipython=str(plan.get("no_ipython", "")),
             may_raise=frozenset(index for index, cell in enumerate(notebook["cells"]) if MAY_RAISE in _tags(cell)),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:

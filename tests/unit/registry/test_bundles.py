@@ -14,7 +14,7 @@ import pytest
 from jupyter_mlops.errors import WrongUsage
 from jupyter_mlops.notebook.document import Cell, Notebook
 from jupyter_mlops.oci.layout import Layout
-from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_RUNNER
+from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_IPYTHON, BUNDLE_RUNNER
 from jupyter_mlops.pipeline.pipeline import Options, Parameter, Pipeline, Step
 from jupyter_mlops.registry import localmodules
 from jupyter_mlops.registry.bundles import bundle_reference, push_bundle, runner_layer, source_digest
@@ -52,7 +52,7 @@ def test_the_name_is_known_before_anything_is_written(tmp_path: Path) -> None:
     manifest = store.get_manifest("runs/nb", f"bundle-{reference.rpartition(':')[2][:12]}")
     assert reference == f"runs/nb@{manifest.descriptor.digest}"
     assert manifest.document["artifactType"] == BUNDLE
-    assert [layer["mediaType"] for layer in manifest.document["layers"]] == [BUNDLE_CODE, BUNDLE_RUNNER]
+    assert [layer["mediaType"] for layer in manifest.document["layers"]] == [BUNDLE_CODE, BUNDLE_RUNNER, BUNDLE_IPYTHON]
 
 
 def test_what_is_inside(tmp_path: Path) -> None:

@@ -1,0 +1,173 @@
+"""IPython and what it needs as a layer of the bundle, for images that have Python and no IPython.
+
+It is made from what is installed here: pure-Python files, with their licences, the same bytes each time. Only what a step uses
+without a terminal: completion (jedi, parso), the process list (psutil) and, since IPython no longer loads it at once,
+prompt_toolkit stay behind. There is no ``dist-info`` in it, so that nothing in a step takes it for installed. Where IPython does
+not fit the pipeline's Python there is no layer but a reason, which a step that needs it repeats.
+
+Packing takes half a second, which no run on this machine may pay: the layer is kept beside unpacked bundles, under the names of
+what is installed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.util
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.oci.digest import digest_of
+from jupyter_mlops.oci.tar import tar_chunks
+from jupyter_mlops.settings import default_home
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+OPTIONAL = frozenset({"jedi", "parso", "psutil"})
+"""IPython asks for them and does without them."""
+
+TERMINAL = frozenset({"prompt-toolkit", "wcwidth"})
+"""Needed where IPython loads its terminal at once, as it did before version 9."""
+
+LICENSES = "licenses-of-this-layer"
+"""Folder in the layer; no module can have such a name."""
+
+_LEFT_OUT = frozenset({".so", ".pyd", ".dylib", ".dll", ".pyc", ".pyi", ".png", ".svg"})
+_VERSION = 1
+"""Changes with what is taken into the layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class IPythonLayer:
+    """The bytes of the layer, or b'' and why there is none."""
+
+    data: bytes = b""
+    why: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Of the bytes."""
+        return digest_of(self.data)
+
+
+@lru_cache(maxsize=8)
+def ipython_layer(python: str) -> IPythonLayer:
+    """The layer for steps of a Python minor version, e.g. ``3.11``."""
+    found = importlib.util.find_spec("IPython")
+    if found is None or found.origin is None:
+        return IPythonLayer(why="IPython is not installed where the run was submitted")
+    kept = _Kept(Path(found.origin).parents[1], python)
+    data = kept.read()
+    if data:
+        return IPythonLayer(data)
+    try:
+        data = gzip.compress(b"".join(bytes(chunk) for chunk in tar_chunks(_files(python))), compresslevel=6, mtime=0)
+    except _DoesNotFitError as error:
+        return IPythonLayer(why=str(error))
+    kept.write(data)
+    return IPythonLayer(data)
+
+
+class _DoesNotFitError(Exception):
+    """Why there is no layer."""
+
+
+class _Kept:
+    """The layer as a file of the cache; its name tells what it was made from and what it holds."""
+
+    def __init__(self, site: Path, python: str) -> None:
+        installed = sorted(entry.name for entry in os.scandir(site) if entry.name.endswith(".dist-info"))
+        made_from = "\n".join((str(_VERSION), python, str(site), *installed))
+        self._folder = default_home() / "cache" / "layers"
+        self._key = hashlib.sha256(made_from.encode()).hexdigest()[:16]
+
+    def read(self) -> bytes:
+        """The layer; b'' if it is not there, or not what it was."""
+        for path in self._folder.glob(f"{self._key}-*.tar.gz"):
+            with suppress(OSError):
+                data = path.read_bytes()
+                if path.name == self._name(data):
+                    return data
+        return b""
+
+    def write(self, data: bytes) -> None:
+        """Keep it, in the place of older ones; a folder that cannot be written to only costs the time."""
+        with suppress(OSError):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for old in sorted(self._folder.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)[:-3]:
+                old.unlink()
+            fresh = self._folder / f".{os.getpid()}"
+            fresh.write_bytes(data)
+            fresh.replace(self._folder / self._name(data))
+
+    def _name(self, data: bytes) -> str:
+        return f"{self._key}-{hashlib.sha256(data).hexdigest()}.tar.gz"
+
+
+def _files(python: str) -> dict[str, Path | bytes]:
+    """Name in the layer → file, of IPython and all that it needs in that Python."""
+    content: dict[str, Path | bytes] = {}
+    for distribution in _needed(python):
+        name = f"{distribution.metadata['Name']}-{distribution.version}"
+        for file in distribution.files or ():
+            path = Path(str(distribution.locate_file(file)))
+            if ".." in file.parts or "tests" in file.parts or file.suffix in _LEFT_OUT or not path.is_file():
+                continue
+            if file.parts[0].endswith(".dist-info"):
+                if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")):
+                    content[f"{LICENSES}/{name}/{file.name}"] = path
+            else:
+                content[file.as_posix()] = path
+    return content
+
+
+def _needed(python: str) -> list[Distribution]:
+    """IPython and what it requires, found here. Raises _DoesNotFitError."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    from packaging.requirements import Requirement
+
+    without, found, waiting = OPTIONAL | (frozenset() if _loads_terminal() else TERMINAL), {}, ["ipython"]
+    while waiting:
+        name = waiting.pop()
+        try:
+            known = found[name] = distribution(name)
+        except PackageNotFoundError:
+            raise _DoesNotFitError(f"IPython needs {name} in Python {python}, which is not installed here") from None
+        _check_python(known, python)
+        for text in known.requires or ():
+            needed = Requirement(text)
+            wanted = needed.name.lower().replace("_", "-")
+            if wanted not in without and wanted not in found and (needed.marker is None or needed.marker.evaluate(_place(python))):
+                waiting.append(wanted)
+    return [found[name] for name in sorted(found)]
+
+
+def _loads_terminal() -> bool:
+    """Whether ``import IPython`` loads its terminal."""
+    spec = importlib.util.find_spec("IPython")
+    text = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
+    return any(line.startswith(("from .terminal", "from IPython.terminal")) for line in text.splitlines())
+
+
+def _place(python: str) -> dict[str, str]:
+    """A step, as markers of requirements ask for it."""
+    return {
+        "python_version": python, "python_full_version": f"{python}.0", "implementation_name": "cpython", "os_name": "posix",
+        "platform_python_implementation": "CPython", "platform_system": "Linux", "sys_platform": "linux", "extra": "",
+    }  # fmt: skip
+
+
+def _check_python(distribution: Distribution, python: str) -> None:
+    """Raises _DoesNotFitError where it says that it needs another Python."""
+    from packaging.specifiers import SpecifierSet
+
+    asked = distribution.metadata["Requires-Python"] or ""
+    if not SpecifierSet(asked).contains(f"{python}.99"):
+        name = f"{distribution.metadata['Name']} {distribution.version}"
+        raise _DoesNotFitError(f"{name}, which is installed here, needs Python {asked}; the pipeline has {python}")
