@@ -113,7 +113,7 @@ def shape(document: Document) -> Iterator[Finding]:
     if not document.templates and not document.spec.get("workflowTemplateRef"):
         yield "the Workflow has no templates", "Add at least the entrypoint."
     for template in document.templates:
-        kinds = [kind for kind in KINDS if template.get(kind)]
+        kinds = [kind for kind in KINDS if template.get(kind) or (kind == "suspend" and template.get(kind) == {})]
         if len(kinds) != 1:
             found = f"is {' and '.join(kinds)}" if kinds else "does nothing"
             yield f"template {template.get('name')} {found}", f"Give it one of {', '.join(KINDS)}."

@@ -59,7 +59,7 @@ class ArgoEngine:
         self._recorder = Recorder(
             cluster, self.namespace, store, complete=self._complete, logs=self._static_logs, executed=self._executed
         )
-        self._revisions: OrderedDict[str, tuple[Run | None, int]] = OrderedDict()
+        self._revisions: OrderedDict[str, tuple[object, int]] = OrderedDict()
         self._final: set[str] = set()
         self._lock = threading.Lock()
 
@@ -223,7 +223,7 @@ class ArgoEngine:
         """
         name = str((scene.workflow.get("metadata") or {}).get("name") or "")
         run = view(scene, target=self._target.name, notebook=self._files.noted(name), executed=self._files.existing(name))
-        plain = replace(run, workflow={}, revision=0)
+        plain = replace(run, workflow={}, revision=0), tuple(told.report for told in scene.told.values())
         with self._lock:
             before, revision = self._revisions.get(name, (None, 0))
             if not whole:
