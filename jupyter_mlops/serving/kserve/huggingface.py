@@ -83,24 +83,11 @@ def inference_service_hf(
 ) -> dict[str, Any]:
     """The document that serves a Hugging Face model.
 
-    Args:
-        model: id at the Hub (``google/flan-t5-small``, with ``@revision``), or a registered folder.
-        name: of the service; made from the model's where it is None.
-        namespace: Kubernetes namespace.
-        target: where.
-        server: KServe's Hugging Face server, or vLLM.
-        runtime: name of the cluster's runtime, where it is not the published one.
-        mode: how a registered folder gets into the pod: one that KServe itself knows.
-        task: of the Hugging Face server; '' lets it look.
-        gpu: number of them.
-        gpu_resource: the device plugin's name for them.
-        dtype: of the weights.
-        max_length: tokens of context at most; 0 leaves it to the model, which may not fit.
-        token_secret: Secret with the Hub's token.
-        token_key: its key.
-        args: further arguments, added to the runtime's.
-        resources: ``cpu``, ``memory`` and others.
-        env: variables of the server.
+    ``model`` is an id at the Hub (``google/flan-t5-small``, with ``@revision``) or a registered folder, which gets into the pod by
+    ``mode``, one that KServe itself knows. ``server`` is KServe's Hugging Face server or vLLM, ``runtime`` the cluster's name for
+    it where that is not the published one. ``task`` is the Hugging Face server's ('' lets it look), ``gpu`` a number of
+    ``gpu_resource``, ``dtype`` that of the weights, ``max_length`` tokens of context at most (0: the model's own, which may not
+    fit). ``token_secret`` names the Secret, ``token_key`` its key with the Hub's token. ``args`` are added to the runtime's.
 
     Raises:
         WrongUsage: something that the server would not take.
