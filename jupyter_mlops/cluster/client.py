@@ -16,6 +16,8 @@ import socket
 import threading
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from jupyter_mlops.cluster.base import Cluster
 from jupyter_mlops.cluster.kubeconfig import Access, Context, contexts, find_access, kubeconfig_files
@@ -80,7 +82,10 @@ def _open(access: Access, environ: Mapping[str, str]) -> Session:
     configuration.connection_pool_maxsize = CONNECTIONS
     configuration.socket_options = _keep_alive()
     configuration.retries = False
+    configuration.proxy, configuration.no_proxy = _proxy(access)
     pool = client.rest.RESTClientObject(configuration).pool_manager
+    if access.cluster.get("tls-server-name"):
+        pool.connection_pool_kw["server_hostname"] = str(access.cluster["tls-server-name"])
 
     def headers() -> Mapping[str, str]:
         """What logs in, asked anew for each request: a provider's token renews itself here."""
@@ -88,6 +93,18 @@ def _open(access: Access, environ: Mapping[str, str]) -> Session:
         return {**{s["key"]: s["value"] for s in settings if s["in"] == "header" and s["value"]}, **identity.headers}
 
     return Session(pool, headers, identity.expires, identity.files)
+
+
+def _proxy(access: Access) -> tuple[str | None, str]:
+    """The proxy to go through and the hosts that need none: the newest client's rules, which older ones know in part.
+
+    A proxy that the kubeconfig names is for this cluster, so that nothing else is asked, as with kubectl.
+    """
+    named = access.cluster.get("proxy-url")
+    if named:
+        return str(named), ""
+    there = getproxies()
+    return there.get(urlsplit(access.server).scheme) or there.get("all"), there.get("no", "")
 
 
 def _document(access: Access, identity: Identity) -> dict[str, Any]:

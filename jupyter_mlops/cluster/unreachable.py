@@ -21,7 +21,12 @@ def no_answer(error: BaseException, server: str) -> MlopsError:
     """
     inner = list(_chain(error))
     for found in inner:
-        if isinstance(found, ssl.SSLCertVerificationError) or "certificate verify failed" in str(found).lower():
+        names = (type(found).__name__, str(found).lower())
+        if (
+            isinstance(found, ssl.SSLCertVerificationError)
+            or names[0] == "CertificateError"
+            or "certificate verify failed" in names[1]
+        ):
             return _certificate(found, server)
     ended = any(isinstance(found, ssl.SSLEOFError | ssl.SSLZeroReturnError) or "EOF occurred" in str(found) for found in inner)
     for found in inner:
@@ -77,7 +82,7 @@ def _certificate(error: BaseException, server: str) -> PlatformError:
         why, fix = "has expired", "Whoever runs the cluster must renew it. If this machine's clock is wrong, set it."
     elif "not yet valid" in low:
         why, fix = "is not valid yet", "This machine's clock may be wrong."
-    elif "mismatch" in low or "not valid for" in low:
+    elif "mismatch" in low or "not valid for" in low or "doesn't match" in low:
         why, fix = "is for another name", "Use the address that the certificate names, or tls-server-name in the kubeconfig."
     else:
         why = "is signed by nobody that the kubeconfig trusts"
