@@ -115,6 +115,7 @@ def measure(address: str, folder: Path, weights: Path, layout: Path) -> dict[str
         target = f"{host}/{next(names)}:v1"
         found["oras cp there"] = run(oras, "cp", "--from-oci-layout", f"{layout / 'models' / 'm'}:v1", *_to(plain), target)
     found["pull a file"] = ours("pull", address, repository, digest, folder / "pulled")
+    (folder / "pulled").unlink()
     if oras:
         place = folder / "oras"
         found["oras pull"] = run(oras, "blob", "fetch", *plain, "--output", place, f"{host}/{repository}@{digest}")

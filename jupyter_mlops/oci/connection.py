@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 import select
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +44,25 @@ class Part:
     start: int
     size: int
 
+    def stretch(self, offset: int, count: int) -> Part:
+        """A part of it."""
+        return Part(self.path, self.start + offset, count)
 
-Body = bytes | Part | None
+
+@dataclass(frozen=True)
+class Stream:
+    """A stretch of chunks that can be had again and again, such as those of an archive that is made while it is sent."""
+
+    chunks: Iterable[bytes | memoryview]
+    start: int
+    size: int
+
+    def stretch(self, offset: int, count: int) -> Stream:
+        """A part of it."""
+        return Stream(self.chunks, self.start + offset, count)
+
+
+Body = bytes | Part | Stream | None
 
 
 class _Way(NamedTuple):
@@ -123,9 +140,9 @@ class Connections:
         if kept is not None:
             try:
                 return Answer(self, way, kept, _exchange(kept, method, target, headers, body))
-            except (OSError, http.client.HTTPException):
+            except BaseException as error:
                 kept.close()
-                if method not in {"GET", "HEAD"}:
+                if method not in {"GET", "HEAD"} or not isinstance(error, (OSError, http.client.HTTPException)):
                     raise
         fresh = _connect(way, parts.hostname, port)
         try:
@@ -207,6 +224,8 @@ def _exchange(
         connection.endheaders(body if isinstance(body, bytes) and size <= _DRAIN else None)
         if isinstance(body, Part):
             _send_part(connection, body)
+        elif isinstance(body, Stream):
+            _send_stream(connection, body)
         elif body and size > _DRAIN:
             connection.send(body)
     except (BrokenPipeError, ConnectionResetError) as error:
@@ -236,3 +255,18 @@ def _send_part(connection: http.client.HTTPConnection, part: Part) -> None:
             sent = connection.sock.sendfile(file, part.start, part.size)
     if sent != part.size:
         raise Corrupt(f"{part.path} became shorter while it was sent", fix="Let whatever writes the file finish first.")
+
+
+def _send_stream(connection: http.client.HTTPConnection, stream: Stream) -> None:
+    """The bytes of chunks. Raises OSError; Corrupt if there are fewer than there were."""
+    skip, left = stream.start, stream.size
+    for chunk in stream.chunks:
+        view = memoryview(chunk)[skip : skip + left]
+        skip = max(skip - len(chunk), 0)
+        if view:
+            connection.sock.sendall(view)
+            left -= len(view)
+        if not left:
+            return
+    if left:
+        raise Corrupt("what is sent became shorter", fix="Let whatever writes the files finish first.")

@@ -196,7 +196,12 @@ class Transport:
         answer = self._connections.send(method, url, {**headers, **({"Authorization": login} if login else {})}, body)
         if answer.status != 401 or not own:  # noqa: PLR2004 - unauthorized
             return answer
-        if not self._login.renew(scope, answer.headers.get("WWW-Authenticate", ""), login, write=write):
+        try:
+            renewable = self._login.renew(scope, answer.headers.get("WWW-Authenticate", ""), login, write=write)
+        except BaseException:
+            answer.close()
+            raise
+        if not renewable:
             return answer
         answer.close()
         renewed = self._login.header(scope, write=write) or ""

@@ -37,7 +37,7 @@ from jupyter_mlops.oci.numbering import Exclusive, next_number
 from jupyter_mlops.oci.parallel import put_blobs
 from jupyter_mlops.oci.reference import NAME_RULE, check_repository
 from jupyter_mlops.oci.store import Descriptor, Manifest, Store
-from jupyter_mlops.oci.tar import files_below, tar_chunks
+from jupyter_mlops.oci.tar import Archive, files_below
 
 WEIGHT = 8 << 20
 """Bytes from which a file gets a layer of its own, so that a version that changes another file does not store it again."""
@@ -187,7 +187,7 @@ def _push_layers(store: Store, repository: str, folder: Path) -> list[_Layer]:
         (MODELPACK_WEIGHT_CONFIG, tuple(name for name in rest if _describes(name))),
     ]
     groups = [(kind, names) for kind, names in groups if names]
-    archives = [(tar_chunks({name: files[name] for name in names}, prefix="models/"), OCI_LAYER) for _, names in groups]
+    archives = [(Archive({name: files[name] for name in names}, prefix="models/"), OCI_LAYER) for _, names in groups]
     pushed = put_blobs(store, repository, archives)
     return [_Layer(kind, layer, names) for (kind, names), layer in zip(groups, pushed, strict=True)]
 

@@ -20,7 +20,7 @@ from jupyter_mlops.errors import Corrupt, MlopsError, NotFound, Unavailable, Wro
 from jupyter_mlops.oci import referrers as fallback
 from jupyter_mlops.oci.canonical import canonical, parse_object
 from jupyter_mlops.oci.catalog import CATALOG, enter, entered, without
-from jupyter_mlops.oci.connection import Answer, Part
+from jupyter_mlops.oci.connection import Answer, Part, Stream
 from jupyter_mlops.oci.descriptor import (
     MANIFEST_TYPES,
     MAX_MANIFEST,
@@ -70,7 +70,9 @@ class Remote:
     # -- blobs -------------------------------------------------------------------------------------------------------------
 
     def put_blob(self, repository: str, data: bytes | Path | Iterable[bytes | memoryview], media_type: str) -> Descriptor:
-        """Store bytes; a path is streamed, chunks are streamed from disk, since a registry wants size and digest first.
+        """Store bytes; a registry wants size and digest first, so that a path, or chunks, are read twice.
+
+        Chunks that come only once (from a generator) go over the disk if they are large.
 
         Raises:
             WrongUsage, NotAllowed, StorageFull, Unavailable: see :meth:`Transport.ask`.
@@ -79,8 +81,11 @@ class Remote:
         if isinstance(data, bytes):
             return self._send(repository, Descriptor(media_type, digest_of(data), len(data)), data)
         if isinstance(data, Path):
-            digest, size = _measure(data)
+            digest, size = _measure(read_chunks(data))
             return self.put_file(repository, Descriptor(media_type, digest, size), data)
+        if not isinstance(data, Iterator):
+            digest, size = _measure(data)
+            return self._send(repository, Descriptor(media_type, digest, size), Stream(data, 0, size))
         start, chunks = _beginning(data)
         if len(start) <= CHUNK:
             return self._send(repository, Descriptor(media_type, digest_of(start), len(start)), start)
@@ -136,13 +141,13 @@ class Remote:
         self._note(repository, digest)
         return True
 
-    def _send(self, repository: str, blob: Descriptor, body: bytes | Part) -> Descriptor:
+    def _send(self, repository: str, blob: Descriptor, body: bytes | Part | Stream) -> Descriptor:
         sources = [self._path(each)[4:] for each in self._where.get(blob.digest, ()) if each != repository]
         self._sending(repository, blob.digest, body).send(sources[:2])
         self._note(repository, blob.digest)
         return blob
 
-    def _sending(self, repository: str, digest: str, body: bytes | Part) -> Sending:
+    def _sending(self, repository: str, digest: str, body: bytes | Part | Stream) -> Sending:
         return Sending(self._transport, self._path(repository), self._scope(repository), digest, body)
 
     def _note(self, repository: str, digest: str) -> None:
@@ -359,10 +364,10 @@ def check_address(address: str) -> str:
     return address
 
 
-def _measure(path: Path) -> tuple[str, int]:
-    """Digest and size of a file."""
+def _measure(chunks: Iterable[bytes | memoryview]) -> tuple[str, int]:
+    """Digest and size of all of them."""
     total, size = hashlib.sha256(), 0
-    for chunk in read_chunks(path):
+    for chunk in chunks:
         total.update(chunk)
         size += len(chunk)
     return "sha256:" + total.hexdigest(), size

@@ -75,6 +75,17 @@ def tar_chunks(files: Mapping[str, Path | bytes], *, prefix: str = "") -> Iterat
     yield bytes(2 * BLOCK)
 
 
+class Archive:
+    """The bytes of a tar, as :func:`tar_chunks` gives them, as often as they are wanted."""
+
+    def __init__(self, files: Mapping[str, Path | bytes], *, prefix: str = "") -> None:
+        self._files, self._prefix = files, prefix
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        """From the start."""
+        return tar_chunks(self._files, prefix=self._prefix)
+
+
 def read_member(stream: BinaryIO, name: str, limit: int) -> bytes | None:
     """The bytes of one file of a tar, or None. The stream is read to its end, so that a verified one was verified.
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from jupyter_mlops.errors import NotAllowed, NotFound, Unavailable, WrongUsage
-from jupyter_mlops.oci.connection import Answer, Body, Part
+from jupyter_mlops.oci.connection import Answer, Body, Part, Stream
 from jupyter_mlops.oci.http import TRY_AGAIN, Transport
 from jupyter_mlops.oci.refusal import Words, words_of
 
@@ -49,7 +49,7 @@ class _Session:
 class Sending:
     """One blob of one repository."""
 
-    def __init__(self, transport: Transport, path: str, scope: str, digest: str, body: bytes | Part) -> None:
+    def __init__(self, transport: Transport, path: str, scope: str, digest: str, body: bytes | Part | Stream) -> None:
         """``path``: ``/v2/<name>``; ``body``: the bytes that have this digest, which the registry checks."""
         self._transport, self._path, self._scope = transport, path, scope
         self._digest, self._body = digest, body
@@ -182,7 +182,7 @@ class Sending:
     def _stretch(self, offset: int, count: int) -> Body:
         if isinstance(self._body, bytes):
             return self._body[offset : offset + count]
-        return Part(self._body.path, self._body.start + offset, count)
+        return self._body.stretch(offset, count)
 
     def _ask(self, method: str, path: str) -> Answer:
         return self._transport.ask(method, path, scope=self._scope, patient=True)

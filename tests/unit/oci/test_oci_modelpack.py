@@ -59,7 +59,9 @@ def test_the_index_is_what_the_design_says(layout, folder):
         "io.github.jupyter-mlops.key": "r/s/0",
         "io.github.jupyter-mlops.metric.accuracy": "0.95",
         "io.github.jupyter-mlops.metric.bad": "nan",
-        "io.github.jupyter-mlops.bytes": str(sum(layer.size for layer in layers_of(layout.get_manifest(REPOSITORY, "v1.modelpack")))),
+        "io.github.jupyter-mlops.bytes": str(
+            sum(layer.size for layer in layers_of(layout.get_manifest(REPOSITORY, "v1.modelpack")))
+        ),
         "io.github.jupyter-mlops.signature": "{}",
     }
 
