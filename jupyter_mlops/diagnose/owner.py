@@ -19,6 +19,9 @@ ARGO = frozenset({"init", "wait", "supervisor"})
 KSERVE = frozenset({"storage-initializer", "modelcar-init", "modelcar", "agent", "queue-proxy"})
 """Containers that KServe adds to a service's pod."""
 
+BYTES = frozenset({"memory", "ephemeral-storage"})
+"""Resources that are counted in bytes."""
+
 _ATTEMPT = re.compile(r"\((\d+)(?::[^()]*)?\)$")
 
 
@@ -62,13 +65,13 @@ class Owner:
         own = [found for found in objects(at(self.pod, "spec").get("containers")) if not foreign(str(found.get("name")))]
         asked = [_asked(found, resource) for found in own]
         given = [one for one in asked if one]
-        if len(given) == 1:
+        if len(given) == 1 and not (given[0].isdecimal() and resource in BYTES):
             return given[0]
         values = [value for one in given if (value := amount(one)) is not None]
         total = sum(values)
         if not values:
             return ""
-        return bytes_text(total) if resource in {"memory", "ephemeral-storage"} else f"{total:g}"
+        return bytes_text(total) if resource in BYTES else f"{total:g}"
 
     @property
     def pull_secrets(self) -> list[str]:

@@ -9,7 +9,7 @@ code and fix. Its last part tells whether waiting helps: where removing other po
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -81,6 +81,8 @@ def _shortage(nodes: int, part: str) -> Shortage:
         if key.startswith(_PLATFORM_TAINTS):
             return Shortage("unready", nodes, key.rpartition("/")[2])
         return Shortage("control" if key.startswith(_CONTROL_TAINTS) else "taint", nodes, f"{key}={value}" if value else key)
+    if "taint" in part:
+        return Shortage("taint", nodes)  # since Kubernetes 1.35 without its name
     for pattern, kind in _KINDS:
         if pattern.search(part):
             return Shortage(kind, nodes)
@@ -111,10 +113,13 @@ def _no_machine(owner: Owner, said: str, about: str) -> Cause:
         message = f"{owner.who} waits for a machine: {words(said, 250)}"
     blame: Blame = "user" if too_large else "platform"
     parts = {part.kind: part for part in reversed(found)}
-    if "taint" in parts and ("device" in parts or not {"resource", "full"} & parts.keys()):
+    if "taint" in parts and _worth_a_toleration(parts):
         return Cause("machine-reserved", message, "user", _taint_fix(owner, parts["taint"]), (about,), final=True)
     if "device" in parts:
-        return Cause("no-gpu", message, blame, _device_fix(owner, parts["device"].detail, too_large=too_large), (about,), too_large)
+        fix = _device_fix(owner, parts["device"].detail, too_large=too_large)
+        if "taint" in parts:
+            fix += f" If the reserved machines have them: {_taint_fix(owner, parts['taint'])}"
+        return Cause("no-gpu", message, blame, fix, (about,), too_large)
     if "resource" in parts or "full" in parts:
         return Cause("no-room", message, blame, _room_fix(owner, found, too_large=too_large), (about,), too_large)
     if "selector" in parts:
@@ -160,7 +165,7 @@ def _phrase(owner: Owner, part: Shortage, *, many: bool, too_large: bool) -> str
         return f"{'do' if many else 'does'} not have the label {labels}" if labels else f"{is_} not of the kind asked for"
     plain = {
         "full": f"{has} no place for another pod",
-        "taint": f"{is_} reserved (taint {name(part.detail)})",
+        "taint": f"{is_} reserved" + (f" (taint {name(part.detail)})" if part.detail else ""),
         "control": f"{is_} kept for the cluster itself",
         "unready": f"{is_} not ready" + (f" ({name(part.detail)})" if part.detail else ""),
         "volume": "cannot use its volume",
@@ -173,10 +178,22 @@ def _is_device(resource: str) -> bool:
     return "/" in resource
 
 
+def _worth_a_toleration(parts: Mapping[Kind, Shortage]) -> bool:
+    """Whether the reserved machines are what is missing: all that is left, or probably those with the GPUs.
+
+    A taint without a name may as well be that of the cluster's own machines, or of one that is not ready.
+    """
+    if not parts["taint"].detail:
+        return not {"device", "resource", "full", "selector"} & parts.keys()
+    return "device" in parts or not {"resource", "full"} & parts.keys()
+
+
 def _taint_fix(owner: Owner, taint: Shortage) -> str:
+    where = "the step's option `tolerations`" if owner.kind == "step" else "the tolerations of the service"
+    if not taint.detail:
+        return f"`kubectl describe nodes` shows what they are reserved for (Taints); add it to {where} if you may use them."
     key, _, value = (name(part) for part in taint.detail.partition("="))
     rest = f'"operator": "Equal", "value": "{value}"' if value else '"operator": "Exists"'
-    where = "the step's option `tolerations`" if owner.kind == "step" else "the tolerations of the service"
     return f'If you may use the reserved machines, add {{"key": "{key}", {rest}}} to {where}.'
 
 
@@ -199,12 +216,13 @@ def _device_fix(owner: Owner, device: str, *, too_large: bool) -> str:
 
 
 def _room_fix(owner: Owner, found: Sequence[Shortage], *, too_large: bool) -> str:
-    options = list(dict.fromkeys(f"`{part.detail}`" for part in found if part.detail in {"cpu", "memory"}))
-    if owner.kind == "step":
-        setting = f"in the step's option{'s' if len(options) > 1 else ''} {listed(options)}" if options else "in the step's options"
+    short = list(dict.fromkeys(part.detail for part in found if part.kind == "resource"))
+    if owner.kind == "step" and short:
+        options = list(dict.fromkeys(f"`{one}`" if one in {"cpu", "memory"} else "`resources`" for one in short))
+        less = f"ask for less in the step's option{'s' if len(options) > 1 else ''} {listed(options)}"
     else:
-        setting = f"{' and '.join(options).replace('`', '') or 'resources'} for {owner.who}"
-    return f"Ask for less {setting}." if too_large else f"Wait until something else ends, or ask for less {setting}."
+        less = f"let {owner.who} ask for less {listed([_RESOURCES.get(one, name(one)) for one in short])}".rstrip()
+    return f"{less[0].upper()}{less[1:]}." if too_large else f"Wait until something else ends, or {less}."
 
 
 def _too_large(said: str) -> bool:

@@ -27,6 +27,12 @@ def pending(said: str, reason: str = "Unschedulable", **spec: Any) -> dict[str, 
 
 
 SENTENCES = [
+    ("0/3 nodes are available: 1 node(s) had untolerated taint {gpu: }, 2 node(s) didn't match Pod's node affinity/selector.", "machine-reserved", True, ["1 is reserved (taint gpu)"]),
+    # Kubernetes 1.35 does not name the taint
+    ("0/2 nodes are available: 1 Insufficient example.com/gpu, 1 node(s) had untolerated taint(s)." + NOT_HELPFUL.format(n=2), "no-gpu", True, ["of the cluster's 2, 1 has too few GPUs (example.com/gpu) and 1 is reserved", "kubectl describe nodes"]),
+    ("0/2 nodes are available: 2 node(s) had untolerated taint(s)." + NOT_HELPFUL.format(n=2), "machine-reserved", True, ["all 2 of the cluster are reserved", "`tolerations`"]),
+    ("0/2 nodes are available: 1 Insufficient ephemeral-storage, 1 node(s) had untolerated taint(s)." + NO_VICTIMS.format(n=1), "no-room", False, ["disk space", "`resources`"]),
+    ("0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s).", "no-matching-machine", True, ["1 is reserved"]),
     ("0/1 nodes are available: 1 Insufficient nvidia.com/gpu. no new claims to deallocate," + NOT_HELPFUL.format(n=1), "no-gpu", True, ["the cluster's only one has too few GPUs (nvidia.com/gpu)", "`gpu_resource`"]),
     ("0/3 nodes are available: 3 Insufficient nvidia.com/gpu." + NO_VICTIMS.format(n=3), "no-gpu", False, ["all 3 of the cluster have too few GPUs free", "Wait until one is free"]),
     ("0/3 nodes are available: 1 Insufficient nvidia.com/gpu, 2 node(s) had untolerated taint {dedicated: ml}." + NO_VICTIMS.format(n=3), "machine-reserved", True, ["of the cluster's 3, 1 has", "2 are reserved (taint dedicated=ml)", '"value": "ml"']),
