@@ -38,7 +38,10 @@ export interface paths {
     };
     "/workflow": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -54,7 +57,10 @@ export interface paths {
     };
     "/runs": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -70,7 +76,10 @@ export interface paths {
     };
     "/runs/{run}": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 run: components["parameters"]["run"];
@@ -88,7 +97,10 @@ export interface paths {
     };
     "/runs/{run}/stop": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 run: components["parameters"]["run"];
@@ -104,9 +116,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/runs/{run}/pause": {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path: {
+                run: components["parameters"]["run"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["pauseRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{run}/unpause": {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path: {
+                run: components["parameters"]["run"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["unpauseRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{run}/approve": {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path: {
+                run: components["parameters"]["run"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["approveRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/runs/{run}/logs": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 run: components["parameters"]["run"];
@@ -124,7 +202,10 @@ export interface paths {
     };
     "/runs/{run}/notebook": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 run: components["parameters"]["run"];
@@ -142,7 +223,10 @@ export interface paths {
     };
     "/runs/{run}/workflow": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 run: components["parameters"]["run"];
@@ -160,7 +244,10 @@ export interface paths {
     };
     "/models": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -176,7 +263,10 @@ export interface paths {
     };
     "/models/{model}": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 model: components["parameters"]["model"];
@@ -194,7 +284,10 @@ export interface paths {
     };
     "/models/{model}/aliases/{alias}": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 model: components["parameters"]["model"];
@@ -213,7 +306,10 @@ export interface paths {
     };
     "/models/{model}/versions/{tag}": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 model: components["parameters"]["model"];
@@ -232,7 +328,10 @@ export interface paths {
     };
     "/services": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -248,7 +347,10 @@ export interface paths {
     };
     "/services/{namespace}/{service}": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 namespace: components["parameters"]["namespace"];
@@ -267,7 +369,10 @@ export interface paths {
     };
     "/services/{namespace}/{service}/stop": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 namespace: components["parameters"]["namespace"];
@@ -286,7 +391,10 @@ export interface paths {
     };
     "/services/{namespace}/{service}/start": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 namespace: components["parameters"]["namespace"];
@@ -305,7 +413,10 @@ export interface paths {
     };
     "/services/{namespace}/{service}/logs": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 namespace: components["parameters"]["namespace"];
@@ -324,7 +435,10 @@ export interface paths {
     };
     "/services/{namespace}/{service}/sample": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 namespace: components["parameters"]["namespace"];
@@ -343,7 +457,10 @@ export interface paths {
     };
     "/services/{namespace}/{service}/predict": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 namespace: components["parameters"]["namespace"];
@@ -354,6 +471,95 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["predict"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/deployment": {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getDeployment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listTargets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/targets/{target}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Percent-encoded: a context may be called anything */
+                target: components["parameters"]["targetName"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["setTarget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/targets/{target}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Percent-encoded: a context may be called anything */
+                target: components["parameters"]["targetName"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["checkTarget"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/default-target": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["setDefaultTarget"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -394,7 +600,7 @@ export interface components {
         };
         Status: {
             version: string;
-            /** @description Where runs go; "This machine" */
+            /** @description Name of the default target; local is this machine */
             target: string;
             /** @description Bytes that runs and registry take */
             disk_bytes: number;
@@ -454,6 +660,10 @@ export interface components {
             };
             /** @description Kernelspec to use instead of the notebook's */
             kernel?: string;
+            /** @description The default one where absent */
+            target?: string;
+            /** @description A run of the same notebook whose finished steps are taken over where nothing they depend on has changed */
+            resume?: string;
         };
         /** @enum {string} */
         Phase: "Pending" | "Running" | "Succeeded" | "Failed" | "Error" | "Stopped" | "Skipped";
@@ -573,6 +783,27 @@ export interface components {
             model: string;
             name?: string;
             namespace?: string;
+            /** @description The default one where absent; the rest is for clusters */
+            target?: string;
+            /** @description How the model gets into its pod; the best that works where absent */
+            mode?: string;
+            /** @description Image that serves; the one the model was trained in where absent */
+            image?: string;
+            gpu?: number;
+            /** @description A quantity, such as 4Gi */
+            memory?: string;
+            /** @description One of the cluster's runtimes instead of our model server */
+            runtime?: string;
+        };
+        Deployment: {
+            /** @description How the model would get into its pod; empty on this machine */
+            mode: string;
+            /** @description Why this way */
+            reason: string;
+            /** @description The target's image; empty where each notebook has its own */
+            image: string;
+            /** @description Runtimes of the cluster */
+            runtimes: string[];
         };
         Service: {
             name: string;
@@ -589,6 +820,9 @@ export interface components {
             blame?: string;
             facts?: string[];
             target?: string;
+            /** @description How the model got into its pod, on a cluster */
+            mode?: string;
+            mode_reason?: string;
         };
         Services: {
             services: components["schemas"]["Service"][];
@@ -671,7 +905,11 @@ export interface components {
         };
     };
     parameters: {
+        /** @description Name of the target; the default one where absent. 404 lists those that there are */
+        target: string;
         run: string;
+        /** @description Percent-encoded: a context may be called anything */
+        targetName: string;
         model: string;
         namespace: string;
         service: string;
@@ -729,7 +967,10 @@ export interface operations {
     };
     compileWorkflow: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -755,6 +996,8 @@ export interface operations {
     listRuns: {
         parameters: {
             query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
                 pipeline?: string;
                 limit?: number;
                 /** @description Creation time of the last run of the page before */
@@ -779,7 +1022,10 @@ export interface operations {
     };
     createRun: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -805,7 +1051,10 @@ export interface operations {
     };
     getRun: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 run: components["parameters"]["run"];
@@ -828,7 +1077,10 @@ export interface operations {
     };
     deleteRun: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 run: components["parameters"]["run"];
@@ -849,7 +1101,10 @@ export interface operations {
     };
     stopRun: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 run: components["parameters"]["run"];
@@ -870,9 +1125,92 @@ export interface operations {
             404: components["responses"]["Error"];
         };
     };
+    pauseRun: {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path: {
+                run: components["parameters"]["run"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run; no further step starts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            404: components["responses"]["Error"];
+            409: components["responses"]["Error"];
+        };
+    };
+    unpauseRun: {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path: {
+                run: components["parameters"]["run"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run, which goes on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            404: components["responses"]["Error"];
+            409: components["responses"]["Error"];
+        };
+    };
+    approveRun: {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path: {
+                run: components["parameters"]["run"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run; steps that waited for a person go on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            404: components["responses"]["Error"];
+            409: components["responses"]["Error"];
+        };
+    };
     getRunLogs: {
         parameters: {
             query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
                 step?: string;
                 /** @description Line to go on from */
                 offset?: number;
@@ -900,7 +1238,10 @@ export interface operations {
     };
     getExecutedNotebook: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 run: components["parameters"]["run"];
@@ -923,7 +1264,10 @@ export interface operations {
     };
     getRunWorkflow: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 run: components["parameters"]["run"];
@@ -946,7 +1290,10 @@ export interface operations {
     };
     listModels: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -966,7 +1313,10 @@ export interface operations {
     };
     getModel: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 model: components["parameters"]["model"];
@@ -989,7 +1339,10 @@ export interface operations {
     };
     setAlias: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 model: components["parameters"]["model"];
@@ -1019,7 +1372,10 @@ export interface operations {
     };
     deleteModelVersion: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 model: components["parameters"]["model"];
@@ -1042,7 +1398,10 @@ export interface operations {
     };
     listServices: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1062,7 +1421,10 @@ export interface operations {
     };
     createService: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1087,7 +1449,10 @@ export interface operations {
     };
     getService: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 namespace: components["parameters"]["namespace"];
@@ -1111,7 +1476,10 @@ export interface operations {
     };
     deleteService: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 namespace: components["parameters"]["namespace"];
@@ -1133,7 +1501,10 @@ export interface operations {
     };
     stopService: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 namespace: components["parameters"]["namespace"];
@@ -1156,7 +1527,10 @@ export interface operations {
     };
     startService: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 namespace: components["parameters"]["namespace"];
@@ -1180,6 +1554,8 @@ export interface operations {
     getServiceLogs: {
         parameters: {
             query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
                 offset?: number;
                 limit?: number;
             };
@@ -1205,7 +1581,10 @@ export interface operations {
     };
     getSample: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 namespace: components["parameters"]["namespace"];
@@ -1228,7 +1607,10 @@ export interface operations {
     };
     predict: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path: {
                 namespace: components["parameters"]["namespace"];
@@ -1253,6 +1635,135 @@ export interface operations {
             };
             400: components["responses"]["Error"];
             503: components["responses"]["Error"];
+        };
+    };
+    getDeployment: {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+                /** @description NAME, NAME:TAG or NAME@DIGEST */
+                model?: string;
+                /** @description One of the cluster's runtimes instead of our model server */
+                runtime?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How a model would be served there */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+            404: components["responses"]["Error"];
+        };
+    };
+    listTargets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description This machine first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Targets"];
+                };
+            };
+            400: components["responses"]["Error"];
+        };
+    };
+    setTarget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Percent-encoded: a context may be called anything */
+                target: components["parameters"]["targetName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TargetSettings"];
+            };
+        };
+        responses: {
+            /** @description The target */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Target"];
+                };
+            };
+            400: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
+    checkTarget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Percent-encoded: a context may be called anything */
+                target: components["parameters"]["targetName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The target with fresh checks */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Target"];
+                };
+            };
+            404: components["responses"]["Error"];
+        };
+    };
+    setDefaultTarget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    target: string;
+                };
+            };
+        };
+        responses: {
+            /** @description All targets */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Targets"];
+                };
+            };
+            404: components["responses"]["Error"];
         };
     };
     doctor: {

@@ -1,7 +1,7 @@
 """The extension as Jupyter Server sees it: settings, routes, the watcher, and what happens at the end.
 
 Runs and services belong to their supervisors, not to this server: it may stop, or two of them may share one folder, and
-nothing ends. What the extension owns is the bounded pool in which everything slow happens, and the watcher that tells open
+nothing ends. What the extension owns is the bounded pools in which everything slow happens, and the watchers that tell open
 panels what changed.
 """
 
@@ -18,8 +18,10 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Float, Int, Unicode
 
 import jupyter_mlops
+from jupyter_mlops.server.events.cluster import ClusterWatches
 from jupyter_mlops.server.events.watcher import Watcher
 from jupyter_mlops.server.handlers import table
+from jupyter_mlops.server.places import Places
 from jupyter_mlops.settings import Settings, default_home
 
 if TYPE_CHECKING:
@@ -88,6 +90,16 @@ class MlopsApp(ExtensionApp):
         return ThreadPoolExecutor(CALLS, thread_name_prefix="mlops-call")
 
     @cached_property
+    def places(self) -> Places:
+        """The targets, each with threads of its own."""
+        return Places(self.bench, self.pool, self.callers)
+
+    @cached_property
+    def watches(self) -> ClusterWatches:
+        """What tells open panels of changes on clusters."""
+        return ClusterWatches(self._emit, self.bench.at)
+
+    @cached_property
     def watcher(self) -> Watcher:
         """What tells open panels that something changed."""
         return Watcher(self.mlops_settings.storage, self._emit, self.pool, self.bench.engine.get, self._beat)
@@ -124,6 +136,8 @@ class MlopsApp(ExtensionApp):
     async def stop_extension(self) -> None:
         """Stop watching. Runs and services go on."""
         await self.watcher.stop()
+        self.watches.stop()
+        self.places.stop()
         for pool in (self.pool, self.callers):
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -20,6 +20,8 @@ class RunRequest(msgspec.Struct, frozen=True):
     path: str
     parameters: dict[str, Any] = {}
     kernel: str | None = None
+    target: str | None = None
+    resume: str | None = None
 
 
 class ServiceRequest(msgspec.Struct, frozen=True):
@@ -28,6 +30,12 @@ class ServiceRequest(msgspec.Struct, frozen=True):
     model: str
     name: str | None = None
     namespace: str | None = None
+    target: str | None = None
+    mode: str | None = None
+    image: str | None = None
+    gpu: int | None = None
+    memory: str | None = None
+    runtime: str | None = None
 
 
 class PredictRequest(msgspec.Struct, frozen=True):
@@ -40,3 +48,27 @@ class AliasRequest(msgspec.Struct, frozen=True):
     """The tag that an alias shall name."""
 
     tag: str
+
+
+class DefaultTargetRequest(msgspec.Struct, frozen=True):
+    """The target that is used where nobody names one."""
+
+    target: str
+
+
+class TargetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of a target that a person changes; '' takes one back, what is absent stays."""
+
+    namespace: str | msgspec.UnsetType = msgspec.UNSET
+    registry: str | msgspec.UnsetType = msgspec.UNSET
+    registry_here: str | msgspec.UnsetType = msgspec.UNSET
+    image: str | msgspec.UnsetType = msgspec.UNSET
+    service_account: str | msgspec.UnsetType = msgspec.UNSET
+    pull_secret: str | msgspec.UnsetType = msgspec.UNSET
+    ca: str | msgspec.UnsetType = msgspec.UNSET
+    queue: str | msgspec.UnsetType = msgspec.UNSET
+    mirrors: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+
+    def given(self) -> dict[str, Any]:
+        """What the request holds."""
+        return {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not msgspec.UNSET}

@@ -11,7 +11,7 @@ import { ServerModel } from './server';
 import { ServicesModel } from './services';
 
 /** Id of the server's event schema: `kind`, `name`, `phase` and `revision` of what changed. */
-export const CHANGED = 'https://jupyter-mlops.github.io/events/changed/v1';
+export const CHANGED = 'https://jupyter-mlops.github.io/events/changed/v2';
 
 /** All models of the front end, and the server's events that keep them fresh. */
 export class MlopsModel implements IMlopsModel, IDisposable {

@@ -21,9 +21,9 @@ from typing import Any, Literal
 
 from jupyter_mlops.engine.base import DONE
 from jupyter_mlops.errors import MlopsError
-from jupyter_mlops.settings import Storage
+from jupyter_mlops.settings import LOCAL, Storage
 
-CHANGED = "https://jupyter-mlops.github.io/events/changed/v1"
+CHANGED = "https://jupyter-mlops.github.io/events/changed/v2"
 BUSY = 0.3
 """Seconds between looks while a run goes on or a service loads: a person sees a step move."""
 
@@ -155,7 +155,8 @@ class Watcher:
                 if self.active:
                     self._beat()
                 for (kind, name), seen in () if first else news:
-                    self._emit(CHANGED, {"kind": kind, "name": name, "phase": seen.phase, "revision": seen.revision})
+                    about = {"kind": kind, "name": name, "phase": seen.phase, "revision": seen.revision, "target": LOCAL}
+                    self._emit(CHANGED, about)
                 first = False
             except Exception:  # a watcher that dies of one bad file would leave every panel blind
                 log.exception("The watcher could not look into the state folders")

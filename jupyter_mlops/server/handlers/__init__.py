@@ -5,7 +5,7 @@ Path pieces are matched by the characters that names may have, so that nothing e
 
 from __future__ import annotations
 
-from jupyter_mlops.server.handlers import convert, doctor, models, runs, serve, services, status
+from jupyter_mlops.server.handlers import convert, doctor, models, runs, serve, services, status, targets
 from jupyter_mlops.server.handlers.base import MlopsHandler, NoSuchRoute
 
 API = "/jupyter-mlops/api/v1"
@@ -18,6 +18,9 @@ MODEL = r"[a-z0-9][a-z0-9._-]{0,127}"
 TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 """A tag of the OCI distribution specification."""
 
+TARGET = r"[^/]{1,3072}"
+"""A target's name, percent-encoded: contexts of a kubeconfig hold colons, slashes and spaces."""
+
 ROUTES: dict[str, type[MlopsHandler]] = {
     "/status": status.StatusHandler,
     "/convert": convert.ConvertHandler,
@@ -25,6 +28,9 @@ ROUTES: dict[str, type[MlopsHandler]] = {
     "/runs": runs.RunsHandler,
     "/runs/{run}": runs.RunHandler,
     "/runs/{run}/stop": runs.RunStopHandler,
+    "/runs/{run}/pause": runs.RunPauseHandler,
+    "/runs/{run}/unpause": runs.RunUnpauseHandler,
+    "/runs/{run}/approve": runs.RunApproveHandler,
     "/runs/{run}/logs": runs.RunLogsHandler,
     "/runs/{run}/notebook": runs.RunNotebookHandler,
     "/runs/{run}/workflow": runs.RunWorkflowHandler,
@@ -39,11 +45,16 @@ ROUTES: dict[str, type[MlopsHandler]] = {
     "/services/{namespace}/{service}/logs": services.ServiceLogsHandler,
     "/services/{namespace}/{service}/sample": services.SampleHandler,
     "/services/{namespace}/{service}/predict": services.PredictHandler,
+    "/deployment": services.DeploymentHandler,
+    "/targets": targets.TargetsHandler,
+    "/targets/{target}": targets.TargetHandler,
+    "/targets/{target}/check": targets.TargetCheckHandler,
+    "/default-target": targets.DefaultTargetHandler,
     "/doctor": doctor.DoctorHandler,
 }
 """Paths as ``api.yaml`` writes them."""
 
-PIECES = {"run": LABEL, "model": MODEL, "alias": TAG, "tag": TAG, "namespace": LABEL, "service": LABEL}
+PIECES = {"run": LABEL, "model": MODEL, "alias": TAG, "tag": TAG, "namespace": LABEL, "service": LABEL, "target": TARGET}
 
 
 def pattern(path: str) -> str:

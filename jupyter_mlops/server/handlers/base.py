@@ -16,7 +16,7 @@ from functools import partial
 from http import HTTPStatus
 from http.client import responses
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import msgspec
 from jupyter_server.base.handlers import APIHandler
@@ -24,10 +24,13 @@ from jupyter_server.extension.handler import ExtensionHandlerMixin
 from tornado.web import HTTPError
 
 from jupyter_mlops.errors import Bug, MlopsError, NotAllowed, Where, WrongUsage
+from jupyter_mlops.server.places import CHANGING, READING
+from jupyter_mlops.settings import LOCAL
 
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
     from jupyter_mlops.server.app import MlopsApp
+    from jupyter_mlops.server.places import Place
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -61,7 +64,7 @@ class MlopsHandler(ExtensionHandlerMixin, APIHandler):
 
     @property
     def bench(self) -> Workbench:
-        """Engine, registry and model server."""
+        """Engine, registry and model server of this machine; ``ask`` goes to the target of the request."""
         return self.app.bench
 
     async def prepare(self) -> None:
@@ -78,12 +81,34 @@ class MlopsHandler(ExtensionHandlerMixin, APIHandler):
             )
 
     async def work(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run what may block (files, locks, processes) in the extension's bounded pool."""
+        """Run what may block on this machine (files, locks, processes) in the extension's bounded pool."""
         return await _in(self.app.pool, partial(call, *args, **kwargs))
 
-    async def call_out(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run what waits for a model server, in a pool of its own: a model may take minutes."""
-        return await _in(self.app.callers, partial(call, *args, **kwargs))
+    async def place(self, asked: str | None = None) -> Place:
+        """The target that the body or the query names; the default one where neither does. Raises NotFound."""
+        return await self.app.places.find(asked or self.get_query_argument("target", None) or None)
+
+    async def ask(self, call: Callable[Concatenate[Workbench, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call with the bench of the request's target, in that target's pool: something is read, so the wait is short."""
+        place = await self.place()
+        return await self.at(place, READING, lambda bench: call(bench, *args, **kwargs))
+
+    async def act(self, call: Callable[Concatenate[Workbench, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for what changes something, and may take its time."""
+        place = await self.place()
+        return await self.at(place, CHANGING, lambda bench: call(bench, *args, **kwargs))
+
+    async def at(self, place: Place, patience: float, call: Callable[[Workbench], T]) -> T:
+        """The same at a place that is known; a cluster that answers is watched from now on."""
+        found = await place.ask(call, patience)
+        if not place.local:
+            self.app.watches.look(place.name)
+        return found
+
+    async def call_out(self, call: Callable[Concatenate[Workbench, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what waits for a model server of the request's target, in a pool of its own: a model may take minutes."""
+        place = await self.place()
+        return await place.call_out(lambda bench: call(bench, *args, **kwargs))
 
     def body_as(self, kind: type[T]) -> T:
         """The request's JSON as a value of ``kind``. Raises WrongUsage that names the path in the document."""
@@ -118,13 +143,15 @@ class MlopsHandler(ExtensionHandlerMixin, APIHandler):
             )
         return value
 
-    def done(self, action: str, kind: str, name: str, reference: str = "") -> None:
+    def done(self, action: str, kind: str, name: str, reference: str = "", target: str | None = None) -> None:
         """Something was changed here: panels hear of it at once, and the site's record says who did it."""
+        where = target or self.get_query_argument("target", "")
         self.app.watcher.hurry()
         self.settings.pop(DISK_BYTES, None)
         user = getattr(self.current_user, "username", "") or "anonymous"
+        told = {"reference": reference, "target": "" if where == LOCAL else where}
         self.app.record(
-            {"user": user, "action": action, "kind": kind, "name": name, **({"reference": reference} if reference else {})}
+            {"user": user, "action": action, "kind": kind, "name": name, **{key: value for key, value in told.items() if value}}
         )
 
     def answer(self, value: Any, status: int = 200) -> None:

@@ -57,7 +57,7 @@ class WorkflowHandler(_NotebookHandler):
         asked = self.body_as(ConvertRequest)
         notebook = await self.notebook(asked)
         folder = await notebooks.folder_of(self.contents_manager, asked.path)
-        self.answer_yaml(await self.work(workflow_text, self.bench, notebook, folder))
+        self.answer_yaml(await self.ask(workflow_text, notebook, folder))
 
 
 def convert(bench: Workbench, notebook: Notebook) -> dict[str, Any]:

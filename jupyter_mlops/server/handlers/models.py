@@ -17,7 +17,7 @@ class ModelsHandler(MlopsHandler):
     @authorized("read", "mlops:models")
     async def get(self) -> None:
         """All models."""
-        found = await self.work(self.bench.models.list)
+        found = await self.ask(lambda bench: bench.models.list())
         self.answer({"models": [to_json(model) for model in found]})
 
 
@@ -28,7 +28,7 @@ class ModelHandler(MlopsHandler):
     @authorized("read", "mlops:models")
     async def get(self, model: str) -> None:
         """One model, newest version first."""
-        self.answer(to_json(await self.work(self.bench.models.get, model)))
+        self.answer(to_json(await self.ask(lambda bench: bench.models.get(model))))
 
 
 class AliasHandler(MlopsHandler):
@@ -39,9 +39,9 @@ class AliasHandler(MlopsHandler):
     async def put(self, model: str, alias: str) -> None:
         """Let an alias name a version."""
         asked = self.body_as(AliasRequest)
-        version = await self.work(self.bench.models.set_alias, model, alias, asked.tag)
+        version = await self.act(lambda bench: bench.models.set_alias(model, alias, asked.tag))
         self.done("alias", "model", f"{model}:{alias}", version.digest)
-        self.answer(to_json(await self.work(self.bench.models.get, model)))
+        self.answer(to_json(await self.ask(lambda bench: bench.models.get(model))))
 
 
 class VersionHandler(MlopsHandler):
@@ -51,6 +51,6 @@ class VersionHandler(MlopsHandler):
     @authorized("write", "mlops:models")
     async def delete(self, model: str, tag: str) -> None:
         """Delete a version. Conflict while a service uses it."""
-        await self.work(self.bench.delete_model, model, tag)
+        await self.act(lambda bench: bench.delete_model(model, tag))
         self.done("delete", "model", f"{model}:{tag}")
         self.gone()

@@ -1,7 +1,8 @@
-"""Runs: start, list, look at, stop, delete. Names are checked by the routes, so no path piece of a request reaches a file."""
+"""Runs: start, list, look at, stop, pause, approve, delete. Names are checked by the routes: no piece of a path reaches a file."""
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,15 @@ from jupyter_mlops.engine.base import DONE
 from jupyter_mlops.errors import NotFound, Where, WrongUsage
 from jupyter_mlops.server import notebooks
 from jupyter_mlops.server.handlers.base import MlopsHandler
+from jupyter_mlops.server.places import CHANGING
 from jupyter_mlops.server.requests import RunRequest
 from jupyter_mlops.views import log_view, run_view
 
 if TYPE_CHECKING:
-    from jupyter_mlops.engine.base import Engine, Run
+    from pathlib import Path
+
+    from jupyter_mlops.engine.base import Engine, Run, Verb
+    from jupyter_mlops.flow import Workbench
 
 MOST_RUNS = 200
 MOST_LINES = 10_000
@@ -32,6 +37,12 @@ class _RunHandler(MlopsHandler):
             where["executed"] = f"{run.name}.ipynb"
         return {**run_view(run), **where}
 
+    async def control(self, name: str, verb: Verb) -> Run:
+        """One verb on a run, and the news at once."""
+        changed = await self.act(lambda bench: bench.engine.control(name, verb))
+        self.done(verb, "run", name)
+        return changed
+
 
 class RunsHandler(_RunHandler):
     """``/runs``."""
@@ -42,7 +53,8 @@ class RunsHandler(_RunHandler):
         """A page of runs, newest first."""
         limit = self.whole("limit", 50, 1, MOST_RUNS)
         pipeline = self.get_query_argument("pipeline", None)
-        found = await self.work(self.bench.engine.list, pipeline=pipeline, limit=limit + 1, before=self._before())
+        before = self._before()
+        found = await self.ask(lambda bench: bench.engine.list(pipeline=pipeline, limit=limit + 1, before=before))
         page = found[:limit]
         following = page[-1].created if len(found) > limit else None
         self.answer({"runs": [self.shown(run) for run in page], "next": following})
@@ -53,8 +65,10 @@ class RunsHandler(_RunHandler):
         """Start a run of a saved notebook."""
         asked = self.body_as(RunRequest)
         path = await notebooks.folder_path(self.contents_manager, asked.path)
-        run = await self.work(self.bench.run, path, asked.parameters, asked.kernel)
-        self.done("start", "run", run.name, run.source_digest)
+        place = await self.place(asked.target)
+        call = partial(_start, path=path, asked=asked)
+        run = await self.at(place, CHANGING, call)
+        self.done("start", "run", run.name, run.source_digest, place.name)
         self.set_header("Location", f"{self.request.path}/{run.name}")
         self.answer(self.shown(run), 201)
 
@@ -75,14 +89,13 @@ class RunHandler(_RunHandler):
     @authorized("read", "mlops:runs")
     async def get(self, run: str) -> None:
         """The run."""
-        self.answer(self.shown(await self.work(self.bench.engine.get, run)))
+        self.answer(self.shown(await self.ask(lambda bench: bench.engine.get(run))))
 
     @web.authenticated
     @authorized("write", "mlops:runs")
     async def delete(self, run: str) -> None:
         """Delete the run; a running one is stopped first. Models that it made stay."""
-        await self.work(self.bench.engine.control, run, "delete")
-        self.done("delete", "run", run)
+        await self.control(run, "delete")
         self.gone()
 
 
@@ -93,9 +106,37 @@ class RunStopHandler(_RunHandler):
     @authorized("execute", "mlops:runs")
     async def post(self, run: str) -> None:
         """Stop the run."""
-        stopped = await self.work(self.bench.engine.control, run, "stop")
-        self.done("stop", "run", run)
-        self.answer(self.shown(stopped))
+        self.answer(self.shown(await self.control(run, "stop")))
+
+
+class RunPauseHandler(_RunHandler):
+    """``/runs/{run}/pause``."""
+
+    @web.authenticated
+    @authorized("execute", "mlops:runs")
+    async def post(self, run: str) -> None:
+        """Start no further step of the run."""
+        self.answer(self.shown(await self.control(run, "pause")))
+
+
+class RunUnpauseHandler(_RunHandler):
+    """``/runs/{run}/unpause``."""
+
+    @web.authenticated
+    @authorized("execute", "mlops:runs")
+    async def post(self, run: str) -> None:
+        """Let a paused run go on."""
+        self.answer(self.shown(await self.control(run, "unpause")))
+
+
+class RunApproveHandler(_RunHandler):
+    """``/runs/{run}/approve``."""
+
+    @web.authenticated
+    @authorized("execute", "mlops:runs")
+    async def post(self, run: str) -> None:
+        """Let the steps go on that wait for a person."""
+        self.answer(self.shown(await self.control(run, "approve")))
 
 
 class RunLogsHandler(MlopsHandler):
@@ -107,7 +148,8 @@ class RunLogsHandler(MlopsHandler):
         """Lines from an offset on; what the step printed, without the structured lines between."""
         offset = self.whole("offset", 0, 0, 1 << 40)
         limit = self.whole("limit", 2000, 1, MOST_LINES)
-        self.answer(await self.work(log_page, self.bench.engine, run, self.get_query_argument("step", None), offset, limit))
+        step = self.get_query_argument("step", None)
+        self.answer(await self.ask(lambda bench: log_page(bench.engine, run, step, offset, limit)))
 
 
 class RunNotebookHandler(MlopsHandler):
@@ -117,7 +159,7 @@ class RunNotebookHandler(MlopsHandler):
     @authorized("read", "mlops:runs")
     async def get(self, run: str) -> None:
         """The executed notebook so far, byte for byte."""
-        self.finish(await self.work(executed_bytes, self.bench.engine, run))
+        self.finish(await self.ask(lambda bench: executed_bytes(bench.engine, run)))
 
 
 class RunWorkflowHandler(MlopsHandler):
@@ -127,7 +169,14 @@ class RunWorkflowHandler(MlopsHandler):
     @authorized("read", "mlops:runs")
     async def get(self, run: str) -> None:
         """The Workflow with its status."""
-        self.answer_yaml(await self.work(workflow_text, self.bench.engine, run))
+        self.answer_yaml(await self.ask(lambda bench: workflow_text(bench.engine, run)))
+
+
+def _start(bench: Workbench, path: Path, asked: RunRequest) -> Run:
+    """Start what a request asks for; a resumed run has its own parameters where the request says none."""
+    if asked.resume is not None:
+        return bench.resume(asked.resume, path, asked.parameters)
+    return bench.run(path, asked.parameters, asked.kernel)
 
 
 def log_page(engine: Engine, name: str, step: str | None, offset: int, limit: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ headers that its protocol knows, and nothing it answers is ever shown as a page 
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qsl, urlencode
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -50,10 +51,11 @@ class ServeHandler(MlopsHandler):
     async def _hand_on(self, namespace: str, service: str, path: str) -> None:
         if not PATHS.fullmatch(path) or ".." in path:
             raise HTTPError(404, f"{service} serves v1/…, v2/…, metrics, docs, openapi.json and health here")
-        query = f"?{self.request.query}" if self.request.query else ""
+        pairs = [pair for pair in parse_qsl(self.request.query, keep_blank_values=True) if pair[0] != "target"]
+        query = f"?{urlencode(pairs)}" if pairs else ""
         headers = {name: self.request.headers[name] for name in REQUEST_HEADERS if name in self.request.headers}
         request = Request(str(self.request.method), f"/{path}{query}", self.request.body or b"", headers)
-        self._hand_back(await self.call_out(self.bench.services.call, service, request, namespace))
+        self._hand_back(await self.call_out(lambda bench: bench.services.call(service, request, namespace)))
 
     def _hand_back(self, response: Response) -> None:
         said = {name.lower(): value for name, value in response.headers.items()}

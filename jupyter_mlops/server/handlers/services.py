@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,12 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.utils import url_escape, url_path_join
 from tornado import web
 
+from jupyter_mlops.errors import NotFound
 from jupyter_mlops.server.handlers.base import MlopsHandler
+from jupyter_mlops.server.places import CHANGING
 from jupyter_mlops.server.requests import PredictRequest, ServiceRequest
 from jupyter_mlops.serving.decode import model_reference
+from jupyter_mlops.settings import LOCAL
 from jupyter_mlops.views import service_view
 
 if TYPE_CHECKING:
@@ -19,19 +23,28 @@ if TYPE_CHECKING:
     from jupyter_mlops.serving.base import Service, Verb
 
 MOST_LINES = 10_000
+CONTAINER = re.compile(r"\[([a-z0-9][-a-z0-9/.]*)\] ?")
+"""What a line of another container than the model server's begins with."""
 
 
 class _ServiceHandler(MlopsHandler):
     """Shows services with their front door."""
 
     def shown(self, service: Service) -> dict[str, Any]:
-        """The service in its JSON form. Its own address needs a token that stays in the server; the front door needs Jupyter's."""
+        """The service in its JSON form.
+
+        On this machine its own address needs a token that stays in the server; the front door needs Jupyter's. A cluster's
+        service has the address that KServe gave it.
+        """
+        view = {**service_view(service), **mode_of(service)}
+        if service.target != LOCAL:
+            return view
         door = url_path_join(self.base_url, "jupyter-mlops", "serve", url_escape(service.namespace), url_escape(service.name))
-        return {**service_view(service), "url": door}
+        return {**view, "url": door}
 
     async def control(self, namespace: str, service: str, verb: Verb) -> Service:
         """One verb on a service, and the news at once."""
-        changed = await self.work(self.bench.services.control, service, verb, namespace)
+        changed = await self.act(lambda bench: bench.services.control(service, verb, namespace))
         self.done(verb, "service", f"{namespace}/{service}")
         return changed
 
@@ -43,15 +56,17 @@ class ServicesHandler(_ServiceHandler):
     @authorized("read", "mlops:services")
     async def get(self) -> None:
         """All services."""
-        self.answer({"services": [self.shown(service) for service in await self.work(self.bench.services.list)]})
+        found = await self.ask(lambda bench: bench.services.list())
+        self.answer({"services": [self.shown(service) for service in found]})
 
     @web.authenticated
     @authorized("execute", "mlops:services")
     async def post(self) -> None:
         """Deploy a model."""
         asked = self.body_as(ServiceRequest)
-        service = await self.work(self.bench.deploy, asked.model, asked.name, asked.namespace)
-        self.done("deploy", "service", f"{service.namespace}/{service.name}", model_reference(service.document))
+        place = await self.place(asked.target)
+        service = await self.at(place, CHANGING, lambda bench: deploy(bench, asked))
+        self.done("deploy", "service", f"{service.namespace}/{service.name}", model_reference(service.document), place.name)
         self.set_header("Location", f"{self.request.path}/{url_escape(service.namespace)}/{url_escape(service.name)}")
         self.answer(self.shown(service), 201)
 
@@ -63,7 +78,7 @@ class ServiceHandler(_ServiceHandler):
     @authorized("read", "mlops:services")
     async def get(self, namespace: str, service: str) -> None:
         """The service."""
-        self.answer(self.shown(await self.work(self.bench.services.get, service, namespace)))
+        self.answer(self.shown(await self.ask(lambda bench: bench.services.get(service, namespace))))
 
     @web.authenticated
     @authorized("write", "mlops:services")
@@ -102,7 +117,7 @@ class ServiceLogsHandler(MlopsHandler):
         """Lines of the model server from an offset on."""
         offset = self.whole("offset", 0, 0, 1 << 40)
         limit = self.whole("limit", 2000, 1, MOST_LINES)
-        self.answer(await self.work(log_page, self.bench, namespace, service, offset, limit))
+        self.answer(await self.ask(log_page, namespace, service, offset, limit))
 
 
 class SampleHandler(MlopsHandler):
@@ -112,7 +127,7 @@ class SampleHandler(MlopsHandler):
     @authorized("read", "mlops:services")
     async def get(self, namespace: str, service: str) -> None:
         """Rows that the model takes, recorded when it was trained."""
-        self.answer({"instances": await self.work(self.bench.sample, service, namespace)})
+        self.answer({"instances": await self.ask(lambda bench: bench.sample(service, namespace))})
 
 
 class PredictHandler(MlopsHandler):
@@ -129,12 +144,75 @@ class PredictHandler(MlopsHandler):
         """Predict rows, or the recorded sample."""
         asked = self.body_as(PredictRequest)
         data = None if asked.instances is None else {"instances": asked.instances}
-        found = await self.call_out(self.bench.predict, service, data, namespace)
+        found = await self.call_out(lambda bench: bench.predict(service, data, namespace))
         self.answer({"predictions": found.predictions, "milliseconds": found.milliseconds})
+
+
+class DeploymentHandler(MlopsHandler):
+    """``/deployment``."""
+
+    @web.authenticated
+    @authorized("read", "mlops:services")
+    async def get(self) -> None:
+        """How a model would be served on the target, found out and not configured, with the reason."""
+        runtime = self.get_query_argument("runtime", "")
+        self.answer(await self.ask(deployment, self.get_query_argument("model", ""), runtime))
+
+
+def deploy(bench: Workbench, asked: ServiceRequest) -> Service:
+    """Deploy what a request asks for."""
+    options: dict[str, Any] = {key: getattr(asked, key) for key in ("mode", "image", "gpu", "runtime")}
+    options["resources"] = {"memory": asked.memory} if asked.memory else None
+    return bench.deploy(asked.model, asked.name, asked.namespace, **options)
+
+
+def deployment(bench: Workbench, model: str, runtime: str) -> dict[str, Any]:
+    """The mode that a deployment gets, and what can be chosen. Raises what the cluster raises, and NotFound for a model."""
+    if bench.target.local:
+        return {"mode": "", "reason": "", "image": "", "runtimes": []}
+    from jupyter_mlops.serving.kserve.backend import KServeBackend
+    from jupyter_mlops.serving.kserve.facts import check_kserve
+    from jupyter_mlops.serving.kserve.runtimes import runtimes
+
+    backend = bench.services
+    check_kserve(bench.cluster)
+    found = runtimes(bench.cluster, bench.namespace).found
+    view: dict[str, Any] = {"image": bench.target.image, "runtimes": sorted(each.name for each in found)}
+    if not isinstance(backend, KServeBackend):
+        return {**view, "mode": "", "reason": ""}
+    mode = backend.mode(shell=_has_shell(bench, model), puller=not runtime)
+    return {**view, "mode": mode.name, "reason": mode.reason}
+
+
+def _has_shell(bench: Workbench, model: str) -> bool:
+    """Whether the model's image brings a shell; one that is not in the cluster's registry yet is copied as it is here."""
+    from jupyter_mlops.serving.kserve.image import has_shell
+
+    if not model:
+        return False
+    try:
+        return has_shell(bench.store, bench.models.find(model))
+    except NotFound:
+        return False
+
+
+def mode_of(service: Service) -> dict[str, str]:
+    """How a service's model got into its pod, and why that way."""
+    from jupyter_mlops.oci.names import LABEL
+
+    notes = (service.document.get("metadata") or {}).get("annotations") or {}
+    return {"mode": str(notes.get(f"{LABEL}mode") or ""), "mode_reason": str(notes.get(f"{LABEL}mode-reason") or "")}
 
 
 def log_page(bench: Workbench, namespace: str, service: str, offset: int, limit: int) -> dict[str, Any]:
     """A page of a model server's log. ``done``: it is stopped, so nothing follows."""
     stopped = bench.services.get(service, namespace).phase == "Stopped"
-    found = [{"step": service, "text": line} for line in islice(bench.services.logs(service, namespace), offset, offset + limit)]
+    lines = islice(bench.services.logs(service, namespace), offset, offset + limit)
+    found = [_line(service, line, local=bench.target.local) for line in lines]
     return {"lines": found, "offset": offset + len(found), "done": stopped and len(found) < limit}
+
+
+def _line(service: str, line: str, *, local: bool) -> dict[str, str]:
+    """A line with the container that said it; the model server's own stand as they are."""
+    named = None if local else CONTAINER.match(line)
+    return {"step": service, "text": line} if named is None else {"step": named[1], "text": line[named.end() :]}

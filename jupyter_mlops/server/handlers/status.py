@@ -14,7 +14,6 @@ from tornado import web
 import jupyter_mlops
 from jupyter_mlops.server.handlers.base import DISK_BYTES, MlopsHandler
 
-TARGET = "This machine"
 KEEP = 30.0
 """Seconds that a count of the disk stays."""
 
@@ -26,7 +25,8 @@ class StatusHandler(MlopsHandler):
     @authorized("read", "mlops:doctor")
     async def get(self) -> None:
         """Version, target and bytes in use."""
-        self.answer({"version": jupyter_mlops.__version__, "target": TARGET, "disk_bytes": await self._disk_bytes()})
+        place = await self.place()
+        self.answer({"version": jupyter_mlops.__version__, "target": place.name, "disk_bytes": await self._disk_bytes()})
 
     async def _disk_bytes(self) -> int:
         """Counted anew at most every half minute: with thousands of runs it is thousands of files."""

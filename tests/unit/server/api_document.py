@@ -29,7 +29,15 @@ def expected(verb: str, operation: dict[str, Any]) -> tuple[str, str]:
 
 def example(path: str) -> str:
     """A concrete path for a template."""
-    names = {"run": "churn-x7k2p", "model": "churn", "alias": "champion", "tag": "v1", "namespace": "default", "service": "churn"}
+    names = {
+        "run": "churn-x7k2p",
+        "model": "churn",
+        "alias": "champion",
+        "tag": "v1",
+        "namespace": "default",
+        "service": "churn",
+        "target": "local",
+    }
     for name, value in names.items():
         path = path.replace(f"{{{name}}}", value)
     return path
