@@ -7,6 +7,7 @@ of another: the traceback tells the rest.
 from __future__ import annotations
 
 import json
+import os
 import re
 import traceback
 from collections.abc import Mapping
@@ -98,8 +99,22 @@ def of_exception(
         error=kind,
         traceback=frames_of(error, files),
         names={name: type(value).__name__ for name, value in names.items()},
-        fix=str(known.get("fix", "Correct the cell and run again.")),
+        fix=str(known.get("fix", _fix_of(error))),
     )
+
+
+def _fix_of(error: BaseException) -> str:
+    """What helps against an exception of the notebook's own code."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return "Correct the cell and run again."
+    missing = error.name.partition(".")[0]
+    if "KUBERNETES_SERVICE_HOST" in os.environ:  # set in every pod
+        image = os.environ.get("MLOPS_IMAGE")
+        return (
+            f"Run it in an image that has {missing}: set `image` of the target or of the step"
+            f"{f' (it was {image})' if image else ''}, or put {missing}.py beside the notebook if it is a module of yours."
+        )
+    return f"Install it into the kernel's environment (pip install {missing}), or put {missing}.py beside the notebook."
 
 
 def line_of(error: BaseException, cell: int, files: Mapping[str, int], source: str) -> int | None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jupyter_mlops.errors import Corrupt, NotFound
 from jupyter_mlops.runner.arguments import parse
 from jupyter_mlops.runner.asks import asked_by
-from jupyter_mlops.runner.failure import LIMIT, Failure, shortened
+from jupyter_mlops.runner.failure import LIMIT, Failure, of_exception, shortened
 from jupyter_mlops.runner.plan import Parameter, read_plan
 from jupyter_mlops.runner.sources import binding_line, differs, runnable, value_of
 
@@ -146,3 +146,30 @@ def test_an_unknown_step_is_named(tmp_path: Path) -> None:
     assert plan.sources == {0: "a\nb"}
     with pytest.raises(NotFound, match="nope"):
         plan.step("nope")
+
+
+@pytest.mark.parametrize(
+    ("error", "environ", "parts"),
+    [
+        (ValueError("no"), {}, ["Correct the cell"]),
+        (ModuleNotFoundError("No module named 'a.b'", name="a.b"), {}, ["pip install a", "a.py beside the notebook"]),
+        (
+            ModuleNotFoundError("No module named 'a'", name="a"),
+            {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "MLOPS_IMAGE": "python:3.11"},
+            ["image that has a", "`image` of the target", "it was python:3.11", "a.py"],
+        ),
+        (ModuleNotFoundError("No module named 'a'", name="a"), {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, ["of the step, or put"]),
+        (ModuleNotFoundError("odd"), {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, ["Correct the cell"]),
+        (ImportError("cannot import name 'x'", name="a"), {}, ["Correct the cell"]),
+    ],
+)
+def test_the_fix_fits_the_place(
+    error: Exception, environ: dict[str, str], parts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("KUBERNETES_SERVICE_HOST", "MLOPS_IMAGE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    fix = of_exception(error, "s", 0, {}, {}, "import a").fix
+    for part in parts:
+        assert part in fix
