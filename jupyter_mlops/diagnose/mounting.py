@@ -17,6 +17,9 @@ from jupyter_mlops.diagnose.owner import Owner
 from jupyter_mlops.diagnose.starting import missing_object, start_cause
 
 _PROGRESS = frozenset({"Pulling", "Pulled", "Created", "Started", "SuccessfulAttachVolume", "SuccessfulMountVolume"})
+_PREPARING = frozenset({
+    "FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox", "NetworkNotReady", "FailedSync",
+})  # fmt: skip
 _VOLUME = re.compile(r"volume \"([^\"]{1,253})\"")
 _SYNC = re.compile(r"failed to sync \w+ cache|object \"[^\"]*\"/\"[^\"]*\" not registered")
 _PROBE = re.compile(r"(Readiness|Startup|Liveness) probe (?:failed|errored)(?:: |$)(.{0,600})", re.DOTALL)
@@ -24,12 +27,20 @@ _FIELD = re.compile(r"\{([a-z0-9-]{1,63})\}$")
 _STATUS = re.compile(r"statuscode: (\d{3})")
 
 
-def waiting_cause(owner: Owner, events: Iterable[Document]) -> Cause | None:
-    """The cause that the newest events of a pod tell whose containers have not started; None while all goes well."""
+def waiting_cause(owner: Owner, events: Iterable[Document], *, prepared: bool = False) -> Cause | None:
+    """The cause that the newest events of a pod tell whose containers have not started; None while all goes well.
+
+    Args:
+        owner: whose pod it is.
+        events: of the pod, oldest first; those that tell of progress count too, where the caller has them.
+        prepared: the pod has its volumes and its network: what went wrong with them before is over.
+    """
     for event in reversed(list(events)):
         reason, said = text(event.get("reason")), said_of(event)
         if reason in _PROGRESS:
             return None
+        if reason in _PREPARING and prepared:
+            continue
         if reason in {"FailedMount", "FailedAttachVolume", "FailedMapVolume"} and not _SYNC.search(said):
             return _volume(owner, reason, said)
         if reason == "Failed" and said.startswith("Error: ") and said.removeprefix("Error: ") not in IMAGE_REASONS:

@@ -75,10 +75,11 @@ def _cause(owner: Owner, events: Sequence[Document]) -> Cause | None:
 
 def _starting(owner: Owner, status: Document, events: Sequence[Document]) -> Cause | None:
     """A pod that has a machine: its volumes and network first, then its containers."""
-    if not _begun(status) and (found := waiting_cause(owner, events)):
+    ready = any(_met(one, "PodReadyToStartContainers") for one in objects(status.get("conditions")))
+    if not _begun(status) and (found := waiting_cause(owner, events, prepared=ready)):
         return found
     told = (container_cause(owner, container, events) for container in _containers(status))
-    return next((cause for cause in told if cause), None) or waiting_cause(owner, events)
+    return next((cause for cause in told if cause), None) or waiting_cause(owner, events, prepared=ready)
 
 
 def container_cause(owner: Owner, container: Document, events: Sequence[Document] = ()) -> Cause | None:
@@ -183,7 +184,7 @@ def _lost(owner: Owner, about: str) -> Cause:
 def _disrupted(owner: Owner, status: Document) -> Cause | None:
     """The condition in which Kubernetes notes that it ends a pod itself."""
     for condition in objects(status.get("conditions")):
-        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
+        if _met(condition, "DisruptionTarget"):
             reason, said = text(condition.get("reason")), text(condition.get("message"))
             return pod_words(owner, "", said) or _lost(owner, fact(owner.about, reason, said))
     return None
@@ -218,6 +219,10 @@ def _containers(status: Document) -> Iterator[Document]:
     yield from objects(status.get("initContainerStatuses"))
     regular = objects(status.get("containerStatuses"))
     yield from sorted(regular, key=lambda one: bool(foreign(text(one.get("name")))))
+
+
+def _met(condition: Document, kind: str) -> bool:
+    return condition.get("type") == kind and condition.get("status") == "True"
 
 
 def _unready(container: Document) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from jupyter_mlops.diagnose.cause import Cause
@@ -85,17 +84,9 @@ def failure_of_object(found: Any, step: str | None) -> Failure:
     )
 
 
-def failure_of_cause(cause: Cause, step: str | None, message: str = "") -> Failure:
-    """A cause that the cluster's documents told, as the failure of a run or step.
-
-    Args:
-        cause: what was found.
-        step: the step that it is about; None for the run itself.
-        message: the node's message. Where the step's runner left its own words in it, these have cell, line and traceback.
-    """
-    if told := told_failure(message, step):
-        return replace(told, facts=cause.facts)
-    return Failure(cause.code, cause.message, step=step, blame=cause.blame, fix=cause.fix, facts=cause.facts)
+def failure_of_cause(cause: Cause, step: str | None, cell: int | None = None) -> Failure:
+    """A cause that the cluster's documents told, as the failure of a run (``step`` None) or of a step, at the cell that ran."""
+    return Failure(cause.code, cause.message, cell=cell, step=step, blame=cause.blame, fix=cause.fix, facts=cause.facts)
 
 
 def _killed_failure(said: str, step: str | None) -> Failure:

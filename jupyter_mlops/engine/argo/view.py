@@ -17,7 +17,7 @@ from jupyter_mlops.engine.argo.pods import Pod, node_of_pod
 from jupyter_mlops.engine.argo.reports import Report
 from jupyter_mlops.engine.base import DONE, Failure, Run, StepRun
 from jupyter_mlops.engine.decode import FAILURE, METRICS, MODELS, run_of, step_nodes
-from jupyter_mlops.engine.failures import failure_of_message, failure_of_object, told_failure
+from jupyter_mlops.engine.failures import failure_of_cause, failure_of_message, failure_of_object, told_failure
 from jupyter_mlops.engine.told import Told
 
 _GENERIC = frozenset({"step-failed", "exit-code", "run-failed"})
@@ -62,11 +62,6 @@ def view(scene: Scene, *, target: str, notebook: str | None = None, executed: st
     elif run.phase not in DONE and "" in found:
         run = _waiting(run, found[""])
     return replace(run, revision=max([run.revision, *(_version(pod) for pod in scene.pods)]))
-
-
-def failure_of_cause(cause: Cause, step: str | None, cell: int | None = None) -> Failure:
-    """A cause as the port has it."""
-    return Failure(cause.code, cause.message, cell=cell, step=step, blame=cause.blame, fix=cause.fix, facts=cause.facts)
 
 
 def _attempt(node: Mapping[str, Any], scene: Scene) -> tuple[str, Told | None]:

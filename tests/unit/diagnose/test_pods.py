@@ -108,6 +108,12 @@ def test_trouble_that_passes_by_itself_is_not_told() -> None:
     assert pod_cause(creating(), [event("FailedMount", said)]) is None
 
 
+def test_trouble_with_a_volume_is_over_once_the_pod_is_prepared() -> None:
+    told = event("FailedMount", MOUNT + 'secret "s" not found')
+    says(pod_cause(creating(conditions=[condition("PodReadyToStartContainers", "False")]), [told]), "secret-missing")
+    assert pod_cause(creating(conditions=[condition("PodReadyToStartContainers", "True")]), [told]) is None
+
+
 def test_events_of_the_newer_api_are_read_too() -> None:
     new = {
         "type": "Warning",

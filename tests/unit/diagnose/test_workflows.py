@@ -206,13 +206,15 @@ def test_a_run_that_waits_as_a_whole_says_what_for(message: str, waits: str) -> 
     says(causes(run(phase="Pending", message=message))[""], waits, [], "platform")
 
 
-def test_a_cause_becomes_a_failure_with_cell_and_line_where_the_step_told_them() -> None:
-    message = "main: Error (exit code 1): " + json.dumps(TOLD)
-    found = causes(run(node("a", "Failed", message), phase="Failed"))
-    failure = failure_of_cause(found["churn-a"], "a", message)
-    assert (failure.code, failure.cell, failure.line, failure.traceback, failure.step) == ("step-failed", 3, 2, ("one", "two"), "a")
-    assert failure.facts == found["churn-a"].facts
-    other = failure_of_cause(causes(run(node("b", "Pending", MISSING)))[""], None)
-    assert (other.code, other.blame, other.cell, other.step) == ("image-not-found", "user", None, None)
-    assert other.facts
-    assert other.fix
+def test_a_cause_becomes_a_failure_of_the_run_or_of_a_step() -> None:
+    cause = causes(run(node("b", "Pending", MISSING)))[""]
+    failure = failure_of_cause(cause, "b", 4)
+    assert (failure.code, failure.message, failure.blame, failure.fix) == (cause.code, cause.message, cause.blame, cause.fix)
+    assert (failure.step, failure.cell, failure.facts) == ("b", 4, cause.facts)
+    assert (failure_of_cause(cause, None).step, failure_of_cause(cause, None).cell) == (None, None)
+
+
+def test_the_steps_own_words_are_the_cause() -> None:
+    found = causes(run(node("a", "Failed", "main: Error (exit code 1): " + json.dumps(TOLD)), phase="Failed"))
+    says(found[""], "step-failed", [TOLD["message"], "Look."])
+    assert found[""].facts[0] == "step 'a': one\ntwo"
