@@ -180,7 +180,7 @@ class Stage:
             about = str((event.get("involvedObject") or {}).get("name") or "")
             self._events.setdefault(about, deque(maxlen=WARNINGS)).append(event)
             self._events.move_to_end(about)
-            changed |= {run for run, pods in self._pods.items() if about in pods} | ({about} & self.workflows.keys())
+            changed |= {about} | {run for run, pods in self._pods.items() if about in pods}
         while len(self._events) > OBJECTS:
             self._events.popitem(last=False)
-        return changed
+        return changed & self.workflows.keys()  # a run is no news, and not gone, before its Workflow has come

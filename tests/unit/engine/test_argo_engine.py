@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.cluster.base import EVENTS, PODS, WORKFLOWS
+from jupyter_mlops.cluster.base import EVENTS, PODS, WORKFLOWS, Change
 from jupyter_mlops.engine.argo.engine import ArgoEngine
 from jupyter_mlops.engine.argo.recording import RECORDED
+from jupyter_mlops.engine.argo.stage import Stage
+from jupyter_mlops.engine.argo.telling import Tellings
 from jupyter_mlops.engine.argo.watching import gone
 from jupyter_mlops.engine.base import DONE, Run, Submission
 from jupyter_mlops.engine.decode import SUBMITTED
@@ -199,6 +201,22 @@ def test_runs_of_others_are_not_listed_but_can_be_looked_at(engine: ArgoEngine, 
     assert engine.get("theirs").phase == "Succeeded"
     engine._recorder.finish("theirs")
     assert RECORDED not in (cluster.get(WORKFLOWS, "theirs")["metadata"].get("annotations") or {})
+
+
+def test_pods_and_warnings_may_come_before_their_workflow(engine: ArgoEngine, argo: Argo) -> None:
+    run = submit(engine)
+    pod = argo.starts(run.name, "load")
+    cluster = argo.cluster
+    cluster.add_event(pod, "FailedMount", "no")
+    stage = Stage(cluster, "ml", Tellings(cluster, "ml"), run.name)
+    pods, events = (Change("ALL", cluster.list(kind).items) for kind in (PODS, EVENTS))
+    assert stage._take("pods", pods) | stage._take("events", events) == set()
+    assert stage._take("workflows", Change("ALL", cluster.list(WORKFLOWS).items)) == {run.name}
+    assert len(stage.scene(run.name).pods) == len(stage.scene(run.name).events) == 1
+    assert stage._take("events", events) == {run.name}
+    assert stage._take("workflows", Change("ALL", ())) == {run.name}
+    assert run.name not in stage.workflows
+    stage.close()
 
 
 # -- logs --------------------------------------------------------------------------------------------------------------------
