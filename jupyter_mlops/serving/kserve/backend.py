@@ -141,14 +141,29 @@ class KServeBackend:
         return verbs[verb](document)
 
     def call(self, name: str, request: Request, namespace: str = PORT_DEFAULT) -> Response:
-        """Send one request to the model server, through the API server and as the caller."""
-        service = self.get(name, namespace)
-        if service.phase == "Stopped" or (service.phase == "Failed" and "earlier version" not in service.message):
-            said = f": {service.message}" if service.message not in {"", "stopped"} else ""
-            raise Unavailable(f"service '{name}' is {service.phase.lower()}{said}", fix=service.fix or "Start it to use it again.")
-        timeout = float(((service.document.get("spec") or {}).get("predictor") or {}).get("timeout") or 60)
-        settle = {"settle": 0.0} if not service.ready else {}
-        return call(self._cluster, name, self._namespace, request, timeout=timeout, **settle)
+        """Send one request to the model server, through the API server and as the caller.
+
+        The service is looked at only when the call does not arrive: then the error says what is the matter with it.
+
+        Raises:
+            Unavailable: it is stopped, starting or failed; the message has the cause.
+            NotAllowed: code ``proxy-forbidden``.
+        """
+        document = self._document(name, namespace)
+        if note(document, STOP) == "true" or document["metadata"].get("deletionTimestamp"):
+            raise Unavailable(f"service '{name}' is stopped", fix="Start it to use it again.")
+        timeout = float(((document.get("spec") or {}).get("predictor") or {}).get("timeout") or 60)
+        try:
+            return call(
+                self._cluster, name, self._namespace, request, worth=lambda: self.get(name, namespace).ready, timeout=timeout
+            )
+        except Unavailable as error:
+            service = self.get(name, namespace)
+            if service.ready:
+                raise
+            said = f": {service.message}" if service.message else ""
+            fix = service.fix or "It is starting: try again in a moment."
+            raise Unavailable(f"service '{name}' is {service.phase.lower()}{said}", fix=fix) from error
 
     def settle(self, name: str, namespace: str, timeout: float) -> Iterator[Service]:
         """The service whenever it changed, first as it is now. Where the nodes turn out not to mount images, our puller is used."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyter_mlops.cluster.base import Cluster, Reply
@@ -26,7 +26,13 @@ NOT_ARRIVED = ("connection refused", "no endpoints available", "no route to host
 
 
 def call(
-    cluster: Cluster, name: str, namespace: str, request: Request, *, settle: float = SETTLE, timeout: float = 60.0
+    cluster: Cluster,
+    name: str,
+    namespace: str,
+    request: Request,
+    *,
+    worth: Callable[[], bool] = lambda: True,
+    timeout: float = 60.0,
 ) -> Response:
     """Send one request to the model server.
 
@@ -35,7 +41,7 @@ def call(
         name: the service; its Service is ``<name>-predictor``.
         namespace: of the service.
         request: what is sent.
-        settle: seconds in which a refused connection is tried again.
+        worth: asked after a refused connection: whether to try again for ``SETTLE`` seconds, as for a service that is ready.
         timeout: seconds for the answer.
 
     Raises:
@@ -48,15 +54,21 @@ def call(
     headers = {key: value for key, value in request.headers.items() if key.lower() not in DROPPED}
     if request.body:
         headers.setdefault("Content-Type", "application/json")
-    until = time.monotonic() + settle
+    until: float | None = None
     while True:
         reply = _send(cluster, name, namespace, request, headers, timeout)
         said = api_server_words(reply)
         if said is None:
             return Response(reply.status, reply.body, {k: v for k, v in reply.headers.items() if k.lower() not in DROPPED})
-        if not any(words in said for words in NOT_ARRIVED) or time.monotonic() + PAUSE > until:
+        if until is None:
+            until = time.monotonic() + (SETTLE if _not_arrived(said) and worth() else 0.0)
+        if not _not_arrived(said) or time.monotonic() + PAUSE > until:
             raise _error(name, namespace, reply.status, said)
         time.sleep(PAUSE)
+
+
+def _not_arrived(said: str) -> bool:
+    return any(words in said for words in NOT_ARRIVED)
 
 
 def _send(cluster: Cluster, name: str, namespace: str, request: Request, headers: Mapping[str, str], timeout: float) -> Reply:

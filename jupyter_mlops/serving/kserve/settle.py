@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 
 from jupyter_mlops.cluster.base import DEPLOYMENTS, INFERENCE_SERVICES, PODS, Cluster, Kind
+from jupyter_mlops.errors import Unavailable
 from jupyter_mlops.serving.base import Service
 from jupyter_mlops.serving.kserve.listen import Listeners, ending
 from jupyter_mlops.serving.kserve.scene import SERVICE_LABEL
@@ -22,6 +23,10 @@ IDLE = 15.0
 
 QUIET = 0.1
 """Seconds in which what comes together is one piece of news."""
+
+
+AWAY = 1.0
+"""Seconds between two looks while the API server does not answer."""
 
 
 def states(cluster: Cluster, name: str, namespace: str, look: Callable[[], Service], timeout: float) -> Iterator[Service]:
@@ -35,7 +40,7 @@ def states(cluster: Cluster, name: str, namespace: str, look: Callable[[], Servi
         timeout: seconds.
 
     Raises:
-        MlopsError: what ``look`` raises.
+        MlopsError: what ``look`` raises; Unavailable only at the end of the time.
     """
     news: queue.SimpleQueue[None] = queue.SimpleQueue()
     label = f"{SERVICE_LABEL}={name}"
@@ -50,7 +55,13 @@ def states(cluster: Cluster, name: str, namespace: str, look: Callable[[], Servi
             begin = partial(cluster.watch, kind, namespace, labels=labels, fields=fields)
             listeners.listen(f"watch-{kind.plural}", begin, lambda _: news.put(None))
         while True:
-            yield look()
+            try:
+                yield look()
+            except Unavailable:  # a server that is restarted is away for seconds, and the service goes on meanwhile
+                if time.monotonic() + AWAY > until:
+                    raise
+                time.sleep(AWAY)
+                continue
             left = until - time.monotonic()
             if left <= 0:
                 return

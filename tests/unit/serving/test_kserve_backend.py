@@ -380,12 +380,15 @@ def test_a_missing_right_is_told_also_where_the_client_says_it(lab):
     with pytest.raises(NotAllowed) as caught:
         lab.backend.call("double", ASK)
     assert caught.value.code == "proxy-forbidden"
-    with pytest.raises(Unavailable, match="no address yet"):  # nobody serves it
+    with pytest.raises(Unavailable, match="no address yet"):  # nobody answers
         lab.backend.call("double", ASK)
 
 
-def test_a_call_to_what_is_stopped_or_failed_says_so_and_one_to_the_earlier_version_arrives(lab):
+def test_a_call_that_does_not_arrive_says_what_is_the_matter_with_the_service(lab):
     lab.deployed()
+    lab.answers(refused('no endpoints available for service "double-predictor"'))
+    with pytest.raises(Unavailable, match="is pending: KServe is preparing it"):
+        lab.backend.call("double", ASK)
     lab.backend.control("double", "stop")
     with pytest.raises(Unavailable, match="is stopped"):
         lab.backend.call("double", ASK)
@@ -394,9 +397,17 @@ def test_a_call_to_what_is_stopped_or_failed_says_so_and_one_to_the_earlier_vers
     lab.pod("p", containers=[waiting("CrashLoopBackOff", "x", restarts=1, last=ended(1, "ValueError: no weights"))])
     with pytest.raises(Unavailable, match=r"is failed: .*no weights"):
         lab.backend.call("double", ASK)
-    lab.pod("old", revision="before", ready=True, containers=[running()])
-    lab.answers(Reply(200, b"{}"))
+    lab.answers(Reply(200, b"{}"))  # the earlier version
     assert lab.backend.call("double", ASK).status == 200
+
+
+def test_a_call_costs_two_questions(lab):
+    lab.deployed()
+    lab.becomes_ready()
+    lab.answers(Reply(200, b"{}"))
+    lab.cluster.calls.clear()
+    lab.backend.call("double", ASK)
+    assert [call.method for call in lab.cluster.calls] == ["get", "proxy"]
 
 
 @pytest.mark.parametrize("request_", [Request("GET it", "/v2"), Request("GET", "v2")])
@@ -448,6 +459,17 @@ def test_waiting_for_what_is_stopped_or_slow_or_gone(lab):
         until_ready(lab.backend, "double", "ml", 30)
     with pytest.raises(NotFound):
         until_ready(lab.backend, "nothing", "ml", 30)
+
+
+def test_waiting_goes_on_while_the_api_server_is_away(lab, monkeypatch):
+    monkeypatch.setattr("jupyter_mlops.serving.kserve.settle.AWAY", 0.01)
+    lab.deployed()
+    lab.becomes_ready()
+    lab.cluster.fail_next(Unavailable("connection refused"), "get", times=3)
+    assert until_ready(lab.backend, "double", "ml", 30).ready
+    lab.cluster.fail_next(Unavailable("connection refused"), "get", times=3)
+    with pytest.raises(Unavailable, match="connection refused"):
+        until_ready(lab.backend, "double", "ml", 0)
 
 
 def test_waiting_leaves_no_thread(lab):
