@@ -34,6 +34,9 @@ ASKED = 20.0
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+HALF_WRITTEN = "DIGEST_INVALID"
+"""What Docker's registry 2.8 says of a manifest or tag that another client writes this moment: it writes them in place."""
+
 READING = frozenset({"GET", "HEAD"})
 
 
@@ -153,7 +156,7 @@ class Transport:
             if answer.status < 400:  # noqa: PLR2004 - all errors are above
                 return answer
             after, said = answer.headers.get("Retry-After", ""), words_of(answer)
-            if said.status not in TRY_AGAIN:
+            if said.status not in TRY_AGAIN and (method == "DELETE" or said.code != HALF_WRITTEN):
                 raise self.refused(said, method, path)
             patience.wait(said, after)
 

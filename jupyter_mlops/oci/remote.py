@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -205,6 +206,13 @@ class Remote:
         """
         if not is_digest(reference):
             check_tag(reference)
+        for pause in (0.1, 0.3):
+            with suppress(Corrupt, WrongUsage):  # half written by another client, on a registry that writes in place
+                return self._read_manifest(repository, reference)
+            time.sleep(pause)
+        return self._read_manifest(repository, reference)
+
+    def _read_manifest(self, repository: str, reference: str) -> Manifest:
         with self._ask("GET", repository, f"manifests/{reference}", ACCEPT) as answer:
             data = answer.read(MAX_MANIFEST + 1)
             kind = answer.headers.get_content_type()
@@ -219,7 +227,8 @@ class Remote:
         """The digest that a tag points at now, in one small request. Raises NotFound."""
         if not is_digest(reference):
             check_tag(reference)
-        with self._ask("HEAD", repository, f"manifests/{reference}", ACCEPT) as answer:
+        digest = ""
+        with suppress(NotFound), self._ask("HEAD", repository, f"manifests/{reference}", ACCEPT) as answer:
             digest = answer.headers.get("Docker-Content-Digest", "")
         return digest if is_digest(digest) else self.get_manifest(repository, reference).descriptor.digest
 

@@ -12,7 +12,7 @@ import uuid
 import pytest
 
 from jupyter_mlops.oci.remote import Remote
-from jupyter_mlops.testing.registry import StoreConformance
+from jupyter_mlops.testing.registry import RegistryConformance, StoreConformance
 
 pytestmark = pytest.mark.cluster
 
@@ -26,13 +26,13 @@ def fresh_store(variable: str) -> Remote:
     return Remote(f"{address}/h-registry/{uuid.uuid4().hex[:12]}")
 
 
-class TestWithoutReferrers(StoreConformance):
+class TestWithoutReferrers(StoreConformance, RegistryConformance):
     @pytest.fixture
     def store(self) -> Remote:
         return fresh_store("CLUSTER_REGISTRY")
 
 
-class TestWithReferrers(StoreConformance):
+class TestWithReferrers(StoreConformance, RegistryConformance):
     @pytest.fixture
     def store(self) -> Remote:
         return fresh_store("CLUSTER_REGISTRY_OCI11")

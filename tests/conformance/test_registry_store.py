@@ -15,16 +15,16 @@ from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.remote import Remote
 from jupyter_mlops.testing.embedded import embedded_registry
 from jupyter_mlops.testing.registries import PROGRAM, DockerRegistry
-from jupyter_mlops.testing.registry import StoreConformance
+from jupyter_mlops.testing.registry import RegistryConformance, StoreConformance
 
 
-class TestLayout(StoreConformance):
+class TestLayout(StoreConformance, RegistryConformance):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Layout:
         return Layout(tmp_path / "a folder with spaces, % and ü")
 
 
-class TestRemote(StoreConformance):
+class TestRemote(StoreConformance, RegistryConformance):
     """Through our own server, logged in by Docker's configuration, below a base path."""
 
     @pytest.fixture
@@ -37,7 +37,7 @@ class TestRemote(StoreConformance):
 
 
 @pytest.mark.skipif(shutil.which(PROGRAM) is None, reason=f"{PROGRAM} is not on PATH: its ways are NOT tested on this machine")
-class TestDockerRegistry(StoreConformance):
+class TestDockerRegistry(StoreConformance, RegistryConformance):
     """Without referrers API, and below a base path."""
 
     @pytest.fixture
