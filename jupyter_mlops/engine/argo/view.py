@@ -16,7 +16,7 @@ from jupyter_mlops.engine.argo.nodes import unpack
 from jupyter_mlops.engine.argo.pods import Pod, node_of_pod
 from jupyter_mlops.engine.argo.reports import Report
 from jupyter_mlops.engine.base import DONE, Failure, Run, StepRun
-from jupyter_mlops.engine.decode import FAILURE, METRICS, MODELS, run_of, step_nodes
+from jupyter_mlops.engine.decode import FAILURE, METRICS, MODELS, PROGRESS, run_of, step_nodes
 from jupyter_mlops.engine.failures import failure_of_cause, failure_of_message, failure_of_object, told_failure
 from jupyter_mlops.engine.told import Told
 
@@ -45,10 +45,11 @@ def view(scene: Scene, *, target: str, notebook: str | None = None, executed: st
     nodes = step_nodes(workflow)
     found = causes(workflow, scene.pods, scene.events, controller_seen=scene.controller_seen, now=scene.now)
     last = {name: _attempt(node, scene) for name, node in nodes.items()}
+    noted = PROGRESS in annotations
     steps = tuple(
         replace(step, cause=unreadable)
         if unreadable and not nodes
-        else _step(step, nodes.get(step.name), found, last.get(step.name), scene.reports.get(step.name))
+        else _step(step, nodes.get(step.name), found, last.get(step.name), scene.reports.get(step.name), noted=noted)
         for step in run.steps
     )
     run = replace(run, steps=steps)
@@ -79,15 +80,17 @@ def _step(
     found: Mapping[str, Cause],
     last: tuple[str, Told | None] | None,
     report: Report | None,
+    *,
+    noted: bool,
 ) -> StepRun:
-    """A step with its progress and why it failed or waits."""
+    """A step with its progress and why it failed or waits; ``noted``: its progress was kept when the run was recorded."""
     if node is None or last is None:
         return step
     told = last[1]
     cause = found.get(str(node.get("id"))) or found.get(last[0])
     progress = told.progress if told and told.progress else step.progress or _reported_progress(report, step)
-    if step.phase == "Succeeded" and progress:
-        progress = (progress[1], progress[1]) if told is None or told.progress is None else progress
+    if step.phase == "Succeeded" and progress and not noted and (told is None or told.progress is None):
+        progress = (progress[1], progress[1])
     step = replace(step, progress=progress)
     if step.phase in {"Failed", "Error"}:
         failure = _step_failure(step.name, str(node.get("message") or ""), cause, report, told)

@@ -205,13 +205,13 @@ def test_steps_that_cannot_be_read_say_so() -> None:
 
 def test_what_was_recorded_counts_without_pods_and_registry() -> None:
     notes = {
-        MODELS: json.dumps([MODEL]), METRICS: '{"acc": 0.5}', PROGRESS: '{"a": "3/3", "b": "1/2"}',
+        MODELS: json.dumps([MODEL]), METRICS: '{"acc": 0.5}', PROGRESS: '{"a": "2/3", "b": "1/2"}',
         FAILURE: json.dumps({**TOLD, "facts": ["pod wf-b-1: said"]}),
     }  # fmt: skip
     made = document("Failed", node("a", "Succeeded"), node("b", "Failed", "main: OOMKilled (exit code 137)"))
     made["metadata"]["annotations"] |= notes
     run = look(Scene(made))
-    assert (list(run.models), dict(run.metrics), [s.progress for s in run.steps]) == ([MODEL], {"acc": 0.5}, [(3, 3), (1, 2)])
+    assert (list(run.models), dict(run.metrics), [s.progress for s in run.steps]) == ([MODEL], {"acc": 0.5}, [(2, 3), (1, 2)])
     assert run.failure is not None
     assert (run.failure.cell, run.failure.facts, run.steps[1].cause) == (3, ("pod wf-b-1: said",), run.failure)
 
