@@ -1,18 +1,20 @@
 """What goes wrong on a real KServe, and what people are told: a sentence, a fix, the cluster's own words."""
 
+import base64
 import json
 import subprocess
 from dataclasses import replace
 
 import pytest
 
-from jupyter_mlops.cluster.base import PODS, SERVICE_ACCOUNTS
+from jupyter_mlops.cluster.base import PODS, SECRETS, SERVICE_ACCOUNTS
 from jupyter_mlops.cluster.client import connect
 from jupyter_mlops.errors import NotAllowed, NotFound, PlatformError, Refused, Unavailable, WrongUsage
 from jupyter_mlops.serving.base import Request
 from jupyter_mlops.serving.kserve.runtimes import runtimes
 from jupyter_mlops.serving.manifest import inference_service
 from tests.cluster.conftest import allow, fresh_namespace
+from tests.cluster.guarded import guarded
 from tests.cluster.kserve import double, lab_in
 from tests.unit.serving.test_local_services import broken_folder
 
@@ -34,6 +36,11 @@ def doubles(lab):
 
 def raises(lab, name, source):
     return lab.publish(name, broken_folder(lab.scratch / name, source))
+
+
+def pods_of(lab, name):
+    pods = lab.cluster.list(PODS, lab.target.namespace, labels=f"serving.kserve.io/inferenceservice={name}").items
+    return {pod["metadata"]["name"] for pod in pods}
 
 
 CASES = {
@@ -90,6 +97,9 @@ def test_a_crash_while_loading_shows_its_traceback(lab):
     assert any("Traceback" in line for line in lab.backend.logs("crash"))
     with pytest.raises(Unavailable, match="no_such_package_of_mine"):
         lab.backend.call("crash", Request("GET", "/v2"))
+    before = pods_of(lab, "crash")
+    lab.backend.control("crash", "start")
+    lab.settled("crash", lambda _: bool(pods_of(lab, "crash") - before))  # what failed gets a new pod
     lab.backend.control("crash", "delete")
 
 
@@ -113,6 +123,35 @@ def test_what_the_cluster_does_not_take_is_said_by_field(lab, doubles):
     assert lab.backend._find("typo") is None
     with pytest.raises(WrongUsage):
         lab.backend.apply({**document, "metadata": {**document["metadata"], "namespace": "elsewhere"}})
+
+
+# -- a registry that asks who one is ---------------------------------------------------------------------------------------
+
+
+def test_bundle_and_model_come_from_a_registry_with_a_login(lab, doubles, registry):
+    with guarded(registry, "somebody", "pässword") as address:
+        here = lab.in_target(registry=f"http://{address}", pull_secret="login")
+        auth = base64.b64encode("somebody:pässword".encode()).decode()
+        config = json.dumps({"auths": {address: {"auth": auth}}})
+        secret = {
+            "metadata": {"name": "login"},
+            "type": "kubernetes.io/dockerconfigjson",
+            "stringData": {".dockerconfigjson": config},
+        }
+        lab.cluster.create(SECRETS, secret, lab.target.namespace)
+        made = inference_service(doubles, name="guarded", namespace=lab.target.namespace, target=here.target, mode="puller")
+        lab.backend.apply(made)
+        lab.ready("guarded")
+        assert lab.predict("guarded", [3]) == [6]
+        assert "pässword" not in json.dumps(dict(lab.backend.get("guarded").document), ensure_ascii=False)
+        assert auth not in json.dumps(dict(lab.backend.get("guarded").document))
+        lab.backend.control("guarded", "delete")
+
+        bare = replace(here.target, pull_secret="")
+        lab.backend.apply(inference_service(doubles, name="unknown", namespace=lab.target.namespace, target=bare, mode="puller"))
+        found = lab.settled("unknown", lambda one: one.phase == "Failed")
+        assert "401" in found.message + " ".join(found.facts)
+        lab.backend.control("unknown", "delete")
 
 
 # -- a model beside the server (modelcar) ------------------------------------------------------------------------------------

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 UNDECLARED = re.compile(r"\.?([\w.\[\]\"=-]+): field not declared in schema")
 RESTARTED = LABEL + "restarted"
+GONE = 20.0
+"""Seconds without a change after which a service that was deleted is not waited for any more."""
+
 PORT_DEFAULT = "default"
 """The namespace that callers of the port mean when they name none; here it is the target's."""
 
@@ -243,9 +246,22 @@ class KServeBackend:
         return self._annotated(document, {RESTARTED: stamp(time.time())}) if service.phase == "Failed" else service
 
     def _delete(self, document: Document) -> Service:
-        name = str(document["metadata"]["name"])
-        self._cluster.delete(INFERENCE_SERVICES, name, self._namespace, uid=str(document["metadata"].get("uid") or ""), wait=True)
+        """Delete, and wait until it is gone; a controller that does not clean up is not waited for for ever."""
+        name, uid = str(document["metadata"]["name"]), str(document["metadata"].get("uid") or "")
+        self._cluster.delete(INFERENCE_SERVICES, name, self._namespace, uid=uid)
+        if left := self._left(name, uid):
+            return self._seen(look(self._cluster, left))
         return replace(service_of(document), phase="Stopped", ready=False, url="", message="deleted", target=self._target.name)
+
+    def _left(self, name: str, uid: str) -> Document | None:
+        """What is left of a service that was deleted, after ``GONE`` seconds in which nothing happened."""
+        found: Document | None = None
+        for change in self._cluster.watch(INFERENCE_SERVICES, self._namespace, fields=f"metadata.name={name}", timeout=GONE):
+            same = [each for each in change.items if change.type != "DELETED" and each["metadata"].get("uid") == uid]
+            found = same[0] if same else None
+            if found is None:
+                break
+        return found
 
     def _annotated(self, document: Document, notes: Mapping[str, str | None]) -> Service:
         name = str(document["metadata"]["name"])

@@ -267,6 +267,14 @@ def test_stop_start_delete(lab):
     assert lab.backend.list() == []
 
 
+def test_a_deletion_that_does_not_end_is_not_waited_for_for_ever(lab):
+    lab.deployed()
+    lab.cluster.behaviour.impatient = True
+    lab.cluster.put(INFERENCE_SERVICES, {"metadata": {"name": "double", "finalizers": ["inferenceservice.finalizers"]}})
+    assert lab.backend.control("double", "delete").message == "it is being deleted"
+    assert lab.backend.get("double").phase == "Stopped"
+
+
 def test_starting_what_runs_changes_nothing_and_what_failed_gets_new_pods(lab):
     lab.deployed()
     lab.becomes_ready()
