@@ -2,8 +2,8 @@
 
 It is made from what is installed here: pure-Python files, with their licences, the same bytes each time. Only what a step uses
 without a terminal: completion (jedi, parso), the process list (psutil) and, since IPython no longer loads it at once,
-prompt_toolkit stay behind. There is no ``dist-info`` in it, so that nothing in a step takes it for installed. Where IPython does
-not fit the pipeline's Python there is no layer but a reason, which a step that needs it repeats.
+prompt_toolkit stay behind. There is no ``dist-info`` in it but one, so that nothing in a step takes it for installed. Where
+IPython does not fit the pipeline's Python there is no layer but a reason, which a step that needs it repeats.
 
 Packing takes half a second, which no run on this machine may pay: the layer is kept beside unpacked bundles, under the names of
 what is installed.
@@ -34,11 +34,14 @@ OPTIONAL = frozenset({"jedi", "parso", "psutil"})
 TERMINAL = frozenset({"prompt-toolkit", "wcwidth"})
 """Needed where IPython loads its terminal at once, as it did before version 9."""
 
+INLINE = "matplotlib-inline"
+"""The one package that is seen as installed: matplotlib 3.9 and newer finds this backend by its entry point only."""
+
 LICENSES = "licenses-of-this-layer"
 """Folder in the layer; no module can have such a name."""
 
 _LEFT_OUT = frozenset({".so", ".pyd", ".dylib", ".dll", ".pyc", ".pyi", ".png", ".svg"})
-_VERSION = 1
+_VERSION = 2
 """Changes with what is taken into the layer."""
 
 
@@ -121,6 +124,8 @@ def _files(python: str) -> dict[str, Path | bytes]:
             if file.parts[0].endswith(".dist-info"):
                 if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")):
                     content[f"{LICENSES}/{name}/{file.name}"] = path
+                elif distribution.metadata["Name"] == INLINE and file.name in {"METADATA", "entry_points.txt"}:
+                    content[file.as_posix()] = path
             else:
                 content[file.as_posix()] = path
     return content

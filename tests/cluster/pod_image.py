@@ -1,4 +1,4 @@
-"""An image in which the command line runs: the cluster's Python image, what the command line imports, and this package.
+"""Images upon the cluster's Python image: one in which the command line runs, and one in which the examples do.
 
 The layers are made from what is installed here, so that nothing is fetched; the one with the dependencies is made once for
 each set of versions, and found again by its tag.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterable
@@ -21,7 +22,13 @@ from jupyter_mlops.oci.names import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from jupyter_mlops.oci.remote import Remote
 
 PLACE = "opt/cli"
-"""Folder in the image, without the slash in front; PYTHONPATH names it."""
+"""Folder of the command line in the image, without the slash in front; PYTHONPATH names it."""
+
+PLOTS = ("matplotlib", "contourpy", "cycler", "fonttools", "kiwisolver", "packaging", "pillow", "pyparsing")
+"""What the examples import besides what the cluster's Python image has."""
+
+LIBRARIES = "usr/local/lib/python{minor}/dist-packages"
+"""Where Debian's Python finds what was installed for all."""
 
 NEEDED = (
     # a cluster: the client and what it imports
@@ -49,13 +56,27 @@ def image_with_cli(base: str) -> str:
     key = hashlib.sha256("\n".join(f"{one.name} {one.version}" for one in libraries).encode()).hexdigest()[:12]
     with_libraries = f"h-cli-{key}"
     if not _there(store, repository, with_libraries):
-        _append(store, repository, tag, with_libraries, _files(libraries))
+        _append(store, repository, tag, with_libraries, _files(libraries), PLACE)
     package = Path(jupyter_mlops.__file__).parent
     ours = {f"jupyter_mlops/{path.relative_to(package)}": path for path in sorted(package.rglob("*")) if _wanted(path)}
     digest = hashlib.sha256(b"".join(name.encode() + path.read_bytes() for name, path in ours.items())).hexdigest()[:12]
     whole = f"{with_libraries}-{digest}"
     if not _there(store, repository, whole):
-        _append(store, repository, with_libraries, whole, ours.items())
+        _append(store, repository, with_libraries, whole, ours.items(), PLACE)
+    return f"{host}/{repository}:{whole}"
+
+
+def image_with_plots(base: str) -> str:
+    """Reference of an image in which the examples run, built if it is not there."""
+    host, _, rest = base.partition("/")
+    repository, _, tag = rest.partition(":")
+    store = Remote(f"http://{host}")
+    libraries = [found for name in PLOTS if (found := _distribution(name)) is not None]
+    key = hashlib.sha256("\n".join(f"{one.name} {one.version}" for one in libraries).encode()).hexdigest()[:12]
+    whole = f"{tag}-h-plots-{key}"
+    if not _there(store, repository, whole):
+        minor = ".".join(map(str, sys.version_info[:2]))
+        _append(store, repository, tag, whole, _files(libraries), LIBRARIES.format(minor=minor))
     return f"{host}/{repository}:{whole}"
 
 
@@ -94,7 +115,7 @@ def _there(store: Remote, repository: str, tag: str) -> bool:
     return True
 
 
-def _append(store: Remote, repository: str, base: str, tag: str, files: Iterable[tuple[str, Path]]) -> None:
+def _append(store: Remote, repository: str, base: str, tag: str, files: Iterable[tuple[str, Path]], place: str) -> None:
     """An image with one more layer. Times stay, since compiled modules are known by them."""
     manifest: dict[str, Any] = dict(store.get_manifest(repository, base).document)
     with store.open_blob(repository, manifest["config"]["digest"]) as stream:
@@ -102,7 +123,7 @@ def _append(store: Remote, repository: str, base: str, tag: str, files: Iterable
     with tempfile.NamedTemporaryFile(suffix=".tar") as file:
         with tarfile.open(file.name, "w") as tar:
             for name, path in files:
-                info = tar.gettarinfo(str(path), f"{PLACE}/{name}")
+                info = tar.gettarinfo(str(path), f"{place}/{name}")
                 info.uid = info.gid = 0
                 info.uname = info.gname = ""
                 info.mode = 0o644
