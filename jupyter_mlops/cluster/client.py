@@ -26,8 +26,8 @@ from jupyter_mlops.errors import NotAllowed, WrongUsage
 
 __all__ = ["Context", "connect", "contexts"]
 
-CONNECTIONS = 16
-"""Connections kept open to one server: those of the pool of calls, and as many that watch or follow."""
+CONNECTIONS = 32
+"""Connections kept open to one server: those of the pools of calls, and as many that watch or follow."""
 
 _importing = threading.Lock()
 

@@ -36,6 +36,7 @@ SILENCE = 90.0
 """Seconds without a byte after which a connection counts as dead; bookmarks come once a minute."""
 
 _LONGEST_PAUSE = 8.0
+_AT_FIRST = frozenset({"cluster-login", "cluster-forbidden", "no-such-kind"})
 
 
 class Watch(Stream[Change]):
@@ -115,13 +116,11 @@ class Outage:
     def wait(self, error: MlopsError, closed: threading.Event) -> bool:
         """Wait for the next try; False if there should be none.
 
-        A server that starts says for some seconds that nobody has any rights, and that there are no such kinds. So during an
-        outage, and only then, these too are reasons to wait.
+        A server that starts says for some seconds that it knows nobody, that nobody has any rights, and that there are no such
+        kinds. So during an outage, and only then, these too are reasons to wait.
         """
         now = time.monotonic()
-        if not isinstance(error, Unavailable) and (
-            self._since == math.inf or error.code not in {"cluster-forbidden", "no-such-kind"}
-        ):
+        if not isinstance(error, Unavailable) and (self._since == math.inf or error.code not in _AT_FIRST):
             return False
         self._since = min(self._since, now)
         if now - self._since > PATIENCE:

@@ -16,7 +16,7 @@ import pytest
 
 from jupyter_mlops.cluster.base import NAMESPACES, SERVICE_ACCOUNTS, Cluster, Kind
 from jupyter_mlops.cluster.client import connect
-from jupyter_mlops.errors import MlopsError, NotFound
+from jupyter_mlops.errors import Conflict, MlopsError, NotFound, Unavailable
 
 ROLES = Kind("rbac.authorization.k8s.io", "v1", "roles", "Role")
 ROLE_BINDINGS = Kind("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
@@ -44,15 +44,15 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 def fresh_namespace(cluster: Cluster, prefix: str = "h-test", labels: dict[str, str] | None = None) -> Iterator[str]:
     """A namespace as an administrator gives it to a team: the steps' account may report to Argo and nothing else."""
     name = f"{prefix}-{secrets.token_hex(4)}"
-    cluster.create(NAMESPACES, {"metadata": {"name": name, "labels": labels or {}}})
+    patiently(lambda: cluster.create(NAMESPACES, {"metadata": {"name": name, "labels": labels or {}}}))
     try:
         rule = {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
         allow(cluster, name, "default", [rule], role="argo-executor")
         wait_for(lambda: _there(cluster, name), f"the default account of {name}")
         yield name
     finally:
-        with contextlib.suppress(NotFound):
-            cluster.delete(NAMESPACES, name)
+        with contextlib.suppress(NotFound, Conflict):
+            patiently(lambda: cluster.delete(NAMESPACES, name))
 
 
 def allow(cluster: Cluster, namespace: str, account: str, rules: list[dict[str, list[str]]], role: str = "") -> None:
@@ -65,6 +65,18 @@ def allow(cluster: Cluster, namespace: str, account: str, rules: list[dict[str, 
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
     }
     cluster.create(ROLE_BINDINGS, binding, namespace)
+
+
+def patiently(call: Callable[[], object], seconds: float = 60.0) -> object:
+    """Make a call, again while the server does not answer: tests beside this one restart it."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except Unavailable:  # noqa: PERF203 - a network, not a computation
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:

@@ -153,6 +153,21 @@ def _authority_pem(authority: dict[str, Any]) -> bytes:
     return base64.b64decode(data) if data else Path(authority["certificate-authority"]).read_bytes()
 
 
+def test_a_certificate_of_a_plugin(cluster: Cluster, authority: dict[str, Any], tmp_path: Path) -> None:
+    user = find_access(None).user
+    pair = []
+    for key in ("client-certificate", "client-key"):
+        data = user.get(f"{key}-data")
+        if not data and not user.get(key):
+            pytest.skip("NOT RUN: this cluster's user has no certificate")
+        pair.append(base64.b64decode(data).decode() if data else Path(user[key]).read_text())
+    given = {"clientCertificateData": pair[0], "clientKeyData": pair[1]}
+    said = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": given}
+    (tmp_path / "said").write_text(json.dumps(said))
+    login = {"apiVersion": "client.authentication.k8s.io/v1", "command": "cat", "args": [str(tmp_path / "said")]}
+    assert connect(environ=written(tmp_path, authority, {"exec": login})).list(SERVICE_ACCOUNTS, "default").items
+
+
 def test_a_refused_token_of_a_plugin_is_renewed_once(
     cluster: Cluster, namespace: str, account: str, authority: dict[str, Any], tmp_path: Path
 ) -> None:
