@@ -22,9 +22,9 @@ _NAMED = ("numpy", "pandas", "scipy", "joblib", "scikit-learn", "xgboost", "ligh
 
 
 def write_model(
-    folder: Path, model: Any, name: str, *, data: Any, metrics: Mapping[str, float], kernel: str = "python3"
+    folder: Path, model: Any, name: str, *, data: Any, metrics: Mapping[str, float], kernel: str = "python3", image: str = ""
 ) -> dict[str, Any]:
-    """Write the model and its card into a folder and return the card; ``kernel`` is that of the notebook.
+    """Write the model and its card into a folder and return the card; ``kernel`` is that of the notebook, ``image`` the step's.
 
     Raises:
         WrongUsage: it is no model, or does not take the data.
@@ -54,6 +54,8 @@ def write_model(
         "signature": signature,
         "metrics": {key: plain(value) for key, value in metrics.items()},
     }
+    if image:
+        card["image"] = image
     if sample:
         card["sample"] = {"instances": sample}
     (folder / CARD).write_text(json.dumps(card, indent=1, sort_keys=True, allow_nan=False), encoding="utf-8")

@@ -10,7 +10,7 @@ from jupyter_mlops.runner import failure
 from jupyter_mlops.runner.loop import Loop
 from jupyter_mlops.runner.outputs import Outputs
 from jupyter_mlops.runner.plan import Plan, StepPlan
-from jupyter_mlops.runner.progress import Log, now
+from jupyter_mlops.runner.progress import Log, now, tell_argo
 from jupyter_mlops.runner.report import Report
 from jupyter_mlops.runner.sources import differs, runnable, value_of
 from jupyter_mlops.runner.streams import Streams
@@ -49,6 +49,7 @@ class Execution:
     def run(self) -> failure.Failure | None:
         """Run all cells; the failure at which it stopped, or None."""
         self._watch_compiler()
+        tell_argo(0, len(self.step.cells))
         for number, cell in enumerate(self.step.cells, start=1):
             failed = self._run_cell(cell, number)
             if failed:
@@ -83,6 +84,7 @@ class Execution:
         if error is not None:
             own = {n: v for n, v in self.shell.user_ns.items() if not n.startswith("_") and n not in self.shell.user_ns_hidden}
             return failure.of_exception(error, self.step.name, cell, self.files, own, source)
+        tell_argo(number, total)
         self.report.save()
         return None
 

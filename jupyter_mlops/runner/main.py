@@ -21,10 +21,12 @@ from jupyter_mlops.oci.store import Store
 from jupyter_mlops.runner import failure, record, reuse
 from jupyter_mlops.runner.arguments import Arguments, parse, termination_path
 from jupyter_mlops.runner.asks import asked_by
+from jupyter_mlops.runner.certificates import add_certificates
 from jupyter_mlops.runner.execute import Execution
 from jupyter_mlops.runner.ipython import provide_ipython
 from jupyter_mlops.runner.leave import leave
 from jupyter_mlops.runner.outputs import Outputs
+from jupyter_mlops.runner.patience import patiently
 from jupyter_mlops.runner.plan import Plan, StepPlan, read_plan
 from jupyter_mlops.runner.progress import Log, now
 from jupyter_mlops.runner.report import Report
@@ -98,8 +100,12 @@ class _Step:
         """Restore, run, capture, publish; then, and only then, write the state."""
         arguments = self.arguments
         self._check_python()
+        add_certificates(_cache())
+        here = arguments.registry.startswith("file:")
         store = self.report.store = open_store(arguments.registry)
         before = load_state(store, arguments.repository, arguments.state)
+        if not here:
+            self.report.push_beside()
         root = Path.cwd().resolve()
         _provide(self.plan.files, root)
         self.report.key = dict(reuse.key_of(self.plan, self.step, arguments, before, root, _ours(arguments)))
@@ -114,7 +120,13 @@ class _Step:
             self.plan, self.step, shell, self.outputs, self.report, self.log, arguments.parameters
         )
         recorder = record.Recorder(
-            arguments.run, self.step.name, self.plan.pipeline, self.log, kernel=self.plan.kernel or "python3", scratch=scratch
+            arguments.run,
+            self.step.name,
+            self.plan.pipeline,
+            self.log,
+            kernel=self.plan.kernel or "python3",
+            scratch=scratch,
+            image="" if here else os.environ.get("MLOPS_IMAGE", ""),
         )
         record.begin(recorder)
         context.metrics = recorder.metrics
@@ -127,7 +139,10 @@ class _Step:
                 return failed
             record.register_outputs(recorder, self.step.outputs, shell.user_ns)
         context.cells += sources
-        state = session.finish(execution.made_in, shell.execution_count, f"state.{arguments.run}.{self.step.name}")
+        tag = f"state.{arguments.run}.{self.step.name}"
+        state = patiently(
+            lambda: session.finish(execution.made_in, shell.execution_count, tag), self.log, f"what {self.step.name} reached"
+        )
         for task in execution.loop.pending():
             context.warn(f"the asyncio task of {task} had not ended at the step's end, and ended with it")
         self.report.warnings += context.warnings
@@ -170,7 +185,10 @@ class _Step:
         report.phase = "failed" if failed else "succeeded"
         report.finished = now()
         try:
-            report.save(final=True)
+            if failed:
+                report.save(final=True)
+            else:
+                patiently(lambda: report.save(final=True), self.log, f"the report of {self.step.name}")
         except (MlopsError, OSError) as error:
             if failed is None:
                 known = error if isinstance(error, MlopsError) else None

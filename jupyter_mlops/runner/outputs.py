@@ -18,28 +18,44 @@ class Outputs:
     """Outputs of the cells of one step; text goes to the log at the same time."""
 
     def __init__(self) -> None:
-        self.cells: dict[int, list[Output]] = {}
+        self._cells: dict[int, list[Output]] = {}
         self.updates: dict[str, Output] = {}
         self._current: list[Output] = []
         self._clear_next = False
         self._displays: dict[str, list[Output]] = {}
         self._lock = threading.RLock()
+        self._open: Output | None = None
+        self._pieces: list[str] = []
+        """Text of the output ``_open`` that is not in it yet: joined at each print it would cost the square of its length."""
+
+    @property
+    def cells(self) -> dict[int, list[Output]]:
+        """Cell → its outputs."""
+        with self._lock:
+            self._settle()
+            return self._cells
 
     def begin(self, cell: int) -> None:
         """Outputs belong to this cell from now on."""
         with self._lock:
-            self._current = self.cells.setdefault(cell, [])
+            self._settle()
+            self._current = self._cells.setdefault(cell, [])
             self._clear_next = False
 
     def stream(self, name: str, text: str) -> None:
         """Text on ``stdout`` or ``stderr``."""
         with self._lock:
-            self._before_output()
+            if self._clear_next:
+                self._before_output()
             last = self._current[-1] if self._current else None
-            if last is not None and last["output_type"] == "stream" and last["name"] == name:
-                last["text"] += text
-            else:
-                self._current.append({"output_type": "stream", "name": name, "text": text})
+            if last is None or last["output_type"] != "stream" or last["name"] != name:
+                self._settle()
+                last = {"output_type": "stream", "name": name, "text": ""}
+                self._current.append(last)
+            elif last is not self._open:
+                self._settle()
+            self._open = last
+            self._pieces.append(text)
 
     def display(self, data: dict[str, Any], metadata: dict[str, Any], display_id: str | None = None) -> None:
         """A display; one with an id can be updated."""
@@ -76,9 +92,17 @@ class Outputs:
             if wait:
                 self._clear_next = True
             else:
+                self._settle()
                 self._current.clear()
 
+    def _settle(self) -> None:
+        """Put the pieces of text into their output."""
+        if self._open is not None and self._pieces:
+            self._open["text"] += "".join(self._pieces)
+        self._open, self._pieces = None, []
+
     def _before_output(self) -> None:
+        self._settle()
         if self._clear_next:
             self._current.clear()
             self._clear_next = False

@@ -10,7 +10,11 @@ import json
 import os
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any
+
+from jupyter_mlops.runner.keptlog import KeptLog
 
 MARK = "@mlops "
 
@@ -23,24 +27,45 @@ class Log:
         self._stream = stream or os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
         self._lock = threading.RLock()
         self._fresh_line = True
+        self._kept = KeptLog()
 
     def text(self, text: str) -> None:
         """The notebook's output, as it is."""
         if not text:
             return
         with self._lock:
-            self._stream.write(text)
+            self._write(text)
             self._fresh_line = text.endswith("\n")
-            self._stream.flush()
 
     def event(self, event: str, **fields: Any) -> None:
         """One structured line. Fields that are None are left out."""
         document = {"event": event, **{key: value for key, value in fields.items() if value is not None}}
         line = MARK + json.dumps(document, default=str) + "\n"
         with self._lock:
-            self._stream.write(line if self._fresh_line else "\n" + line)
+            self._write(line if self._fresh_line else "\n" + line)
             self._fresh_line = True
-            self._stream.flush()
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._kept.size
+
+    def content(self) -> bytes:
+        """What was written, for the report."""
+        with self._lock:
+            return self._kept.content()
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+        self._kept.add(text.encode(errors="replace"))
+
+
+def tell_argo(done: int, cells: int) -> None:
+    """Progress where Argo looks for it and shows it to other tools; nothing where there is no Argo."""
+    if place := os.environ.get("ARGO_PROGRESS_FILE"):
+        with suppress(OSError):
+            Path(place).write_text(f"{done}/{cells}\n", encoding="ascii")
 
 
 def now() -> str:

@@ -23,6 +23,7 @@ from jupyter_mlops.oci.reference import check_repository
 from jupyter_mlops.oci.store import Store
 from jupyter_mlops.runner.card import write_model
 from jupyter_mlops.runner.dataset import publish_dataset, write_dataset
+from jupyter_mlops.runner.patience import patiently
 from jupyter_mlops.runner.progress import Log
 
 
@@ -84,6 +85,9 @@ class Recorder:
     kernel: str = "python3"
     """Name of the notebook's kernel."""
 
+    image: str = ""
+    """Image of the step's container; '' where there is none."""
+
     scratch: Path | None = None
     """Where files wait for their publication; the folder for temporary files by default."""
 
@@ -113,7 +117,7 @@ class Recorder:
         datasets: list[dict[str, str]] = []
         while self.pending:
             one = self.pending[0]
-            found = self.publish_one(store, one)
+            found = self._patiently(store, one)
             entry = {"name": found.name, "tag": found.tag, "digest": found.digest}
             (models if one.kind == "model" else datasets).append(entry)
             if self.log is not None:
@@ -121,6 +125,12 @@ class Recorder:
             self.pending.pop(0)
             shutil.rmtree(one.folder, ignore_errors=True)
         return models, datasets
+
+    def _patiently(self, store: Store, one: _Pending) -> Logged:
+        """Publish one thing; its key lets it be done twice."""
+        if self.log is None:
+            return self.publish_one(store, one)
+        return patiently(lambda: self.publish_one(store, one), self.log, f"the {one.kind} {one.name}")
 
     def publish_one(self, store: Store, one: _Pending) -> Logged:
         """Publish one thing under its key."""
@@ -131,6 +141,8 @@ class Recorder:
             return Logged("dataset", one.name, tag, digest)
         metrics = {**self.metrics, **one.metrics}
         notes["format"] = str(one.facts["format"])
+        if self.image:
+            notes["image"] = self.image
         made = publish_model(store, one.name, one.folder, key=key, annotations=notes, metrics=metrics)
         return Logged("model", made.name, made.tag, made.digest, metrics)
 
@@ -170,7 +182,8 @@ def log_model(model: Any, name: str, *, data: Any = None, metrics: Mapping[str, 
     recorder = _recorder()
     folder = recorder.folder()
     try:
-        card = write_model(folder, model, name, data=data, metrics={**recorder.metrics, **numbers}, kernel=recorder.kernel)
+        known = {**recorder.metrics, **numbers}
+        card = write_model(folder, model, name, data=data, metrics=known, kernel=recorder.kernel, image=recorder.image)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -6,9 +6,10 @@ Also written beside the step's output as ``report.json`` and ``outputs.json``: a
 from __future__ import annotations
 
 import math
+import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,21 @@ from jupyter_mlops.errors import MlopsError
 from jupyter_mlops.oci.artifact import push_artifact
 from jupyter_mlops.oci.canonical import canonical
 from jupyter_mlops.oci.names import REPORT, REPORT_CONFIG, REPORT_OUTPUTS
-from jupyter_mlops.oci.store import Store
+from jupyter_mlops.oci.store import Descriptor, Store
 from jupyter_mlops.runner.failure import Failure
 from jupyter_mlops.runner.outputs import Outputs
 from jupyter_mlops.runner.progress import Log, now
 
 EVERY = 2.0
 """Seconds between two pushes while the step runs; the files beside the output are written after each cell."""
+
+OFTEN, SELDOM = 60.0, 600.0
+"""Seconds between two pushes of a growing log while one cell runs: at first, and in the end."""
+
+SHARE = 50
+"""A push of the log is followed by a pause of so many times what it took, so that it costs 2 % at most."""
+
+LOG_TYPE, LOG_TITLE = "text/plain", {"org.opencontainers.image.title": "log"}
 
 
 @dataclass
@@ -58,6 +67,14 @@ class Report:
     """Nothing was run: all of it was taken over from an earlier run."""
 
     _pushed: float = field(default_factory=time.monotonic)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _said: tuple[dict[str, Any], bytes] | None = None
+    """Report and outputs as they were last saved: the thread that pushes the log may not look at what changes."""
+
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _news: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _pushed_log: list[Descriptor] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The report without the outputs; JSON has no number for a metric that is not finite."""
@@ -79,15 +96,41 @@ class Report:
 
     def save(self, *, final: bool = False) -> None:
         """Write the files, and push if it is time. Raises MlopsError and OSError only when ``final``."""
-        report, outputs = canonical(self.to_json()), canonical(self.outputs_json())
+        said, outputs = self.to_json(), canonical(self.outputs_json())
+        report = canonical(said)
+        self._said = said, outputs
         if final:
+            self._ended.set()
             self._write(report, outputs)
-            self._push(outputs)
+            self._push(said, outputs, final=True, with_log=True)
             return
         with suppress(MlopsError, OSError):  # a report that does not arrive now arrives with the next cell
             self._write(report, outputs)
-            if time.monotonic() - self._pushed >= EVERY:
-                self._push(outputs)
+            if self._thread is not None:
+                self._news.set()
+            elif time.monotonic() - self._pushed >= EVERY:
+                self._push(said, outputs)
+
+    def push_beside(self) -> None:
+        """From now on a thread pushes: a slow registry delays no cell, and the log of a cell that runs for hours arrives."""
+        self._said = self.to_json(), canonical(self.outputs_json())
+        self._thread = threading.Thread(target=self._push_now_and_then, name="mlops-report", daemon=True)
+        self._thread.start()
+
+    def _push_now_and_then(self) -> None:
+        log_due, pause, seen = time.monotonic() + OFTEN, OFTEN, self.log.size
+        while not self._ended.wait(EVERY):
+            began = time.monotonic()
+            with_log = began >= log_due and self.log.size != seen
+            if not (with_log or self._news.is_set()) or self._said is None:
+                continue
+            self._news.clear()
+            size = self.log.size
+            with suppress(MlopsError, OSError):
+                self._push(*self._said, with_log=with_log)
+            if with_log:
+                seen, pause = size, max(min(pause * 1.5, SELDOM), SHARE * (time.monotonic() - began))
+                log_due = time.monotonic() + pause
 
     def _write(self, report: bytes, outputs: bytes) -> None:
         self.out.mkdir(parents=True, exist_ok=True)
@@ -96,12 +139,18 @@ class Report:
             fresh.write_bytes(data)
             fresh.replace(self.out / name)
 
-    def _push(self, outputs: bytes) -> None:
-        if self.store is None:
+    def _push(self, said: dict[str, Any], outputs: bytes, *, final: bool = False, with_log: bool = False) -> None:
+        """Push report and outputs; the log as it is now, or as it was pushed before. Nothing comes after the final report."""
+        store, repository = self.store, self.repository
+        if store is None:
             return
-        layer = self.store.put_blob(self.repository, outputs, REPORT_OUTPUTS)
-        manifest = push_artifact(
-            self.store, self.repository, REPORT, self.to_json(), [layer], config_type=REPORT_CONFIG, tags=[self.tag]
-        )
-        self._pushed = time.monotonic()
-        self.log.event("report", digest=manifest.descriptor.digest)
+        with self._lock:
+            if with_log:
+                blob = store.put_blob(repository, self.log.content(), LOG_TYPE)
+                self._pushed_log = [replace(blob, annotations=LOG_TITLE)]
+            layers = [store.put_blob(repository, outputs, REPORT_OUTPUTS), *self._pushed_log]
+            if self._ended.is_set() and not final:
+                return
+            manifest = push_artifact(store, repository, REPORT, said, layers, config_type=REPORT_CONFIG, tags=[self.tag])
+            self._pushed = time.monotonic()
+            self.log.event("report", digest=manifest.descriptor.digest)

@@ -1,0 +1,49 @@
+"""Waits for a registry that went away while a step holds what it has worked for.
+
+Every request is tried again for a while by the store itself; a registry that is being upgraded or moved takes longer. So what has
+a result to lose is begun anew, for as long as a person would wait.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from jupyter_mlops.errors import Unavailable
+from jupyter_mlops.runner.progress import Log
+
+T = TypeVar("T")
+
+LONGEST = 300.0
+"""Seconds from the first failure on after which it is given up."""
+
+PAUSE = 5.0
+"""Seconds between two tries; each of them waits by itself, too."""
+
+
+def patiently(work: Callable[[], T], log: Log, what: str) -> T:
+    """The result of ``work``, which is done again while the registry does not answer.
+
+    Args:
+        work: may be done twice.
+        log: where the waiting is told.
+        what: what is lost in the end, in words.
+
+    Raises:
+        Unavailable: code ``result-lost``, after ``LONGEST`` seconds.
+    """
+    until = 0.0
+    while True:
+        try:
+            return work()
+        except Unavailable as error:  # noqa: PERF203  (it waits)
+            until = until or time.monotonic() + LONGEST
+            if time.monotonic() >= until:
+                raise Unavailable(
+                    f"the registry did not answer for {LONGEST / 60:.0f} minutes; {what} is lost: {error.message}",
+                    code="result-lost",
+                    fix="When the registry is back, run with --resume and the name of this run: finished steps are taken over.",
+                ) from error
+            log.text(f"waiting for the registry to store {what}: {error.message}\n")
+            time.sleep(PAUSE)
