@@ -16,10 +16,10 @@ from jupyter_mlops.diagnose.image import image_cause
 from jupyter_mlops.diagnose.owner import Owner
 from jupyter_mlops.diagnose.starting import missing_object, start_cause
 
-_PROGRESS = frozenset({"Pulling", "Pulled", "Created", "Started", "SuccessfulAttachVolume", "SuccessfulMountVolume"})
-_PREPARING = frozenset({
-    "FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox", "NetworkNotReady", "FailedSync",
-})  # fmt: skip
+_PREPARED, _PULLED, _CREATED = 1, 2, 3
+_STAGES = {"Pulling": _PREPARED, "Pulled": _PULLED, "Created": _CREATED, "Started": _CREATED}
+"""What an event of progress says has been reached: a container that could not be created is pulled again before each attempt."""
+
 _VOLUME = re.compile(r"volume \"([^\"]{1,253})\"")
 _SYNC = re.compile(r"failed to sync \w+ cache|object \"[^\"]*\"/\"[^\"]*\" not registered")
 _PROBE = re.compile(r"(Readiness|Startup|Liveness) probe (?:failed|errored)(?:: |$)(.{0,600})", re.DOTALL)
@@ -35,20 +35,30 @@ def waiting_cause(owner: Owner, events: Iterable[Document], *, prepared: bool = 
         events: of the pod, oldest first; those that tell of progress count too, where the caller has them.
         prepared: the pod has its volumes and its network: what went wrong with them before is over.
     """
+    reached: dict[str, int] = {}
     for event in reversed(list(events)):
-        reason, said = text(event.get("reason")), said_of(event)
-        if reason in _PROGRESS:
-            return None
-        if reason in _PREPARING and prepared:
-            continue
-        if reason in {"FailedMount", "FailedAttachVolume", "FailedMapVolume"} and not _SYNC.search(said):
-            return _volume(owner, reason, said)
-        if reason == "Failed" and said.startswith("Error: ") and said.removeprefix("Error: ") not in IMAGE_REASONS:
-            return start_cause(owner, _container_of(event), reason, said.removeprefix("Error: "))
-        if (reason == "Failed" and said.startswith("Failed to pull image")) or reason == "InspectFailed":
-            return image_cause(owner, _container_of(event), reason, said)
-        if reason in {"FailedCreatePodSandBox", "NetworkNotReady", "FailedSync"} and said:
-            return _sandbox(owner, reason, said)
+        reason, container = text(event.get("reason")), _container_of(event)
+        if reason in _STAGES:
+            reached[container] = max(_STAGES[reason], reached.get(container, 0))
+        elif found := _trouble(owner, event, container):
+            stage, cause = found
+            overcome = prepared or bool(reached) if stage == _PREPARED else reached.get(container, 0) >= stage
+            if not overcome:
+                return cause
+    return None
+
+
+def _trouble(owner: Owner, event: Document, container: str) -> tuple[int, Cause] | None:
+    """What an event says went wrong, and the stage whose end says that it was overcome."""
+    reason, said = text(event.get("reason")), said_of(event)
+    if reason in {"FailedMount", "FailedAttachVolume", "FailedMapVolume"} and not _SYNC.search(said):
+        return _PREPARED, _volume(owner, reason, said)
+    if reason in {"FailedCreatePodSandBox", "NetworkNotReady", "FailedSync"} and said:
+        return _PREPARED, _sandbox(owner, reason, said)
+    if (reason == "Failed" and said.startswith("Failed to pull image")) or reason == "InspectFailed":
+        return _PULLED, image_cause(owner, container, reason, said)
+    if reason == "Failed" and said.startswith("Error: ") and said.removeprefix("Error: ") not in IMAGE_REASONS:
+        return _CREATED, start_cause(owner, container, reason, said.removeprefix("Error: "))
     return None
 
 
@@ -67,7 +77,7 @@ def probe_cause(owner: Owner, events: Iterable[Document]) -> Cause | None:
             return Cause("loading-too-long", message, "user", fix, (fact(owner.about, "Killing", said_of(event)),))
         if event.get("reason") == "Unhealthy" and (match := _PROBE.search(said_of(event))):
             return _probe(owner, match, fact(owner.about, "Unhealthy", said_of(event)))
-        if text(event.get("reason")) in _PROGRESS:
+        if text(event.get("reason")) in _STAGES:
             return None
     return None
 

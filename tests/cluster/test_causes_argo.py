@@ -24,6 +24,7 @@ from tests.cluster.watching import State, Watcher, container, watching
 pytestmark = pytest.mark.cluster
 
 QUOTAS, RANGES = Kind("", "v1", "resourcequotas", "ResourceQuota"), Kind("", "v1", "limitranges", "LimitRange")
+DEADLINE = r"exceeded its deadline|: timeout|specified deadline"
 SLEEP = "import time; time.sleep(600)"
 TOLD = (
     'import sys; open(\'/dev/termination-log\', \'w\').write(\'{"code": "step-failed", "message": "ValueError in cell 3, line 2: no", '
@@ -98,8 +99,8 @@ ROWS = [
     Row("account", lambda i: one(container=container(i, SLEEP), serviceAccountName="ghost"), r"looking up service account", "account-not-found", ("'ghost'", "service_account")),
     Row("right", lambda i: one(container=container(i, "print(1)")), r"workflowtaskresults", "account-right-missing", ("kubectl create role", "'default'"), "platform", "bare"),
     Row("deleted", lambda i: one(container=container(i, SLEEP)), r"pod deleted|exit code 143", "interrupted", ("Run it again",), "platform"),
-    Row("deadline", lambda i: one(container=container(i, SLEEP), activeDeadlineSeconds=4), r"exceeded its deadline", "timeout", ("`timeout`",)),
-    Row("timeout", lambda i: one(container=container(i, SLEEP), timeout="4s"), r"exceeded its deadline|: timeout", "timeout", ("`timeout`",)),
+    Row("deadline", lambda i: one(container=container(i, SLEEP), activeDeadlineSeconds=4), DEADLINE, "timeout", ("`timeout`",)),
+    Row("timeout", lambda i: one(container=container(i, SLEEP), timeout="4s"), DEADLINE, "timeout", ("`timeout`",)),
     Row("template", lambda i: {"entrypoint": "main", "templates": [{"name": "main", "dag": {"tasks": [{"name": "a", "template": "nosuch"}]}}]}, r"undefined", "workflow-invalid", ("'nosuch'",)),
     Row("root", lambda i: one(container=container(i, SLEEP, securityContext={"runAsNonRoot": True})), r"CreateContainerConfigError", "image-runs-as-root", ("as root",)),
     Row("name", lambda i: one(container=container("UPPER/Case:1", SLEEP)), r"InvalidImageName", "image-name", ("UPPER/Case:1",)),

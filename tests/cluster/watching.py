@@ -34,8 +34,9 @@ class State:
 
     @property
     def text(self) -> str:
-        """All that the cluster says of it, as one text."""
-        parts = [self.document.get("status"), [p.get("status") for p in self.pods], [e.get("message") for e in self.events]]
+        """All that the cluster says of it, as one text; Argo's events run ahead of the status that they are about."""
+        told = [event.get("message") for event in self.events if event["involvedObject"].get("kind") != "Workflow"]
+        parts = [self.document.get("status"), [pod.get("status") for pod in self.pods], told]
         return json.dumps(parts, ensure_ascii=False)
 
 

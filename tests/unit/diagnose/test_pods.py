@@ -99,8 +99,31 @@ def test_what_only_events_tell(reason: str, said: str, code: str, parts: list[st
         assert reason in cause.facts[0]
     assert pod_cause(creating(), [event(reason, said, name="another")]) is None
     assert pod_cause(creating(), [{**told, "involvedObject": {**told["involvedObject"], "uid": "earlier"}}]) is None
-    assert pod_cause(creating(), [told, event("Pulling", "Pulling image", at=9)]) is None
+    over = [event(done, "done", at=9, fieldPath="spec.containers{main}") for done in ("Pulling", "Pulled", "Created", "Started")]
+    assert pod_cause(creating(), [told, *over]) is None
     assert pod_cause(step_pod(phase="Running", containerStatuses=[running()]), [told]) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "said", "overcome"),
+    [
+        ("FailedMount", MOUNT + 'secret "s" not found', ("Pulling", "Pulled", "Created", "Started")),
+        ("Failed", 'Failed to pull image "a:1": a:1: not found', ("Pulled", "Created", "Started")),
+        (
+            "Failed",
+            "Error: failed to mount image volume: ImageVolumeMountFailed: failed to ensure image subpath",
+            ("Created", "Started"),
+        ),
+    ],
+)
+def test_trouble_counts_until_what_comes_after_it_is_done(reason: str, said: str, overcome: tuple[str, ...]) -> None:
+    """A container that cannot be created is pulled before each attempt: that it was pulled again says nothing."""
+    told = event(reason, said, fieldPath="spec.containers{main}")
+    for done in ("Pulling", "Pulled", "Created", "Started"):
+        later = event(done, "done", at=9, fieldPath="spec.containers{main}")
+        assert (pod_cause(creating(), [told, later]) is None) == (done in overcome)
+        other = event(done, "done", at=9, fieldPath="spec.containers{wait}")
+        assert (pod_cause(creating(), [told, other]) is None) == (reason == "FailedMount")
 
 
 def test_trouble_that_passes_by_itself_is_not_told() -> None:
