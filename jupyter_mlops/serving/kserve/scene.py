@@ -62,24 +62,24 @@ class Scene:
         )
 
     @property
+    def outdated(self) -> bool:
+        """KServe wrote the status before we last changed the document."""
+        times = {"": "", "status": ""}
+        for entry in self.document["metadata"].get("managedFields") or ():
+            part = str(entry.get("subresource") or "")
+            if part == "status" or (not part and entry.get("manager") == MANAGER):
+                times[part] = max(times[part], str(entry.get("time") or ""))
+        return times["status"] < times[""]
+
+    @property
     def current(self) -> Document:
         """The document without what its status says about an earlier one, or says worse than the pods do."""
         status = self.document.get("status") or {}
         behind = self.deployment is not None and not self.taken
-        if not (self.pods or behind or _older(self.document)) or "modelStatus" not in status:
+        if not (self.pods or behind or self.outdated) or "modelStatus" not in status:
             return self.document
         model = {key: value for key, value in status["modelStatus"].items() if key not in {"lastFailureInfo", "transitionStatus"}}
         return {**self.document, "status": {**status, "modelStatus": model}}
-
-
-def _older(document: Document) -> bool:
-    """Whether KServe wrote the status before we last changed the document."""
-    times: dict[bool, str] = {}
-    for entry in document["metadata"].get("managedFields") or ():
-        if entry.get("subresource") == "status" or entry.get("manager") == MANAGER:
-            key = entry.get("subresource") == "status"
-            times[key] = max(times.get(key, ""), str(entry.get("time") or ""))
-    return times.get(True, "") < times.get(False, "")
 
 
 def note(document: Document, key: str) -> str:

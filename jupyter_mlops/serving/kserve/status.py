@@ -15,7 +15,7 @@ from jupyter_mlops.diagnose.cause import Cause
 from jupyter_mlops.serving.base import Service
 from jupyter_mlops.serving.decode import service_of
 from jupyter_mlops.serving.kserve.predictor import CONTAINER
-from jupyter_mlops.serving.kserve.scene import Scene, note
+from jupyter_mlops.serving.kserve.scene import Scene, note, pod_ready
 from jupyter_mlops.serving.manifest import MANAGED, OURS, STOP
 
 LOG_HEAD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ ")
@@ -61,9 +61,14 @@ def _phase(scene: Scene, base: Service, cause: Cause | None) -> str:
 
 
 def _serves(scene: Scene, base: Service) -> bool:
-    """Ready, and of the document as it is now. Without a Deployment to look at, KServe's word is all there is."""
-    ready = any(condition.type == "Ready" and condition.status == "True" for condition in base.conditions)
-    return ready and (scene.deployment is None or scene.rolled_out)
+    """Ready, and of the document as it is now: by the Deployment, else the pods, else KServe's word, as far as one may look."""
+    if not any(condition.type == "Ready" and condition.status == "True" for condition in base.conditions):
+        return False
+    if scene.deployment is not None:
+        return scene.rolled_out
+    if scene.pods or scene.earlier:
+        return any(pod_ready(pod) for pod in scene.pods) and not scene.earlier
+    return not scene.outdated
 
 
 def _only_loading(scene: Scene, cause: Cause) -> bool:

@@ -243,6 +243,42 @@ def test_who_may_not_look_at_pods_sees_less_and_no_error(lab):
         list(lab.backend.logs("double"))
 
 
+def test_without_the_deployment_the_pods_tell_which_version_answers(lab):
+    lab.deployed()
+    lab.becomes_ready()
+    old = lab.revision()
+    lab.cluster.forbid("*", DEPLOYMENTS)
+    assert lab.backend.get("double").ready
+    lab.backend.apply(lab.backend.prepare(lab.publish(), env={"A": "1"}))
+    lab.pod("double-1", revision=old, ready=True, containers=[running()])
+    assert not lab.backend.get("double").ready
+    lab.pod("double-2", ready=True, containers=[running()])
+    assert not lab.backend.get("double").ready  # both answer
+    lab.cluster.remove(PODS, "double-1", "ml")
+    assert lab.backend.get("double").ready
+
+
+@pytest.mark.parametrize(
+    ("applied", "written", "ready"),
+    [
+        ("2026-01-01T00:00:02Z", "2026-01-01T00:00:01Z", False),
+        ("2026-01-01T00:00:01Z", "2026-01-01T00:00:02Z", True),
+        (None, None, True),
+    ],
+)
+def test_where_nothing_may_be_seen_a_status_from_before_the_change_is_not_believed(lab, applied, written, ready):
+    lab.deployed()
+    lab.status(ready="True")
+    for kind in (PODS, DEPLOYMENTS, EVENTS):
+        lab.cluster.forbid("*", kind)
+    fields = [
+        {"manager": "jupyter-mlops", "operation": "Apply", "time": applied},
+        {"manager": "manager", "operation": "Update", "subresource": "status", "time": written},
+    ]
+    lab.cluster.put(INFERENCE_SERVICES, {"metadata": {"name": "double", "managedFields": fields}})
+    assert lab.backend.get("double").ready is ready
+
+
 def test_many_services_cost_four_questions(lab):
     for name in ("c", "a", "b"):
         lab.deployed(name)
