@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -113,8 +114,9 @@ def _credential(command: str, version: str, printed: bytes, spec: Mapping[str, A
 
 
 def _seconds(stamp: object) -> float | None:
-    """A time of RFC 3339 in seconds since the epoch."""
-    return datetime.fromisoformat(str(stamp).replace("Z", "+00:00")).timestamp() if stamp else None
+    """A time of RFC 3339 in seconds since the epoch. Fractions are left out: Python 3.10 reads only some of them."""
+    whole = re.sub(r"\.\d+", "", str(stamp)).replace("Z", "+00:00")
+    return datetime.fromisoformat(whole).timestamp() if stamp else None
 
 
 def _refused(command: str, why: str, spec: Mapping[str, Any]) -> NotAllowed:

@@ -75,7 +75,7 @@ def identify(access: Access, environ: Mapping[str, str]) -> Identity:
         for key in ("client-certificate", "tokenFile")
         if user.get(key) and (stamp := stamp_of(Path(user[key])))
     }
-    if user.get("tokenFile") and not user.get("token"):
+    if user.get("tokenFile"):  # comes before a token beside it, as with kubectl
         user["token"] = _token_from(Path(user.pop("tokenFile")))
     elif "exec" in user and not user.get("token"):
         given = run_plugin(user.pop("exec"), access.cluster, access.folder, environ)

@@ -198,11 +198,14 @@ def changed(kind: Kind, name: str) -> Conflict:
 
 
 def check_names(kind: Kind, document: Document) -> None:
-    """What every API server checks of a document.
+    """What is checked of every document.
 
     Raises:
+        WrongUsage: a document of another kind (``invalid-document``).
         Refused: no name, or one that is none (``invalid-document``).
     """
+    if document.get("kind", kind.kind) != kind.kind:
+        raise WrongUsage(f"a {document['kind']} is not a {kind.kind}", code="invalid-document", fix=f"Give a {kind.kind}.")
     metadata = document.get("metadata") or {}
     name = metadata.get("name") or metadata.get("generateName")
     if not name:

@@ -92,6 +92,11 @@ class ClusterConformance:
             cluster.create(CONFIG_MAPS, thing(name), namespace)
         assert info.value.code == "invalid-document"
 
+    def test_a_document_of_another_kind(self, cluster: Cluster, namespace: str) -> None:
+        """Is a mistake before anything is sent."""
+        with pytest.raises(WrongUsage, match="a Pod is not a ConfigMap"):
+            cluster.create(CONFIG_MAPS, {"kind": "Pod", **thing("one")}, namespace)
+
     def test_a_merge_patch(self, cluster: Cluster, namespace: str) -> None:
         """Merges, deletes by None, and keeps to a version where it names one."""
         made = cluster.create(CONFIG_MAPS, thing("one", a="b"), namespace)

@@ -31,8 +31,9 @@ def printed(version: str = V1, **status: Any) -> str:
     return json.dumps({"apiVersion": version, "kind": "ExecCredential", "status": status})
 
 
-def test_a_token_with_its_end(tmp_path: Path) -> None:
-    command = program(tmp_path, f"echo '{printed(token='t', expirationTimestamp='2026-01-01T00:00:00Z')}'")
+@pytest.mark.parametrize("end", ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.123456789Z", "2026-01-01T02:00:00.5+02:00"])
+def test_a_token_with_its_end(tmp_path: Path, end: str) -> None:
+    command = program(tmp_path, f"echo '{printed(token='t', expirationTimestamp=end)}'")
     given = run_plugin(spec(command), {}, str(tmp_path), ENVIRON)
     assert (given.token, given.expires) == ("t", 1767225600.0)
     assert "'t'" not in repr(given)

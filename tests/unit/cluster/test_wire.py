@@ -110,7 +110,7 @@ def test_a_login_written_meanwhile_counts(start: Any, tmp_path: Path) -> None:
 def test_a_token_file_is_read_again_when_it_changes(start: Any, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("first\n")
-    cluster, server = start(lambda _: POD, {"tokenFile": str(file)})
+    cluster, server = start(lambda _: POD, {"tokenFile": str(file), "token": "older"})
     cluster.get(PODS, "p")
     (tmp_path / "next").write_text("second\n")
     (tmp_path / "next").replace(file)
