@@ -9,7 +9,10 @@ import type { components } from './api-types';
 
 type Schemas = components['schemas'];
 
+export type Check = Schemas['Check'];
 export type Conversion = Schemas['Conversion'];
+export type Deployment = Schemas['Deployment'];
+export type DeployRequest = Omit<Schemas['ServiceRequest'], 'model' | 'target'>;
 export type Diagnostic = Schemas['Diagnostic'];
 export type Failure = Schemas['Failure'];
 export type Logs = Schemas['Logs'];
@@ -25,7 +28,17 @@ export type Runs = Schemas['Runs'];
 export type Service = Schemas['Service'];
 export type Status = Schemas['Status'];
 export type StepRun = Schemas['StepRun'];
+export type Target = Schemas['Target'];
+export type Targets = Schemas['Targets'];
+export type TargetSettings = Schemas['TargetSettings'];
 export type Tensor = Schemas['Tensor'];
+
+/** Routes that are about targets themselves, or about none. */
+const ABOUT_TARGETS: ReadonlySet<string> = new Set([
+  'targets',
+  'status',
+  'convert'
+]);
 
 /** Below the server's base URL. */
 const ROOT = 'jupyter-mlops/api/v1';
@@ -60,18 +73,50 @@ export class MlopsError extends Error {
   readonly diagnostics: ReadonlyArray<Diagnostic>;
 }
 
+/** What can be said to a run that goes on. */
+export type RunVerb = 'stop' | 'pause' | 'unpause' | 'approve';
+
 /** Names of a service; together they are unique. */
 export interface IServiceKey {
   namespace: string;
   name: string;
+  /** Where it is; the current target where absent. */
+  target?: string;
 }
 
 /** Typed calls of the REST interface. Every method rejects with `MlopsError` and nothing else. */
 export class MlopsClient {
   constructor(
     readonly serverSettings: ServerConnection.ISettings,
-    private _trans: TranslationBundle
+    private _trans: TranslationBundle,
+    /** Name of the target that everything but `targets` is about; the server's default one where absent. */
+    readonly target?: string
   ) {}
+
+  /** The same at a target. */
+  at(target: string | undefined): MlopsClient {
+    return target === this.target
+      ? this
+      : new MlopsClient(this.serverSettings, this._trans, target);
+  }
+
+  /** All targets; no cluster is asked. */
+  targets(): Promise<Targets> {
+    return this._json('GET', ['targets']);
+  }
+
+  checkTarget(name: string): Promise<Target> {
+    return this._json('POST', ['targets', name, 'check']);
+  }
+
+  setTarget(name: string, settings: TargetSettings): Promise<Target> {
+    return this._json('PUT', ['targets', name], { body: settings });
+  }
+
+  /** How a model would be served at the target. */
+  deployment(query: { model: string; runtime?: string }): Promise<Deployment> {
+    return this._json('GET', ['deployment'], { query });
+  }
 
   status(): Promise<Status> {
     return this._json('GET', ['status']);
@@ -89,8 +134,14 @@ export class MlopsClient {
     return this._json('GET', ['runs'], { query: options });
   }
 
-  submit(path: string, parameters: Record<string, unknown>): Promise<Run> {
-    return this._json('POST', ['runs'], { body: { path, parameters } });
+  submit(
+    path: string,
+    parameters: Record<string, unknown>,
+    resume?: string
+  ): Promise<Run> {
+    return this._json('POST', ['runs'], {
+      body: { path, parameters, target: this.target, resume }
+    });
   }
 
   run(name: string): Promise<Run> {
@@ -98,7 +149,11 @@ export class MlopsClient {
   }
 
   stopRun(name: string): Promise<Run> {
-    return this._json('POST', ['runs', name, 'stop']);
+    return this.controlRun(name, 'stop');
+  }
+
+  controlRun(name: string, verb: RunVerb): Promise<Run> {
+    return this._json('POST', ['runs', name, verb]);
   }
 
   deleteRun(name: string): Promise<void> {
@@ -139,8 +194,10 @@ export class MlopsClient {
       .services;
   }
 
-  deploy(model: string, name?: string): Promise<Service> {
-    return this._json('POST', ['services'], { body: { model, name } });
+  deploy(model: string, options: DeployRequest = {}): Promise<Service> {
+    return this._json('POST', ['services'], {
+      body: { ...options, model, target: this.target }
+    });
   }
 
   service(key: IServiceKey): Promise<Service> {
@@ -207,7 +264,10 @@ export class MlopsClient {
         this.serverSettings.baseUrl,
         ROOT,
         ...path.map(encodeURIComponent)
-      ) + queryString(query);
+      ) +
+      queryString(
+        ABOUT_TARGETS.has(path[0]) ? query : { target: this.target, ...query }
+      );
     const init: RequestInit = { method };
     if (body !== undefined) {
       init.body = JSON.stringify(body);

@@ -12,6 +12,7 @@ import { PipelineModel } from './models/pipeline';
 import { RunsModel } from './models/runs';
 import { ServerModel } from './models/server';
 import { ServicesModel } from './models/services';
+import { TargetsModel } from './models/targets';
 
 /** Everything the front end knows, kept in step with the server. */
 export interface IMlopsModel {
@@ -23,6 +24,8 @@ export interface IMlopsModel {
   readonly runs: RunsModel;
   readonly models: ModelsModel;
   readonly services: ServicesModel;
+  /** Where runs and services go; lists are those of the current target. */
+  readonly targets: TargetsModel;
   /** Names of runs that the server says have changed. */
   readonly runChanged: ISignal<IMlopsModel, string>;
 }

@@ -4,6 +4,10 @@
 import { ReadonlyJSONObject } from '@lumino/coreutils';
 
 const STRING = { type: 'string' } as const;
+const TARGET = {
+  ...STRING,
+  description: 'Name of a target; the current one where absent'
+} as const;
 
 function object(
   properties: ReadonlyJSONObject,
@@ -27,11 +31,17 @@ export const ARGS = {
   }),
   run: object({
     path: STRING,
-    parameters: { type: 'object', description: 'Values that are not defaults' }
+    parameters: { type: 'object', description: 'Values that are not defaults' },
+    target: TARGET,
+    resume: {
+      ...STRING,
+      description: 'A run whose finished steps are taken over'
+    }
   }),
   workflow: object({
     path: { ...STRING, description: 'Of a notebook' },
-    run: { ...STRING, description: 'Name of a run, for the Workflow it had' }
+    run: { ...STRING, description: 'Name of a run, for the Workflow it had' },
+    target: TARGET
   }),
   reveal: object(
     {
@@ -48,13 +58,15 @@ export const ARGS = {
   panel: object({
     section: {
       type: 'string',
-      description: 'pipeline, runs, models or services'
+      description: 'pipeline, runs, models, services or targets'
     }
   }),
-  runName: object({ run: STRING }),
+  runName: object({ run: STRING, target: TARGET }),
+  target: object({ target: TARGET }),
   deploy: object({
-    model: { ...STRING, description: 'NAME, NAME:TAG or NAME@DIGEST' }
+    model: { ...STRING, description: 'NAME, NAME:TAG or NAME@DIGEST' },
+    target: TARGET
   }),
   version: object({ model: STRING, tag: STRING }, ['model', 'tag']),
-  service: object({ namespace: STRING, name: STRING })
+  service: object({ namespace: STRING, name: STRING, target: TARGET })
 };

@@ -18,7 +18,11 @@ export function followRun(context: IContext, run: Run, saved = false): void {
   const { model, trans, commands } = context;
   const show = {
     label: trans.__('Show'),
-    callback: () => void commands.execute(CommandIDs.openRun, { run: run.name })
+    callback: () =>
+      void commands.execute(CommandIDs.openRun, {
+        run: run.name,
+        ...(run.target ? { target: run.target } : {})
+      })
   };
   const id = Notification.emit(
     saved
@@ -81,7 +85,11 @@ export function followService(context: IContext, service: Service): void {
   const test = {
     label: trans.__('Test'),
     callback: () =>
-      void commands.execute(CommandIDs.testService, { name, namespace })
+      void commands.execute(CommandIDs.testService, {
+        name,
+        namespace,
+        ...(service.target ? { target: service.target } : {})
+      })
   };
   const id = Notification.emit(trans.__('Starting %1', name), 'in-progress', {
     autoClose: false

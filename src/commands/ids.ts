@@ -12,6 +12,13 @@ export namespace CommandIDs {
   export const runAgain = 'mlops:run-again';
   export const deleteRun = 'mlops:delete-run';
   export const openExecuted = 'mlops:open-executed-notebook';
+  export const runWith = 'mlops:run-with';
+  export const resumeRun = 'mlops:resume-run';
+  export const pauseRun = 'mlops:pause-run';
+  export const unpauseRun = 'mlops:continue-run';
+  export const approveRun = 'mlops:approve-run';
+  export const configureTarget = 'mlops:configure-target';
+  export const checkTarget = 'mlops:check-target';
   export const deploy = 'mlops:deploy';
   export const setAlias = 'mlops:set-alias';
   export const deleteVersion = 'mlops:delete-model-version';

@@ -12,13 +12,14 @@ import {
 } from '@jupyterlab/ui-components';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import { IServiceKey } from '../api';
+import { DeployRequest, IServiceKey } from '../api';
+import { LOCAL } from '../models/targets';
 import { IContext } from '../tokens';
 import { ARGS } from './args';
 import { followService } from './follow';
 import { CommandIDs } from './ids';
 import { attempt } from './report';
-import { confirmed } from './runs';
+import { confirmed, targetOf } from './runs';
 
 export function addModelCommands(
   app: JupyterFrontEnd,
@@ -32,7 +33,7 @@ export function addModelCommands(
     label: trans.__('Deploy Model…'),
     caption: args =>
       args.model || hasModels()
-        ? trans.__('Serve a version of a model on this machine')
+        ? trans.__('Serve a version of a model')
         : trans.__('There is no model yet'),
     icon: launchIcon,
     describedBy: ARGS.deploy,
@@ -44,7 +45,18 @@ export function addModelCommands(
             ? args.model
             : await chooseModel(context);
         if (reference) {
-          const service = await model.services.deploy(reference);
+          const asked =
+            args.dialog === false
+              ? { target: targetOf(args), options: {} }
+              : await deployment(context, reference, targetOf(args));
+          if (!asked) {
+            return;
+          }
+          const service = await model.services.deploy(
+            reference,
+            asked.options,
+            asked.target
+          );
           void commands.execute(CommandIDs.openPanel, { section: 'services' });
           followService(context, service);
         }
@@ -151,7 +163,11 @@ export function addServiceCommands(
 /** The service that arguments name. */
 export function keyOf(args: ReadonlyPartialJSONObject): IServiceKey | null {
   return typeof args.name === 'string' && typeof args.namespace === 'string'
-    ? { name: args.name, namespace: args.namespace }
+    ? {
+        name: args.name,
+        namespace: args.namespace,
+        ...(typeof args.target === 'string' ? { target: args.target } : {})
+      }
     : null;
 }
 
@@ -181,6 +197,20 @@ async function chooseModel({ model, trans }: IContext): Promise<string | null> {
     )
   });
   return choice.value;
+}
+
+/** How to deploy: asked for where there is something to choose. */
+async function deployment(
+  context: IContext,
+  reference: string,
+  target: string | undefined
+): Promise<{ target?: string; options: DeployRequest } | null> {
+  const { targets } = context.model;
+  if ((target ?? targets.current ?? LOCAL) === LOCAL && !targets.several) {
+    return { options: {} };
+  }
+  const { askDeploy } = await import('../dialogs/deploy');
+  return askDeploy(context, reference);
 }
 
 function isService(args: ReadonlyPartialJSONObject): boolean {

@@ -11,6 +11,7 @@ import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { MlopsError } from '../api';
 import { pipelineIcon } from '../icons';
 import { INotebookSource } from '../models/pipeline';
+import { LOCAL } from '../models/targets';
 import { NotebookSource } from '../notebook/source';
 import { revealCell } from '../notebook/reveal';
 import { STEP_PATTERN, setStep, stepOf } from '../notebook/steps';
@@ -19,6 +20,7 @@ import { ARGS } from './args';
 import { followRun } from './follow';
 import { CommandIDs } from './ids';
 import { attempt, reportError } from './report';
+import { targetOf } from './runs';
 
 export interface INotebookCommandOptions {
   app: JupyterFrontEnd;
@@ -30,6 +32,7 @@ export interface INotebookCommandOptions {
 export function addNotebookCommands(options: INotebookCommandOptions): void {
   addConvert(options);
   addRun(options);
+  addRunWith(options);
   addReveal(options);
   addSteps(options);
 }
@@ -108,7 +111,8 @@ function addRun(options: INotebookCommandOptions): void {
   app.commands.addCommand(CommandIDs.run, {
     label: trans.__('Run Notebook as Pipeline'),
     caption: () =>
-      noNotebook(options) ?? trans.__('Run the pipeline on this machine'),
+      noNotebook(options) ??
+      trans.__('Run the pipeline on %1', whereRuns(context)),
     icon: runIcon,
     describedBy: ARGS.run,
     isEnabled: args =>
@@ -126,8 +130,15 @@ function addRun(options: INotebookCommandOptions): void {
         const saved = (await source?.save()) ?? false;
         const run = await model.runs.submit(
           path,
-          (args.parameters ?? {}) as Record<string, unknown>
+          (args.parameters ?? {}) as Record<string, unknown>,
+          {
+            target: targetOf(args),
+            resume: typeof args.resume === 'string' ? args.resume : undefined
+          }
         );
+        if (typeof args.target === 'string') {
+          model.targets.choose(args.target);
+        }
         followRun(context, run, saved);
         void app.commands.execute(CommandIDs.openPanel, { section: 'runs' });
       });
@@ -137,6 +148,61 @@ function addRun(options: INotebookCommandOptions): void {
       }
     }
   });
+}
+
+/** Run with another target, other parameters, or from where an earlier run came. */
+function addRunWith(options: INotebookCommandOptions): void {
+  const { app, context } = options;
+  const { trans, model } = context;
+  app.commands.addCommand(CommandIDs.runWith, {
+    label: trans.__('Run Notebook as Pipeline With…'),
+    caption: () =>
+      noNotebook(options) ??
+      trans.__('Choose target, parameters, or a run to go on from'),
+    icon: runIcon,
+    describedBy: ARGS.run,
+    isEnabled: () => noNotebook(options) === null,
+    execute: async () => {
+      const { source } = model.pipeline;
+      if (!source) {
+        return;
+      }
+      const known = model.pipeline.of(source);
+      if (!known.conversion || known.stale) {
+        void app.commands.execute(CommandIDs.openPanel, {
+          section: 'pipeline'
+        });
+        await convert(context, source);
+      }
+      const { conversion, entered } = model.pipeline.of(source);
+      if (!conversion) {
+        return;
+      }
+      const { askRun } = await import('../dialogs/run');
+      const asked = await askRun(
+        context,
+        conversion.pipeline,
+        conversion.parameters,
+        entered
+      );
+      if (asked) {
+        await app.commands.execute(CommandIDs.run, {
+          path: source.path,
+          target: asked.target,
+          parameters: asked.parameters as ReadonlyPartialJSONObject,
+          ...(asked.resume ? { resume: asked.resume } : {})
+        });
+      }
+    }
+  });
+}
+
+/** The current target in words. */
+function whereRuns({ model, trans }: IContext): string {
+  const { current } = model.targets;
+  return current === undefined || current === LOCAL
+    ? trans.__('this machine')
+    : current;
 }
 
 function addReveal(options: INotebookCommandOptions): void {

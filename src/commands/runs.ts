@@ -17,7 +17,7 @@ import {
 } from '@jupyterlab/ui-components';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import { MlopsError, Run } from '../api';
+import { MlopsError, Run, RunVerb } from '../api';
 import { isDone } from '../models/runs';
 import { IContext } from '../tokens';
 import { ARGS } from './args';
@@ -45,7 +45,7 @@ export function addRunCommands(app: JupyterFrontEnd, context: IContext): void {
       attempt(async () => {
         const name = await chooseRun(context, args, runs.active);
         if (name) {
-          await runs.stop(name);
+          await runs.stop(name, targetOf(args));
         }
       })
   });
@@ -65,10 +65,61 @@ export function addRunCommands(app: JupyterFrontEnd, context: IContext): void {
       attempt(async () => {
         const name = await chooseRun(context, args, runs.runs);
         if (name) {
-          await runAgain(context, name);
+          await runAgain(context, name, targetOf(args));
         }
       })
   });
+
+  commands.addCommand(CommandIDs.resumeRun, {
+    label: trans.__('Resume Run'),
+    caption: trans.__(
+      'Run the notebook again; steps that finished and are as they were are not run'
+    ),
+    icon: refreshIcon,
+    describedBy: ARGS.runName,
+    isEnabled: named,
+    execute: args =>
+      attempt(() => runAgain(context, String(args.run), targetOf(args), true))
+  });
+
+  const verbs: [string, RunVerb, string, string][] = [
+    [
+      CommandIDs.pauseRun,
+      'pause',
+      trans.__('Pause Run'),
+      trans.__('Start no further step; steps that run go on')
+    ],
+    [
+      CommandIDs.unpauseRun,
+      'unpause',
+      trans.__('Continue Run'),
+      trans.__('Let a paused run go on')
+    ],
+    [
+      CommandIDs.approveRun,
+      'approve',
+      trans.__('Approve Run'),
+      trans.__('Let the steps go on that wait for a person')
+    ]
+  ];
+  for (const [id, verb, label, caption] of verbs) {
+    commands.addCommand(id, {
+      label,
+      caption: args =>
+        named(args) || runs.active.length
+          ? caption
+          : trans.__('No run is going on'),
+      describedBy: ARGS.runName,
+      isEnabled: args => named(args) || runs.active.length > 0,
+      execute: args =>
+        attempt(async () => {
+          const name = await chooseRun(context, args, runs.active);
+          if (name) {
+            await runs.control(name, verb, targetOf(args));
+          }
+        })
+    });
+  }
 
   commands.addCommand(CommandIDs.deleteRun, {
     label: trans.__('Delete Run'),
@@ -87,7 +138,7 @@ export function addRunCommands(app: JupyterFrontEnd, context: IContext): void {
                 'Its logs and outputs are deleted. Models that it made stay.'
               );
         if (await confirmed(context, trans.__('Delete %1?', name), body)) {
-          await runs.delete(name);
+          await runs.delete(name, targetOf(args));
         }
       })
   });
@@ -100,7 +151,10 @@ export function addRunCommands(app: JupyterFrontEnd, context: IContext): void {
     icon: notebookIcon,
     describedBy: ARGS.runName,
     isEnabled: named,
-    execute: args => attempt(() => openExecuted(app, context, String(args.run)))
+    execute: args =>
+      attempt(() =>
+        openExecuted(app, context, String(args.run), targetOf(args))
+      )
   });
 }
 
@@ -139,9 +193,19 @@ async function chooseRun(
   return choice.value;
 }
 
-async function runAgain(context: IContext, name: string): Promise<void> {
+/** The target that arguments name; undefined is the current one. */
+export function targetOf(args: ReadonlyPartialJSONObject): string | undefined {
+  return typeof args.target === 'string' ? args.target : undefined;
+}
+
+async function runAgain(
+  context: IContext,
+  name: string,
+  target: string | undefined,
+  resume = false
+): Promise<void> {
   const { model, trans, commands } = context;
-  const run = model.runs.find(name) ?? (await model.client.run(name));
+  const run = await theRun(context, name, target);
   if (!run.notebook) {
     throw new MlopsError({
       code: 'not-found',
@@ -151,22 +215,44 @@ async function runAgain(context: IContext, name: string): Promise<void> {
   }
   const source = model.pipeline.at(run.notebook);
   const saved = (await source?.save()) ?? false;
-  const next = await model.runs.submit(run.notebook, run.parameters);
+  const next = await model.runs.submit(run.notebook, run.parameters, {
+    target: run.target ?? target,
+    resume: resume ? name : undefined
+  });
   followRun(context, next, saved);
-  void commands.execute(CommandIDs.openRun, { run: next.name });
+  void commands.execute(CommandIDs.openRun, {
+    run: next.name,
+    ...(next.target ? { target: next.target } : {})
+  });
+}
+
+/** A run of the list, or else of the server. */
+async function theRun(
+  { model }: IContext,
+  name: string,
+  target: string | undefined
+): Promise<Run> {
+  const listed = model.runs.find(name);
+  return listed && (target === undefined || listed.target === target)
+    ? listed
+    : model.client.at(target ?? model.targets.current).run(name);
 }
 
 /** A copy beside the original, so that the document manager and its viewers can open it like any notebook. */
 async function openExecuted(
   app: JupyterFrontEnd,
-  { model, trans }: IContext,
-  name: string
+  context: IContext,
+  name: string,
+  target: string | undefined
 ): Promise<void> {
   const { contents } = app.serviceManager;
-  const run = model.runs.find(name) ?? (await model.client.run(name));
+  const { model, trans } = context;
+  const run = await theRun(context, name, target);
   const folder = run.notebook ? PathExt.dirname(run.notebook) : '';
   const path = PathExt.join(folder, `${name}.executed.ipynb`);
-  const content = await model.client.executedNotebook(name);
+  const content = await model.client
+    .at(target ?? model.targets.current)
+    .executedNotebook(name);
   await contents.save(path, { type: 'notebook', format: 'json', content });
   Notification.info(trans.__('Saved as %1', path), { autoClose: 3000 });
   await app.commands.execute('docmanager:open', { path });

@@ -1,4 +1,5 @@
 import { Event } from '@jupyterlab/services';
+import { IStateDB } from '@jupyterlab/statedb';
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
@@ -9,6 +10,7 @@ import { PipelineModel } from './pipeline';
 import { RunsModel } from './runs';
 import { ServerModel } from './server';
 import { ServicesModel } from './services';
+import { LOCAL, TargetsModel } from './targets';
 
 /** Id of the server's event schema: `kind`, `name`, `phase` and `revision` of what changed. */
 export const CHANGED = 'https://jupyter-mlops.github.io/events/changed/v2';
@@ -18,15 +20,24 @@ export class MlopsModel implements IMlopsModel, IDisposable {
   constructor(
     readonly client: MlopsClient,
     version: string,
-    events: Event.IManager
+    events: Event.IManager,
+    state: Pick<IStateDB, 'fetch' | 'save'> | null = null
   ) {
+    this.targets = new TargetsModel(client, state);
+    const at = () => client.at(this.targets.current);
     this.server = new ServerModel(client, version);
     this.pipeline = new PipelineModel(client);
-    this.runs = new RunsModel(client);
-    this.models = new ModelsModel(client);
-    this.services = new ServicesModel(client);
+    this.runs = new RunsModel(at);
+    this.models = new ModelsModel(at);
+    this.services = new ServicesModel(at);
     this._events = events;
     events.stream.connect(this._onEvent, this);
+    this.targets.changed.connect(this._onTargets, this);
+    this.targets.configured.add(name => {
+      if (name === this.targets.current) {
+        this._reload();
+      }
+    });
   }
 
   readonly server: ServerModel;
@@ -34,6 +45,7 @@ export class MlopsModel implements IMlopsModel, IDisposable {
   readonly runs: RunsModel;
   readonly models: ModelsModel;
   readonly services: ServicesModel;
+  readonly targets: TargetsModel;
 
   /** Names of runs that the server says have changed. */
   get runChanged(): ISignal<this, string> {
@@ -55,7 +67,8 @@ export class MlopsModel implements IMlopsModel, IDisposable {
       this.pipeline,
       this.runs,
       this.models,
-      this.services
+      this.services,
+      this.targets
     ]) {
       part.dispose();
     }
@@ -66,10 +79,16 @@ export class MlopsModel implements IMlopsModel, IDisposable {
     if (event.schema_id !== CHANGED) {
       return;
     }
+    if (event.kind === 'run') {
+      this._runChanged.emit(String(event.name));
+    }
+    const { current } = this.targets;
+    if (current !== undefined && event.target !== current) {
+      return;
+    }
     switch (event.kind) {
       case 'run':
         this.runs.poke();
-        this._runChanged.emit(String(event.name));
         break;
       case 'model':
         this.models.poke();
@@ -79,6 +98,24 @@ export class MlopsModel implements IMlopsModel, IDisposable {
         break;
     }
   }
+
+  /** Lists are those of the current target. */
+  private _onTargets({ current }: TargetsModel): void {
+    const before = this._target;
+    this._target = current;
+    // What was loaded before a target was known is the default one's.
+    if (before !== current && (before ?? LOCAL) !== current) {
+      this._reload();
+    }
+  }
+
+  private _reload(): void {
+    this.runs.reset();
+    this.models.reset();
+    this.services.reset();
+  }
+
+  private _target: string | undefined;
 
   private _isDisposed = false;
   private _events: Event.IManager;

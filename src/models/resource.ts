@@ -74,6 +74,20 @@ export abstract class Resource<T> implements IDisposable {
     }
   }
 
+  /** What was loaded is of another place: forget it, and load anew if anything was loaded. */
+  reset(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    this._generation++;
+    this._value = null;
+    this._error = null;
+    this._changed.emit();
+    if (this._started) {
+      void this.refresh();
+    }
+  }
+
   /** Something changed on the server: load soon, once for many events. */
   poke(): void {
     if (this._started && !this.isDisposed) {
@@ -93,6 +107,13 @@ export abstract class Resource<T> implements IDisposable {
   /** Get the value from the server. */
   protected abstract load(): Promise<T>;
 
+  /** Tell that something else than the value has changed. */
+  protected emit(): void {
+    if (!this.isDisposed) {
+      this._changed.emit();
+    }
+  }
+
   /** Whether the value is likely to change soon. */
   protected busy(_value: T): boolean {
     return false;
@@ -110,13 +131,15 @@ export abstract class Resource<T> implements IDisposable {
   }
 
   private async _reload(): Promise<void> {
+    const generation = this._generation;
+    const current = () => !this.isDisposed && generation === this._generation;
     try {
       const value = await this.load();
-      if (!this.isDisposed) {
+      if (current()) {
         this.set(value);
       }
     } catch (reason) {
-      if (!this.isDisposed) {
+      if (current()) {
         this._error = asMlopsError(reason);
         this._changed.emit();
       }
@@ -127,6 +150,7 @@ export abstract class Resource<T> implements IDisposable {
   private _value: T | null = null;
   private _error: MlopsError | null = null;
   private _started = false;
+  private _generation = 0;
   private _poll: Poll;
   private _throttler: Throttler<void>;
   private _changed = new Signal<this, void>(this);

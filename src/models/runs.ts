@@ -1,4 +1,4 @@
-import { MlopsClient, Phase, Run } from '../api';
+import { MlopsClient, Phase, Run, RunVerb } from '../api';
 import { Resource } from './resource';
 
 /** Runs asked for at once; the server's own limit. */
@@ -26,8 +26,10 @@ export interface IRunList {
 
 /** The list of runs, page by page. A reload asks again for as many as are shown. */
 export class RunsModel extends Resource<IRunList> {
-  constructor(private _client: MlopsClient) {
+  /** `client` gives the client of the target whose runs are listed. */
+  constructor(client: MlopsClient | (() => MlopsClient)) {
     super();
+    this._at = typeof client === 'function' ? client : () => client;
   }
 
   get runs(): ReadonlyArray<Run> {
@@ -54,21 +56,31 @@ export class RunsModel extends Resource<IRunList> {
 
   async submit(
     path: string,
-    parameters: Record<string, unknown>
+    parameters: Record<string, unknown>,
+    options: { target?: string; resume?: string } = {}
   ): Promise<Run> {
-    const run = await this._client.submit(path, parameters);
-    this._put(run);
-    return run;
+    const client = this._to(options.target);
+    return this._put(
+      await client.submit(path, parameters, options.resume),
+      client
+    );
   }
 
-  async stop(name: string): Promise<Run> {
-    const run = await this._client.stopRun(name);
-    this._put(run);
-    return run;
+  async stop(name: string, target?: string): Promise<Run> {
+    return this.control(name, 'stop', target);
   }
 
-  async delete(name: string): Promise<void> {
-    await this._client.deleteRun(name);
+  async control(name: string, verb: RunVerb, target?: string): Promise<Run> {
+    const client = this._to(target);
+    return this._put(await client.controlRun(name, verb), client);
+  }
+
+  async delete(name: string, target?: string): Promise<void> {
+    const client = this._to(target);
+    await client.deleteRun(name);
+    if (client.target !== this._at().target) {
+      return;
+    }
     this.set({
       runs: this.runs.filter(run => run.name !== name),
       next: this.value?.next ?? null
@@ -76,11 +88,12 @@ export class RunsModel extends Resource<IRunList> {
   }
 
   protected async load(): Promise<IRunList> {
+    const client = this._at();
     const runs: Run[] = [];
     let next: number | null = null;
     do {
       const limit = Math.min(PAGE_MAX, this._wanted - runs.length);
-      const page = await this._client.runs({
+      const page = await client.runs({
         limit,
         ...(next === null ? {} : { before: next })
       });
@@ -94,8 +107,15 @@ export class RunsModel extends Resource<IRunList> {
     return value.runs.some(run => !isDone(run.phase));
   }
 
-  /** A run as an action returned it, in its place or at the top. */
-  private _put(run: Run): void {
+  private _to(target: string | undefined): MlopsClient {
+    return target === undefined ? this._at() : this._at().at(target);
+  }
+
+  /** A run as an action returned it, in its place or at the top; one of another target is not listed here. */
+  private _put(run: Run, { target }: MlopsClient): Run {
+    if (target !== this._at().target) {
+      return run;
+    }
     const known = this.runs.some(other => other.name === run.name);
     this.set({
       runs: known
@@ -103,7 +123,9 @@ export class RunsModel extends Resource<IRunList> {
         : [run, ...this.runs],
       next: this.value?.next ?? null
     });
+    return run;
   }
 
+  private _at: () => MlopsClient;
   private _wanted = PAGE;
 }

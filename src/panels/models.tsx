@@ -93,7 +93,7 @@ function Deploy(props: IVersionProps): JSX.Element {
     <Action
       small
       label={trans.__('Deploy %1 %2', model.name, version.tag)}
-      title={trans.__('Serve this version on this machine')}
+      title={trans.__('Serve this version')}
       onClick={() =>
         void commands.execute(CommandIDs.deploy, {
           model: `${model.name}:${version.tag}`

@@ -13,6 +13,7 @@ import { Diagnostics } from '../parts/diagnostics';
 import { Graph } from '../parts/graph';
 import { Live } from '../parts/live';
 import { Action, Empty, Loading, Problem } from '../parts/states';
+import { targetLabel } from '../parts/target';
 import { IContext } from '../tokens';
 import { ParameterForm } from './parameters';
 
@@ -21,7 +22,7 @@ export function PipelinePanel(props: { context: IContext }): JSX.Element {
   const { context } = props;
   const { pipeline } = context.model;
   return (
-    <Live on={[pipeline.changed]}>
+    <Live on={[pipeline.changed, context.model.targets.changed]}>
       {() => {
         const current = pipeline.current;
         return current ? (
@@ -151,7 +152,10 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
           title={
             invalid.length
               ? trans.__('Correct first: %1', invalid.join(', '))
-              : trans.__('Run the pipeline on this machine')
+              : trans.__(
+                  'Run the pipeline on %1',
+                  targetLabel(model.targets.current, trans)
+                )
           }
           onClick={() =>
             void commands.execute(CommandIDs.run, {
@@ -161,6 +165,12 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
           }
         >
           {trans.__('Run')}
+        </Action>
+        <Action
+          title={trans.__('Choose target, parameters, or a run to go on from')}
+          onClick={() => void commands.execute(CommandIDs.runWith)}
+        >
+          {trans.__('Run With…')}
         </Action>
         <Action
           title={trans.__('Show the Argo Workflow this pipeline compiles to')}

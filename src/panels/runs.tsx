@@ -49,14 +49,16 @@ export function RunsPanel(props: { context: IContext }): JSX.Element {
 function RunItem(props: { run: Run; context: IContext }): JSX.Element {
   const { run, context } = props;
   const { trans, commands } = context;
+  const which = { run: run.name, ...(run.target && { target: run.target }) };
+  const waits = isDone(run.phase)
+    ? undefined
+    : run.steps.find(step => step.cause && !isDone(step.phase))?.cause;
   return (
     <li className="jp-mlops-item" data-run={run.name}>
       <button
         className="jp-mlops-item-main"
         title={run.name}
-        onClick={() =>
-          void commands.execute(CommandIDs.openRun, { run: run.name })
-        }
+        onClick={() => void commands.execute(CommandIDs.openRun, which)}
       >
         <PhaseIcon phase={run.phase} label={phaseLabel(run.phase, trans)} />
         <span className="jp-mlops-item-text">
@@ -75,12 +77,13 @@ function RunItem(props: { run: Run; context: IContext }): JSX.Element {
         <IconAction
           icon={stopIcon}
           label={trans.__('Stop %1', run.name)}
-          onClick={() =>
-            void commands.execute(CommandIDs.stopRun, { run: run.name })
-          }
+          onClick={() => void commands.execute(CommandIDs.stopRun, which)}
         />
       )}
       {!isDone(run.phase) && <RunProgress run={run} trans={trans} />}
+      {waits && (
+        <p className="jp-mlops-message jp-mlops-item-wide">{waits.message}</p>
+      )}
     </li>
   );
 }

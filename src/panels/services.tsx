@@ -50,7 +50,11 @@ function ServiceItem(props: {
   const { trans, commands } = context;
   const { name, namespace, phase } = service;
   const execute = (command: string) =>
-    void commands.execute(command, { name, namespace });
+    void commands.execute(command, {
+      name,
+      namespace,
+      ...(service.target ? { target: service.target } : {})
+    });
   return (
     <li className="jp-mlops-item jp-mlops-service" data-service={name}>
       <div className="jp-mlops-row">

@@ -15,18 +15,20 @@ import { CommandIDs } from '../commands/ids';
 import { pipelineIcon } from '../icons';
 import { ModelsModel } from '../models/models';
 import { ServicesModel } from '../models/services';
+import { TargetPicker } from '../parts/picker';
 import { DOMAIN, IContext } from '../tokens';
 import { ModelsPanel } from './models';
 import { PipelinePanel } from './pipeline';
 import { RunsPanel } from './runs';
 import { ServicesPanel } from './services';
+import { TargetsPanel } from './targets';
 import { VersionNote } from './version';
 
 /** Sections of the sidebar, in their order. */
-export type Section = 'pipeline' | 'runs' | 'models' | 'services';
+export type Section = 'pipeline' | 'runs' | 'models' | 'services' | 'targets';
 
 /** Share of the height, in the order of the sections, where all are open. */
-const SIZES = [5, 3, 2, 2];
+const SIZES = [5, 3, 2, 2, 2];
 
 /** The one sidebar: an accordion of what the product knows. */
 export class MlopsSidebar extends SidePanel {
@@ -45,6 +47,9 @@ export class MlopsSidebar extends SidePanel {
 
     this.header.addWidget(
       ReactWidget.create(<VersionNote context={context} />)
+    );
+    this.header.addWidget(
+      ReactWidget.create(<TargetPicker context={context} />)
     );
     this._add(
       'pipeline',
@@ -76,8 +81,19 @@ export class MlopsSidebar extends SidePanel {
         onClick: () => void model.services.refresh()
       }
     );
+    this._add(
+      'targets',
+      trans.__('Targets'),
+      <TargetsPanel context={context} />,
+      {
+        icon: refreshIcon,
+        label: trans.__('Refresh targets'),
+        onClick: () => void model.targets.refresh()
+      }
+    );
     this._accordion.collapse(this._sections.indexOf('models'));
     this._accordion.collapse(this._sections.indexOf('services'));
+    this._accordion.collapse(this._sections.indexOf('targets'));
     this._accordion.setRelativeSizes(SIZES);
     model.models.changed.connect(this._onModels, this);
     model.services.changed.connect(this._onServices, this);
@@ -109,7 +125,8 @@ export class MlopsSidebar extends SidePanel {
 
   /** What is shown is loaded when it is shown first. */
   protected override onBeforeShow(): void {
-    const { runs, models, services } = this._context.model;
+    const { runs, models, services, targets } = this._context.model;
+    targets.start();
     runs.start();
     models.start();
     services.start();

@@ -12,6 +12,7 @@ import { CommandIDs } from '../commands/ids';
 import { addModelCommands, addServiceCommands } from '../commands/models';
 import { addNotebookCommands } from '../commands/notebooks';
 import { addRunCommands } from '../commands/runs';
+import { addTargetCommands } from '../commands/targets';
 import { DOMAIN, IMlopsModel } from '../tokens';
 import { SETTINGS } from './settings';
 
@@ -19,15 +20,21 @@ import { SETTINGS } from './settings';
 const PALETTE = [
   CommandIDs.convert,
   CommandIDs.run,
+  CommandIDs.runWith,
   CommandIDs.workflow,
   CommandIDs.markStep,
   CommandIDs.clearStep,
   CommandIDs.openPanel,
   CommandIDs.openRun,
   CommandIDs.stopRun,
+  CommandIDs.pauseRun,
+  CommandIDs.unpauseRun,
+  CommandIDs.approveRun,
   CommandIDs.runAgain,
   CommandIDs.deploy,
-  CommandIDs.testService
+  CommandIDs.testService,
+  CommandIDs.checkTarget,
+  CommandIDs.configureTarget
 ];
 
 export const commandsPlugin: JupyterFrontEndPlugin<void> = {
@@ -56,6 +63,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     addRunCommands(app, context);
     addModelCommands(app, context);
     addServiceCommands(app, context);
+    addTargetCommands(app, context);
 
     const category = trans.__('MLOps');
     for (const command of PALETTE) {
@@ -74,6 +82,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     model.runs.changed.connect(refresh);
     model.models.changed.connect(refresh);
     model.services.changed.connect(refresh);
+    model.targets.changed.connect(refresh);
     // Loading the schema is what adds toolbar button, menus and shortcuts.
     void settings?.load(SETTINGS);
   }

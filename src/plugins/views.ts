@@ -18,6 +18,7 @@ import { ARGS } from '../commands/args';
 import { CommandIDs } from '../commands/ids';
 import { chooseService } from '../commands/models';
 import { attempt } from '../commands/report';
+import { targetOf } from '../commands/runs';
 import { pipelineIcon } from '../icons';
 import { DOMAIN, IContext, IMlopsModel } from '../tokens';
 import type { RunView } from '../views/run';
@@ -78,12 +79,15 @@ function addRunView(
       if (!run) {
         return;
       }
-      let widget = tracker.find(open => open.content.run === run);
+      const target = targetOf(args) ?? model.targets.current;
+      let widget = tracker.find(
+        ({ content }) => content.run === run && content.target === target
+      );
       if (!widget) {
         const { RunView } = await import('../views/run');
         widget = framed(
-          new RunView(run, context, rendermime),
-          `mlops-run-${run}`,
+          new RunView(run, context, rendermime, target),
+          `mlops-run-${target ?? ''}-${run}`,
           run,
           trans.__('Run %1', run)
         );
@@ -96,8 +100,11 @@ function addRunView(
   });
   void restorer?.restore(tracker, {
     command: CommandIDs.openRun,
-    args: widget => ({ run: widget.content.run }),
-    name: widget => widget.content.run
+    args: ({ content: { run, target } }) => ({
+      run,
+      ...(target === undefined ? {} : { target })
+    }),
+    name: ({ content }) => `${content.target ?? ''}/${content.run}`
   });
 }
 
@@ -125,6 +132,13 @@ function closeWhenDeleted(
 ): void {
   let known = false;
   const check = () => {
+    if (
+      model.runs.value === null ||
+      widget.content.target !== model.targets.current
+    ) {
+      known = false;
+      return;
+    }
     const there = model.runs.find(widget.content.run) !== undefined;
     if (known && !there && !model.runs.hasMore) {
       widget.close();
@@ -156,20 +170,22 @@ function addServiceView(
     describedBy: ARGS.service,
     isEnabled: args => typeof args.name === 'string' || any(),
     execute: async args => {
-      const key = await chooseService(context, args);
-      if (!key) {
+      const chosen = await chooseService(context, args);
+      if (!chosen) {
         return;
       }
+      const key = { ...chosen, target: chosen.target ?? model.targets.current };
       let widget = tracker.find(
         ({ content }) =>
           content.key.name === key.name &&
-          content.key.namespace === key.namespace
+          content.key.namespace === key.namespace &&
+          content.key.target === key.target
       );
       if (!widget) {
         const { ServiceView } = await import('../views/service');
         widget = framed(
           new ServiceView(key, context),
-          `mlops-service-${key.namespace}-${key.name}`,
+          `mlops-service-${key.target ?? ''}-${key.namespace}-${key.name}`,
           key.name,
           trans.__('Service %1', key.name)
         );
@@ -181,8 +197,13 @@ function addServiceView(
   });
   void restorer?.restore(tracker, {
     command: CommandIDs.testService,
-    args: ({ content }) => ({ ...content.key }),
-    name: ({ content }) => `${content.key.namespace}/${content.key.name}`
+    args: ({ content: { key } }) => ({
+      name: key.name,
+      namespace: key.namespace,
+      ...(key.target === undefined ? {} : { target: key.target })
+    }),
+    name: ({ content: { key } }) =>
+      `${key.target ?? ''}/${key.namespace}/${key.name}`
   });
 }
 
@@ -207,16 +228,17 @@ function addWorkflowView(
         model.pipeline.source !== null),
     execute: args =>
       attempt(async () => {
+        const at = model.client.at(targetOf(args) ?? model.targets.current);
         let name: string;
         let yaml: string;
         if (typeof args.run === 'string') {
           name = args.run;
-          yaml = await model.client.runWorkflow(name);
+          yaml = await at.runWorkflow(name);
         } else {
           const path = String(args.path ?? model.pipeline.source?.path);
           name = path.split('/').pop()!;
           await model.pipeline.at(path)?.save();
-          yaml = await model.client.workflow(path);
+          yaml = await at.workflow(path);
         }
         const { workflowView } = await import('../views/workflow');
         const widget = workflowView(name, yaml, editors!, trans);

@@ -15,7 +15,7 @@ import { PhaseIcon, PhasePill } from '../parts/phase';
 import { Action, Loading, Problem } from '../parts/states';
 import { IContext, IMlopsModel } from '../tokens';
 
-/** `{"run": name}`: a run in the output of a cell. The kernel needs no connection to the server for it. */
+/** `{"run": name, "target": name}`: a run in the output of a cell. The kernel needs no connection to the server for it. */
 export const RUN_MIME = 'application/vnd.jupyter-mlops.run+json';
 
 /** A run, live, in the output of a cell. */
@@ -27,12 +27,16 @@ export class RunRenderer extends ReactWidget implements IRenderMime.IRenderer {
   }
 
   renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    const data = model.data[RUN_MIME] as { run?: unknown } | null;
+    const data = model.data[RUN_MIME] as {
+      run?: unknown;
+      target?: unknown;
+    } | null;
     const name = typeof data?.run === 'string' ? data.run : '';
     if (this._model?.name !== name) {
       this._model?.dispose();
+      const target = typeof data?.target === 'string' ? data.target : undefined;
       this._model = name
-        ? new RunModel(this._context.model.client, name)
+        ? new RunModel(this._context.model.client.at(target), name)
         : null;
       this._model?.start();
     }
@@ -91,6 +95,7 @@ function Mini(props: { run: Run; context: IContext }): JSX.Element {
   const { run, context } = props;
   const { trans, commands } = context;
   const metrics = Object.entries(run.metrics);
+  const which = { run: run.name, ...(run.target && { target: run.target }) };
   return (
     <section aria-label={trans.__('Run %1', run.name)}>
       <div className="jp-mlops-row">
@@ -113,18 +118,14 @@ function Mini(props: { run: Run; context: IContext }): JSX.Element {
         {!isDone(run.phase) && (
           <Action
             small
-            onClick={() =>
-              void commands.execute(CommandIDs.stopRun, { run: run.name })
-            }
+            onClick={() => void commands.execute(CommandIDs.stopRun, which)}
           >
             {trans.__('Stop')}
           </Action>
         )}
         <Action
           small
-          onClick={() =>
-            void commands.execute(CommandIDs.openRun, { run: run.name })
-          }
+          onClick={() => void commands.execute(CommandIDs.openRun, which)}
         >
           {trans.__('Show')}
         </Action>

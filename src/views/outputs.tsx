@@ -38,8 +38,8 @@ export function Outputs(props: {
   const { run, step, rendermime, context } = props;
   const { trans, model } = context;
   const executed = useMemo(
-    () => new ExecutedModel(model.client, run.name),
-    [model, run.name]
+    () => new ExecutedModel(model.client.at(run.target), run.name),
+    [model, run.target, run.name]
   );
   useEffect(() => () => executed.dispose(), [executed]);
   useEffect(() => {

@@ -3,6 +3,7 @@ import React from 'react';
 import { Run } from '../api';
 import { CommandIDs } from '../commands/ids';
 import { brief, cellRange, metric, phaseLabel } from '../format';
+import { Cause } from '../parts/cause';
 import { Took } from '../parts/live';
 import { PhaseIcon } from '../parts/phase';
 import { Action } from '../parts/states';
@@ -56,7 +57,13 @@ export function Overview(props: {
                     />
                   )}
                 </td>
-                <td>{brief(one.message, 160)}</td>
+                <td>
+                  {one.cause ? (
+                    <Cause cause={one.cause} trans={trans} />
+                  ) : (
+                    brief(one.message, 160)
+                  )}
+                </td>
               </tr>
             ))}
           </tbody>
@@ -88,7 +95,8 @@ export function Overview(props: {
                 label={trans.__('Deploy %1 %2', name, tag)}
                 onClick={() =>
                   void commands.execute(CommandIDs.deploy, {
-                    model: `${name}:${tag}`
+                    model: `${name}:${tag}`,
+                    ...(run.target ? { target: run.target } : {})
                   })
                 }
               >

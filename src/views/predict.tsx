@@ -15,7 +15,7 @@ export function TestForm(props: {
 }): JSX.Element {
   const { service, context } = props;
   const { trans, model } = context;
-  const { name, namespace, ready } = service;
+  const { name, namespace, ready, target } = service;
   const id = useId();
   const [sample, setSample] = useState<string | null>(null);
   const [text, setText] = useState('');
@@ -25,26 +25,29 @@ export function TestForm(props: {
 
   useEffect(() => {
     let gone = false;
-    model.client.sample({ name, namespace }).then(
-      ({ instances }) => {
-        if (!gone) {
-          const rows = rowsText(instances);
-          setSample(rows);
-          setText(rows);
+    model.client
+      .at(target)
+      .sample({ name, namespace })
+      .then(
+        ({ instances }) => {
+          if (!gone) {
+            const rows = rowsText(instances);
+            setSample(rows);
+            setText(rows);
+          }
+        },
+        () => {
+          // A model without a recorded sample: the person writes the rows.
+          if (!gone) {
+            setSample('[]');
+            setText('[]');
+          }
         }
-      },
-      () => {
-        // A model without a recorded sample: the person writes the rows.
-        if (!gone) {
-          setSample('[]');
-          setText('[]');
-        }
-      }
-    );
+      );
     return () => {
       gone = true;
     };
-  }, [model, name, namespace]);
+  }, [model, target, name, namespace]);
 
   if (sample === null) {
     return <Loading trans={trans} />;
@@ -58,7 +61,9 @@ export function TestForm(props: {
     setError(null);
     try {
       setAnswer(
-        await model.client.predict({ name, namespace }, [...parsed.rows])
+        await model.client
+          .at(target)
+          .predict({ name, namespace }, [...parsed.rows])
       );
     } catch (reason) {
       setAnswer(null);

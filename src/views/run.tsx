@@ -4,6 +4,7 @@ import {
   deleteIcon,
   notebookIcon,
   refreshIcon,
+  runIcon,
   stopIcon
 } from '@jupyterlab/ui-components';
 import { Message } from '@lumino/messaging';
@@ -15,11 +16,13 @@ import { cellRange, phaseLabel } from '../format';
 import { RunModel } from '../models/run';
 import { isDone } from '../models/runs';
 import { RunProgress } from '../panels/runs';
+import { Cause, ClusterFacts, blameLabel } from '../parts/cause';
 import { Graph } from '../parts/graph';
 import { Ago, Live, Took } from '../parts/live';
 import { PhasePill } from '../parts/phase';
 import { Action, Loading, Problem } from '../parts/states';
 import { Tabs } from '../parts/tabs';
+import { targetLabel } from '../parts/target';
 import { IContext, IMlopsModel } from '../tokens';
 import { LogPane } from './log';
 import { Outputs } from './outputs';
@@ -30,12 +33,14 @@ export class RunView extends ReactWidget {
   constructor(
     readonly run: string,
     private _context: IContext,
-    private _rendermime: IRenderMimeRegistry
+    private _rendermime: IRenderMimeRegistry,
+    /** Where it runs; the server's default target where absent. */
+    readonly target?: string
   ) {
     super();
     this.addClass('jp-mlops-view');
     const { model } = _context;
-    this._model = new RunModel(model.client, run);
+    this._model = new RunModel(model.client.at(target), run);
     model.runs.changed.connect(this._onRuns, this);
     model.runChanged.connect(this._onRunChanged, this);
     this._onRuns();
@@ -74,6 +79,7 @@ export class RunView extends ReactWidget {
                   context={this._context}
                   rendermime={this._rendermime}
                   visible={this.isVisible}
+                  target={this.target}
                 />
               ) : (
                 !error && <Loading trans={trans} />
@@ -97,8 +103,9 @@ export class RunView extends ReactWidget {
   }
 
   private _onRuns(): void {
-    const run = this._context.model.runs.find(this.run);
-    if (run) {
+    const { runs, targets } = this._context.model;
+    const run = runs.find(this.run);
+    if (run && targets.current === this.target) {
       this._model.offer(run);
     }
   }
@@ -117,23 +124,27 @@ interface IPageProps {
   context: IContext;
   rendermime: IRenderMimeRegistry;
   visible: boolean;
+  target: string | undefined;
 }
 
 type Tab = 'overview' | 'outputs' | 'logs';
 
 function RunPage(props: IPageProps): JSX.Element {
-  const { run, context, visible } = props;
+  const { run, context, visible, target } = props;
   const { trans, model } = context;
   const [tab, setTab] = useState<Tab>('overview');
   const [step, setStep] = useState<string | null>(null);
   const fetch = useCallback(
     (query: { offset: number; limit: number }) =>
-      model.client.runLogs(run.name, { ...query, step: step ?? undefined }),
-    [model, run.name, step]
+      model.client
+        .at(target)
+        .runLogs(run.name, { ...query, step: step ?? undefined }),
+    [model, target, run.name, step]
   );
   return (
     <div className="jp-mlops-page">
-      <Head run={run} context={context} />
+      <Head {...props} />
+      <Waiting {...props} />
       {run.failure && <FailureBox run={run} context={context} />}
       <Graph
         label={trans.__('Steps of the run')}
@@ -200,11 +211,33 @@ function node(step: StepRun, { trans }: IContext) {
   };
 }
 
-function Head(props: { run: Run; context: IContext }): JSX.Element {
+/** Why steps cannot start, at the top as long as they wait; a failure has its own box. */
+function Waiting(props: IPageProps): JSX.Element | null {
   const { run, context } = props;
+  const waiting = run.steps.filter(step => step.cause && !isDone(step.phase));
+  return waiting.length === 0 ? null : (
+    <div className="jp-mlops-waiting" role="status">
+      {waiting.map(step => (
+        <div key={step.name}>
+          <strong>{context.trans.__('%1 waits', step.name)}</strong>
+          <Cause cause={step.cause!} trans={context.trans} />
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function Head(props: IPageProps): JSX.Element {
+  const { run, context, target } = props;
   const { trans, commands, model } = context;
   const execute = (command: string) =>
-    void commands.execute(command, { run: run.name });
+    void commands.execute(command, {
+      run: run.name,
+      ...(target === undefined ? {} : { target })
+    });
+  const waits = run.steps.some(
+    step => step.phase === 'Running' && step.cells.length === 0
+  );
   const changed =
     run.notebook !== null &&
     run.notebook !== undefined &&
@@ -214,6 +247,11 @@ function Head(props: { run: Run; context: IContext }): JSX.Element {
       <div className="jp-mlops-row">
         <h2>{run.pipeline}</h2>
         <PhasePill phase={run.phase} trans={trans} />
+        {run.paused && !isDone(run.phase) && (
+          <span className="jp-mlops-chip" role="status">
+            {trans.__('paused')}
+          </span>
+        )}
         {changed && (
           <span
             className="jp-mlops-chip jp-mlops-changed"
@@ -226,16 +264,55 @@ function Head(props: { run: Run; context: IContext }): JSX.Element {
         )}
         <span className="jp-mlops-spacer" />
         {isDone(run.phase) ? (
-          <Action
-            icon={refreshIcon}
-            onClick={() => execute(CommandIDs.runAgain)}
-          >
-            {trans.__('Run Again')}
-          </Action>
+          <>
+            {run.phase !== 'Succeeded' && (
+              <Action
+                icon={runIcon}
+                title={trans.__(
+                  'Run it again; steps that finished and are as they were are not run'
+                )}
+                onClick={() => execute(CommandIDs.resumeRun)}
+              >
+                {trans.__('Resume')}
+              </Action>
+            )}
+            <Action
+              icon={refreshIcon}
+              onClick={() => execute(CommandIDs.runAgain)}
+            >
+              {trans.__('Run Again')}
+            </Action>
+          </>
         ) : (
-          <Action icon={stopIcon} onClick={() => execute(CommandIDs.stopRun)}>
-            {trans.__('Stop')}
-          </Action>
+          <>
+            {waits && (
+              <Action
+                primary
+                title={trans.__('Let the step go on that waits for a person')}
+                onClick={() => execute(CommandIDs.approveRun)}
+              >
+                {trans.__('Approve')}
+              </Action>
+            )}
+            {run.paused ? (
+              <Action
+                icon={runIcon}
+                onClick={() => execute(CommandIDs.unpauseRun)}
+              >
+                {trans.__('Continue')}
+              </Action>
+            ) : (
+              <Action
+                title={trans.__('Start no further step; steps that run go on')}
+                onClick={() => execute(CommandIDs.pauseRun)}
+              >
+                {trans.__('Pause')}
+              </Action>
+            )}
+            <Action icon={stopIcon} onClick={() => execute(CommandIDs.stopRun)}>
+              {trans.__('Stop')}
+            </Action>
+          </>
         )}
         <Action
           icon={notebookIcon}
@@ -262,11 +339,18 @@ function Head(props: { run: Run; context: IContext }): JSX.Element {
         </Action>
       </div>
       <p className="jp-mlops-hint">
-        {run.name} · <Ago time={run.created} trans={trans} />
+        {run.name} · {targetLabel(run.target, trans)} ·{' '}
+        <Ago time={run.created} trans={trans} />
         {typeof run.started === 'number' && (
           <>
             {' · '}
             <Took started={run.started} finished={run.finished} trans={trans} />
+          </>
+        )}
+        {run.resumed && (
+          <>
+            {' · '}
+            {trans.__('goes on from %1', run.resumed)}
           </>
         )}
         {run.notebook && (
@@ -312,9 +396,11 @@ function FailureBox(props: { run: Run; context: IContext }): JSX.Element {
     >
       {failure.step && (
         <p className="jp-mlops-hint">
-          {trans.__('In the step %1', failure.step)}
+          {trans.__('In the step %1', failure.step)} ·{' '}
+          {blameLabel(failure.blame, trans)}
         </p>
       )}
+      <ClusterFacts facts={failure.facts ?? []} trans={trans} />
       {traceback.length > 0 && (
         <details className="jp-mlops-details">
           <summary>{trans.__('Traceback')}</summary>

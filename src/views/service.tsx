@@ -11,11 +11,13 @@ import React, { useCallback, useState } from 'react';
 import { IServiceKey, Service } from '../api';
 import { CommandIDs } from '../commands/ids';
 import { modelLabel } from '../panels/services';
+import { Cause, ClusterFacts, blameLabel } from '../parts/cause';
 import { copy } from '../parts/clipboard';
 import { Ago, Live } from '../parts/live';
 import { PhasePill } from '../parts/phase';
 import { Action, Empty, IconAction, Loading, Problem } from '../parts/states';
 import { Tabs } from '../parts/tabs';
+import { targetLabel } from '../parts/target';
 import { IContext } from '../tokens';
 import { LogPane } from './log';
 import { TestForm } from './predict';
@@ -33,10 +35,29 @@ export class ServiceView extends ReactWidget {
 
   protected render(): JSX.Element {
     const { trans, model } = this._context;
-    const { services } = model;
+    const { services, targets } = model;
+    const elsewhere = () =>
+      this.key.target !== undefined &&
+      targets.current !== undefined &&
+      targets.current !== this.key.target;
     return (
-      <Live on={[services.changed]}>
+      <Live on={[services.changed, targets.changed]}>
         {() => {
+          if (elsewhere()) {
+            return (
+              <Empty
+                message={trans.__(
+                  'This service is on %1, and the sidebar shows %2.',
+                  targetLabel(this.key.target, trans),
+                  targetLabel(targets.current, trans)
+                )}
+              >
+                <Action onClick={() => targets.choose(this.key.target!)}>
+                  {trans.__('Show %1', targetLabel(this.key.target, trans))}
+                </Action>
+              </Empty>
+            );
+          }
           const service = services.find(this.key);
           if (service) {
             return (
@@ -44,6 +65,7 @@ export class ServiceView extends ReactWidget {
                 service={service}
                 context={this._context}
                 visible={this.isVisible}
+                stale={services.error !== null}
               />
             );
           }
@@ -84,6 +106,8 @@ interface IPageProps {
   service: Service;
   context: IContext;
   visible: boolean;
+  /** Whether this is what was known before the server or cluster stopped answering. */
+  stale: boolean;
 }
 
 type Tab = 'test' | 'logs' | 'conditions';
@@ -91,16 +115,28 @@ type Tab = 'test' | 'logs' | 'conditions';
 function ServicePage(props: IPageProps): JSX.Element {
   const { service, context, visible } = props;
   const { trans, model } = context;
-  const { name, namespace } = service;
+  const { name, namespace, target } = service;
   const [tab, setTab] = useState<Tab>('test');
   const fetch = useCallback(
     (query: { offset: number; limit: number }) =>
-      model.client.serviceLogs({ name, namespace }, query),
-    [model, name, namespace]
+      model.client.at(target).serviceLogs({ name, namespace }, query),
+    [model, target, name, namespace]
   );
   return (
     <div className="jp-mlops-page">
       <Head {...props} />
+      {props.stale && model.services.error && (
+        <Problem
+          error={model.services.error}
+          trans={trans}
+          onRetry={() => void model.services.refresh()}
+        />
+      )}
+      {service.phase !== 'Failed' && service.message && service.fix && (
+        <div className="jp-mlops-waiting" role="status">
+          <Cause cause={service} trans={trans} />
+        </div>
+      )}
       {service.phase === 'Failed' && (
         <Problem
           error={{
@@ -109,7 +145,12 @@ function ServicePage(props: IPageProps): JSX.Element {
             code: reason(service)
           }}
           trans={trans}
-        />
+        >
+          {service.blame && (
+            <p className="jp-mlops-hint">{blameLabel(service.blame, trans)}</p>
+          )}
+          <ClusterFacts facts={service.facts ?? []} trans={trans} />
+        </Problem>
       )}
       <Tabs<Tab>
         label={trans.__('About the service')}
@@ -127,7 +168,7 @@ function ServicePage(props: IPageProps): JSX.Element {
             fetch={fetch}
             label={trans.__('Log of the service')}
             visible={visible}
-            showStep={false}
+            showStep={target !== undefined && target !== 'local'}
             trans={trans}
           />
         )}
@@ -142,7 +183,11 @@ function Head(props: IPageProps): JSX.Element {
   const { trans, commands } = context;
   const { name, namespace, phase } = service;
   const execute = (command: string) =>
-    void commands.execute(command, { name, namespace });
+    void commands.execute(command, {
+      name,
+      namespace,
+      ...(service.target ? { target: service.target } : {})
+    });
   const address = service.url && new URL(service.url, document.baseURI).href;
   return (
     <div className="jp-mlops-head">
@@ -175,9 +220,15 @@ function Head(props: IPageProps): JSX.Element {
         </Action>
       </div>
       <p className="jp-mlops-hint">
-        {modelLabel(service.model)} · {namespace} ·{' '}
-        <Ago time={service.created} trans={trans} />
+        {modelLabel(service.model)} · {targetLabel(service.target, trans)} ·{' '}
+        {namespace} · <Ago time={service.created} trans={trans} />
       </p>
+      {service.mode && (
+        <p className="jp-mlops-hint">
+          {trans.__('The model comes by %1.', service.mode)}{' '}
+          {service.mode_reason}
+        </p>
+      )}
       {address && (
         <p className="jp-mlops-row jp-mlops-address">
           <code>{address}</code>
