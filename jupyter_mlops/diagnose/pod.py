@@ -79,7 +79,8 @@ def _starting(owner: Owner, status: Document, events: Sequence[Document]) -> Cau
     if not _begun(status) and (found := waiting_cause(owner, events, prepared=ready)):
         return found
     told = (container_cause(owner, container, events) for container in _containers(status))
-    return next((cause for cause in told if cause), None) or waiting_cause(owner, events, prepared=ready)
+    found = next((cause for cause in told if cause), None)
+    return found or waiting_cause(owner, events, prepared=ready) or probe_cause(owner, events)
 
 
 def container_cause(owner: Owner, container: Document, events: Sequence[Document] = ()) -> Cause | None:

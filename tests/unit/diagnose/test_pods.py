@@ -249,6 +249,14 @@ def test_probes_are_told_while_the_container_is_not_ready(said: str, code: str, 
     assert pod_cause(pod, [told, event("Started", "Started container", "churn-predictor-1", at=9)]) is None
 
 
+def test_a_probe_is_told_before_the_status_says_that_the_container_runs() -> None:
+    events = [
+        event("Started", "Started container", "churn-predictor-1"),
+        event("Unhealthy", PROBES[0][0], "churn-predictor-1", at=1),
+    ]
+    says(pod_cause(service_pod(phase="Pending"), events), "wrong-probe")
+
+
 def test_a_server_that_is_killed_while_it_loads_needs_time() -> None:
     told = event("Killing", "Container kserve-container failed startup probe, will be restarted", "churn-predictor-1", at=9)
     pod = service_pod(containerStatuses=[running("kserve-container", ready=False)])
