@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 from jupyter_mlops.errors import PlatformError, Unavailable
 from jupyter_mlops.oci.connection import Answer, Body, Connections
 from jupyter_mlops.oci.login import Login
-from jupyter_mlops.oci.refusal import Words, refusal, words_of
+from jupyter_mlops.oci.refusal import Words, is_full, refusal, words_of
 
 ATTEMPTS = 4
 """Tries of one request, with pauses of about 0.2, 0.4 and 0.8 seconds, or as long as the registry asks for."""
@@ -34,6 +34,9 @@ ASKED = 20.0
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+FAILED = "registry-failed"
+"""Code of the error when a registry answers, and always with an error of its own."""
+
 HALF_WRITTEN = "DIGEST_INVALID"
 """What Docker's registry 2.8 says of a manifest or tag that another client writes this moment: it writes them in place."""
 
@@ -70,6 +73,7 @@ class Patience:
                 return explained
             return Unavailable(
                 f"the registry at {self._base} does not answer as it should: {problem.text}",
+                code=FAILED,
                 fix="Look into the registry's log, and try again.",
             )
         return explain(problem, self._base)
@@ -156,7 +160,8 @@ class Transport:
             if answer.status < 400:  # noqa: PLR2004 - all errors are above
                 return answer
             after, said = answer.headers.get("Retry-After", ""), words_of(answer)
-            if said.status not in TRY_AGAIN and (method == "DELETE" or said.code != HALF_WRITTEN):
+            once_more = said.status in TRY_AGAIN or (method != "DELETE" and said.code == HALF_WRITTEN)
+            if not once_more or is_full(said):
                 raise self.refused(said, method, path)
             patience.wait(said, after)
 

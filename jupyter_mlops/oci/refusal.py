@@ -58,7 +58,7 @@ def refusal(said: Words, method: str, url: str, why: str = "") -> MlopsError:
             code="registry-login",
             fix=f"Log in: docker login {host}; in a cluster, name a pull secret that holds a login for {host}.",
         )
-    if _is_full(said):
+    if is_full(said):
         return StorageFull(what, fix="Free some space in the registry, or ask for a larger quota.")
     if said.status == 403:  # noqa: PLR2004 - forbidden
         return NotAllowed(
@@ -84,7 +84,8 @@ def _client_error(said: Words, method: str, what: str, host: str) -> MlopsError:
     return WrongUsage(what, code="registry-refused", fix="The registry does not take this.")
 
 
-def _is_full(said: Words) -> bool:
+def is_full(said: Words) -> bool:
+    """Whether the registry has no room, whatever status it says that with: trying again does not help."""
     raw = said.raw.lower().replace(" ", "") if said.status >= 400 else ""  # noqa: PLR2004 - all errors are above
     return said.status == 507 or any(text.replace(" ", "") in raw for text in _FULL)  # noqa: PLR2004 - insufficient storage
 

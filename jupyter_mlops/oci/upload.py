@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from jupyter_mlops.errors import NotAllowed, NotFound, Unavailable, WrongUsage
 from jupyter_mlops.oci.connection import Answer, Body, Part, Stream
 from jupyter_mlops.oci.http import TRY_AGAIN, Transport
-from jupyter_mlops.oci.refusal import Words, words_of
+from jupyter_mlops.oci.refusal import Words, is_full, words_of
 
 PIECES = (64 << 20, 16 << 20, 4 << 20, 1 << 20)
 """Bytes of a piece, where a registry does not take all at once: the next smaller each time that is too much, too."""
@@ -154,6 +154,8 @@ class Sending:
                 return _Broken(said, pause=False)
         if said.code == "DIGEST_INVALID" and session.resumed:
             return _Broken(said, pause=False)  # what it kept was not what it said
+        if is_full(said):
+            raise self._transport.refused(said, "PUT", place)
         if said.status in TRY_AGAIN or said.status in _FORGOTTEN or said.code.startswith("BLOB_UPLOAD"):
             return _Broken(said, after)
         raise self._transport.refused(said, "PUT", place)

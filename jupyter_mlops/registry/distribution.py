@@ -92,8 +92,8 @@ class DistributionRegistry:
     def collect(self, repository: str | None = None, *, grace: float = GRACE, dry_run: bool = False) -> Collected:
         """Clear away what nobody would find again; ``grace`` does not apply, since nobody is about to point at it.
 
-        These are the tags of referrers whose subject is gone, and those of the parts of a version that is gone. The bytes are
-        the registry's to free.
+        These are the tags of referrers whose subject is gone, those of the parts of a version that is gone, and claims that were
+        fulfilled. The bytes are the registry's to free.
         """
         del grace
         names = self.repositories() if repository is None else [repository]
@@ -196,7 +196,8 @@ class DistributionRegistry:
         subjects = {f"sha256:{match[1]}" for tag in tags if (match := _REFERRER.fullmatch(tag))}
         gone = {subject for subject in sorted(subjects) if not self._is_there(repository, subject)}
         lost = [tag for tag in tags if (match := _REFERRER.fullmatch(tag)) and f"sha256:{match[1]}" in gone]
-        parts = [tag for tag in tags if (match := _OF_VERSION.fullmatch(tag)) and not _is_alive(match[1], tags)]
+        claims = [tag for tag in tags if tag.startswith(CLAIM) and tag.removeprefix(CLAIM).partition(".")[0] in tags]
+        parts = [*claims, *_orphans(tags)]
         reason = f"{repository}: its bytes are freed by the garbage collection of the registry at {self._remote.address}"
         if not dry_run:
             try:
@@ -205,6 +206,11 @@ class DistributionRegistry:
             except MlopsError as error:
                 return Collected(skipped=(f"{repository}: {error}",))
         return Collected(manifests=len(lost) + len(parts), skipped=(reason,))
+
+
+def _orphans(tags: Sequence[str]) -> list[str]:
+    """Parts of versions that are gone."""
+    return [tag for tag in tags if (match := _OF_VERSION.fullmatch(tag)) and not _is_alive(match[1], tags)]
 
 
 def _is_alive(version: str, tags: Sequence[str]) -> bool:

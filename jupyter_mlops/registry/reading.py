@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
-from jupyter_mlops.errors import Corrupt, NotFound, WrongUsage
+from jupyter_mlops.errors import Corrupt, MlopsError, NotFound, Unavailable, WrongUsage
 from jupyter_mlops.oci.parallel import each
 from jupyter_mlops.oci.store import Manifest, Store
 
@@ -17,7 +17,10 @@ AT_ONCE = 4
 REMEMBERED = 20_000
 """Manifests, and tags, that are kept in memory."""
 
-Found = Manifest | Corrupt | NotFound | WrongUsage
+FAILED = "registry-failed"
+"""A registry that answers, but with an error of its own when it is asked for this: one that is damaged, say."""
+
+Found = Manifest | MlopsError
 
 
 @runtime_checkable
@@ -39,9 +42,12 @@ class Reader:
 
     def read(self, repository: str, tags: Iterable[str]) -> Mapping[str, Found]:
         """Tag → its manifest, or why it cannot be read."""
-        names = list(tags)
-        found = each(lambda tag: self._found(repository, tag), names, AT_ONCE if self.remote else 1)
-        return dict(zip(names, found, strict=True))
+        names, found = list(tags), {}
+        fixed = [tag for tag in names if self._fixed(tag)]  # first: the others mostly point to the same
+        for part in (fixed, [tag for tag in names if tag not in set(fixed)]):
+            manifests = each(lambda tag: self._found(repository, tag), part, AT_ONCE if self.remote else 1)
+            found.update(zip(part, manifests, strict=True))
+        return {tag: found[tag] for tag in names}
 
     @property
     def remote(self) -> bool:
@@ -76,4 +82,8 @@ class Reader:
         try:
             return self.get(repository, tag)
         except (Corrupt, NotFound, WrongUsage) as error:
+            return error
+        except Unavailable as error:
+            if error.code != FAILED:  # it is away, so that nothing can be said of what it holds
+                raise
             return error

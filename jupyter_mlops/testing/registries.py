@@ -52,6 +52,8 @@ class DockerRegistry:
     ) -> None:
         self.folder, self.port, self.tls = folder, free_port(), tls
         self.auth, self.delete, self.readonly = auth, delete, readonly
+        self.within: tuple[str, ...] = ()
+        """A command that runs the server, with its own as arguments."""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -76,7 +78,9 @@ class DockerRegistry:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "config.json").write_text(json.dumps(self._configuration()))
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen([program, "serve", str(self.folder / "config.json")], stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                [*self.within, program, "serve", str(self.folder / "config.json")], stdout=log, stderr=log
+            )
         deadline = time.monotonic() + STARTUP
         while not self._listens():
             assert self._process.poll() is None, self.log

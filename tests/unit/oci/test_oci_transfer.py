@@ -294,7 +294,7 @@ def test_a_registry_with_and_one_without_ranges(ranges, scripted_server):
         (400, '{"errors":[{"code":"DIGEST_INVALID","message":"other bytes"}]}', Corrupt, "corrupt"),
         (400, "Client sent an HTTP request to an HTTPS server.", WrongUsage, "registry-tls"),
         (200, "<html>log in</html>", Unavailable, "not-a-registry"),
-        (502, "<html>gateway</html>", Unavailable, "unavailable"),
+        (502, "<html>gateway</html>", Unavailable, "registry-failed"),
     ],
 )
 def test_a_push_that_is_refused_says_why(status, said, kind, code, scripted_server):
