@@ -22,7 +22,7 @@ from jupyter_mlops.oci.artifact import artifact_document
 from jupyter_mlops.oci.canonical import canonical
 from jupyter_mlops.oci.digest import digest_of
 from jupyter_mlops.oci.layout import Layout
-from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_CONFIG
+from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_CONFIG, BUNDLE_IPYTHON
 from jupyter_mlops.oci.store import Descriptor
 from jupyter_mlops.workflow.bootstrap import LIMIT, bootstrap_text
 from tests.unit.runner.staging import Stage
@@ -66,8 +66,9 @@ def push(root: Path, layer: bytes) -> tuple[Layout, str]:
 
 def start(root: Path, registry: str, bundle: str, **env: str) -> subprocess.CompletedProcess[str]:
     inherited = {key: value for key, value in os.environ.items() if key not in {"PYTHONHASHSEED", "DOCKER_CONFIG"}}
+    quick = bootstrap_text().replace("TRIES = 6", "TRIES = 3")
     return subprocess.run(
-        [sys.executable, "-c", bootstrap_text(), "--registry", registry, "--bundle", bundle, "--step", "s"],
+        [sys.executable, "-c", quick, "--registry", registry, "--bundle", bundle, "--step", "s"],
         env={**inherited, "MLOPS_CACHE": str(root / "cache"), "MLOPS_TERMINATION": str(root / "term"), **env},
         cwd=root, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
@@ -83,6 +84,19 @@ class Registry(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         book = self.server.book
         book["asked"].append((self.path, self.headers.get("Authorization")))
+        if book["faults"]:
+            fault = book["faults"].pop(0)
+            if fault == "reset":
+                self.connection.close()
+            elif fault == "short":
+                self.send_response(200)
+                self.send_header("Content-Length", "9")
+                self.end_headers()
+                self.wfile.write(b"1")
+                self.close_connection = True
+            else:
+                self._answer(fault, b"")
+            return
         if self.path.startswith("/token"):
             good = self.headers.get("Authorization") == "Basic " + base64.b64encode(b"me:pw").decode()
             self._answer(200 if good else 401, b'{"token": "T"}')
@@ -113,7 +127,13 @@ def registry() -> Iterator[ThreadingHTTPServer]:
         )
     )
     server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
-    server.book = {"blobs": {digest_of(x): x for x in (layer, config, document)}, "auth": "", "challenge": "", "asked": []}
+    server.book = {
+        "blobs": {digest_of(x): x for x in (layer, config, document)},
+        "auth": "",
+        "challenge": "",
+        "asked": [],
+        "faults": [],
+    }
     server.bundle = f"runs/x@{digest_of(document)}"
     server.address_text = f"http://127.0.0.1:{server.server_port}/base"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -181,6 +201,51 @@ def test_from_a_registry_with_tokens(tmp_path: Path, registry: Any) -> None:
     assert done.returncode == 7, done.stderr
     asked = [path for path, _ in registry.book["asked"] if path.startswith("/token")]
     assert asked == ["/token?service=s&scope=repository%3Ax%3Apull"]
+
+
+KEYS = ["HOST", "https://HOST", "http://HOST/", "https://HOST/v1/", "https://HOST/v2/", "HOST/runs", "HOST/runs/x"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_host_of_a_login_is_written_in_many_ways(key: str, tmp_path: Path, registry: Any) -> None:
+    registry.book |= {"auth": "Basic " + base64.b64encode(b"me:pw").decode(), "challenge": 'Basic realm="r"'}
+    config = docker_config(tmp_path / "docker", key.replace("HOST", f"127.0.0.1:{registry.server_port}"))
+    assert start(tmp_path, registry.address_text, registry.bundle, DOCKER_CONFIG=config).returncode == 7
+
+
+@pytest.mark.parametrize("key", ["other", "HOST/models"])
+def test_a_login_goes_only_to_its_host(key: str, tmp_path: Path, registry: Any) -> None:
+    registry.book |= {"auth": "Basic " + base64.b64encode(b"me:pw").decode(), "challenge": 'Basic realm="r"'}
+    config = docker_config(tmp_path / "docker", key.replace("HOST", f"127.0.0.1:{registry.server_port}"))
+    assert start(tmp_path, registry.address_text, registry.bundle, DOCKER_CONFIG=config).returncode == 3
+    assert not [auth for _, auth in registry.book["asked"] if auth]
+
+
+@pytest.mark.parametrize("faults", [[503], [429, 500], ["reset"], ["short"], [502, "reset"]], ids=str)
+def test_what_may_pass_is_tried_again(faults: list[Any], tmp_path: Path, registry: Any) -> None:
+    registry.book["faults"] = list(faults)
+    done = start(tmp_path, registry.address_text, registry.bundle)
+    assert done.returncode == 7, done.stderr
+    assert len(registry.book["asked"]) == len(faults) + 2
+
+
+@pytest.mark.parametrize(("fault", "asked"), [(404, 1), (403, 1), (400, 1), (503, 3)])
+def test_what_does_not_pass_is_said_in_one_line(fault: int, asked: int, tmp_path: Path, registry: Any) -> None:
+    registry.book["faults"] = [fault] * 9
+    done = start(tmp_path, registry.address_text, registry.bundle)
+    assert done.returncode == 3
+    assert len(registry.book["asked"]) == asked
+    assert done.stderr.splitlines() == [json.loads((tmp_path / "term").read_text())["message"]]
+    assert registry.address_text in done.stderr
+    assert str(fault) in done.stderr
+
+
+def test_the_layer_of_ipython_is_left_to_the_runner(tmp_path: Path) -> None:
+    store = Layout(tmp_path / "registry")
+    config = store.put_blob("runs/x", canonical({"version": 1}), BUNDLE_CONFIG)
+    blobs = [store.put_blob("runs/x", tar(GOOD), BUNDLE_CODE), store.put_blob("runs/x", b"no tar", BUNDLE_IPYTHON)]
+    manifest = store.put_manifest("runs/x", artifact_document(BUNDLE, config, blobs))
+    assert start(tmp_path, store.address, f"runs/x@{manifest.descriptor.digest}").returncode == 7
 
 
 def _damage(store: Layout, bundle: str) -> str:
