@@ -21,6 +21,7 @@ from jupyter_mlops.engine.argo.listing import newest, selector
 from jupyter_mlops.engine.argo.logs import Followed, read_pods, sources
 from jupyter_mlops.engine.argo.looking import Looking, bundle_of
 from jupyter_mlops.engine.argo.nodes import unpack
+from jupyter_mlops.engine.argo.patience import briefly
 from jupyter_mlops.engine.argo.recording import RECORDED, Recorder
 from jupyter_mlops.engine.argo.reports import Report, Reports, text_lines
 from jupyter_mlops.engine.argo.stage import MANAGED, Stage
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 QUICK, PATIENT = 1.0, 10.0
 """Seconds that reports are waited for: while a run is watched, and when it is recorded."""
+
+BRIEF = 3.0
+"""Seconds that a question about a run is held up by the registry."""
 
 MOST_REVISIONS = 1000
 
@@ -92,7 +96,8 @@ class ArgoEngine:
         run, scene = self._look(document, QUICK)
         if run.phase in DONE and not _is_recorded(document):
             self._settle(document)
-        return replace(run, executed=self._assembled(run, scene))
+        executed = briefly(lambda: self._assembled(run, scene), BRIEF, lambda: self._files.existing(name))
+        return replace(run, executed=executed)
 
     def list(self, *, pipeline: str | None = None, limit: int = 50, before: float | None = None) -> Sequence[Run]:
         """Newest first: Workflows, and runs whose Workflow is gone from their records."""
@@ -101,7 +106,7 @@ class ArgoEngine:
         for run, document in zip(found, documents, strict=True):
             if run.phase in DONE:
                 self._settle(document)
-        past = self._history.page(pipeline, names, limit, before)
+        past = briefly(lambda: self._history.page(pipeline, names, limit, before), BRIEF, self._history.hangs)
         return sorted([*found, *past], key=lambda run: -run.created)[:limit]
 
     def watch(self, name: str) -> Iterator[Run]:

@@ -62,6 +62,11 @@ class History:
         found = [run for _, name in places if (run := self._runs.get(name)) and (before is None or run.created < before)]
         return sorted(found, key=lambda run: -run.created)[:limit]
 
+    def hangs(self) -> Sequence[Run]:
+        """Nothing, since the registry takes too long; it is left alone for a while."""
+        self._away_until = time.monotonic() + AWAY
+        return []
+
     def get(self, name: str) -> Run:
         """A recorded run with its Workflow. Raises NotFound."""
         missing = NotFound(f"there is no run {name!r} on {self._target}", code="run-not-found", fix="See `jupyter mlops runs`.")

@@ -12,11 +12,12 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import wait as wait_all
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.engine.argo.patience import in_background
 from jupyter_mlops.errors import MlopsError, NotFound, Unavailable
 from jupyter_mlops.oci.artifact import layers_of, read_config
 from jupyter_mlops.oci.modelpack import TITLE
@@ -36,6 +37,9 @@ LARGEST_OUTPUTS = 256 << 20
 """Bytes of one step's outputs that are read at most."""
 
 THREADS = 6
+PATIENT = 5.0
+"""Seconds from which on a caller also waits for what others have asked for."""
+
 LOG = "log"
 """Title of the layer that holds the step's log."""
 
@@ -60,9 +64,9 @@ class Reports:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: OrderedDict[Place, Report | None] = OrderedDict()
-        self._asked: dict[Place, Future[Report | None]] = {}
+        self._asked: dict[Place, Future[None]] = {}
         self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
+        self._turns = threading.Semaphore(THREADS)
         self._away_until = 0.0
 
     @property
@@ -71,9 +75,14 @@ class Reports:
         return time.monotonic() < self._away_until
 
     def of_finished(self, places: Sequence[Place], wait: float) -> dict[str, Report]:
-        """Reports of finished steps by step; those that do not come within ``wait`` seconds are there the next time."""
+        """Reports of finished steps by step; those that do not come within ``wait`` seconds are there the next time.
+
+        Who is in a hurry waits for each report once: a registry that hangs must not slow down every look at a run.
+        """
         with self._lock:
-            asked = [self._ask(place) for place in places if place not in self._known]
+            unknown = [place for place in places if place not in self._known]
+            pending = [place for place in unknown if place in self._asked]
+            asked = [self._ask(place) for place in unknown if wait >= PATIENT or place not in pending]
         if asked:
             wait_all(asked, timeout=wait)
         with self._lock:
@@ -115,27 +124,20 @@ class Reports:
             for place in [place for place in self._known if place[1] == run]:
                 del self._known[place]
 
-    def close(self) -> None:
-        """End the threads."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def _ask(self, place: Place) -> Future[Report | None]:
+    def _ask(self, place: Place) -> Future[None]:
         """Fetch a report in the background, once; under the lock."""
-        if place in self._asked:
-            return self._asked[place]
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="mlops-reports")
-        self._asked[place] = future = self._pool.submit(self._load, place)
-        return future
+        if place not in self._asked:
+            self._asked[place] = in_background(lambda: self._load(place))
+        return self._asked[place]
 
-    def _load(self, place: Place) -> Report | None:
+    def _load(self, place: Place) -> None:
         repository, run, step = place
         report = None
         known = False
         try:
-            if not self.away:
-                report, known = self._fetch(repository, f"report.{run}.{step}"), True
+            with self._turns:
+                if not self.away:
+                    report, known = self._fetch(repository, f"report.{run}.{step}"), True
         except NotFound:
             known = True
         except (MlopsError, OSError) as error:
@@ -146,7 +148,6 @@ class Reports:
                 self._known[place] = report
                 while len(self._known) > KEPT:
                     self._known.popitem(last=False)
-        return report
 
     def _fetch(self, repository: str, reference: str) -> Report:
         manifest = self._store.get_manifest(repository, reference)

@@ -29,6 +29,10 @@ OBJECTS = 500
 MOST_FOLLOWED = 24
 """Logs followed at once; further steps show their progress when their report comes."""
 
+TICK = 10.0
+"""Seconds of silence after which runs that go on are looked at again without asking anybody: some causes (a controller that is
+not there) show themselves by nothing happening."""
+
 News = tuple[str, Any]
 
 
@@ -75,7 +79,10 @@ class Stage:
     def __iter__(self) -> Iterator[set[str]]:
         """Names of the runs that changed; a run that is gone has no Workflow any more."""
         while not self._closed.is_set():
-            changed = self._take(*self._queue.get())
+            try:
+                changed = self._take(*self._queue.get(timeout=TICK))
+            except queue.Empty:
+                changed = {name for name, one in self.workflows.items() if (one.get("status") or {}).get("phase") not in FINISHED}
             with suppress(queue.Empty):
                 while True:
                     changed |= self._take(*self._queue.get_nowait())

@@ -29,26 +29,26 @@ from jupyter_mlops.testing.engine import workflow
 
 SECOND = "2026-01-01T00:00:00Z"
 BASE = moment(SECOND) or 0.0
-NOW = float(int(time.time()))
-"""The cluster in memory says itself when an object was made."""
 
 
-def put(cluster: FakeCluster, name: str, submitted: float, pipeline: str = "p", **more: Any) -> None:
+def put(cluster: FakeCluster, name: str, submitted: float, pipeline: str = "p", *, base: float | None = None, **more: Any) -> None:
+    """The cluster in memory says itself when an object was made: ``base`` must be about now."""
+    base = time.time() if base is None else base
     document = workflow(("a", ""), name=pipeline)
-    notes = {**document["metadata"]["annotations"], SUBMITTED: rfc3339(NOW + submitted), RECORDED: "sha256:1"}
+    notes = {**document["metadata"]["annotations"], SUBMITTED: rfc3339(base + submitted), RECORDED: "sha256:1"}
     metadata = {**document["metadata"], "name": name, "annotations": notes}
     cluster.put(WORKFLOWS, {**document, "metadata": metadata, "status": {"phase": "Succeeded"}, **more})
 
 
 def test_the_newest_are_found_wherever_they_stand_in_the_alphabet() -> None:
-    cluster = FakeCluster()
+    cluster, base = FakeCluster(), time.time()
     for index in range(120):
-        put(cluster, f"p-{(index * 77) % 120:03}", submitted=index / 100)
+        put(cluster, f"p-{(index * 77) % 120:03}", submitted=index / 100, base=base)
     found, names = newest(cluster, "ml", MANAGED, 3, None)
-    assert [round((created_at(one) or 0) - NOW, 2) for one in found] == [1.19, 1.18, 1.17]
+    assert [round((created_at(one) or 0) - base, 2) for one in found] == [1.19, 1.18, 1.17]
     assert len(names) == 120
-    found, _ = newest(cluster, "ml", MANAGED, 2, NOW + 0.5)
-    assert [round((created_at(one) or 0) - NOW, 2) for one in found] == [0.49, 0.48]
+    found, _ = newest(cluster, "ml", MANAGED, 2, base + 0.495)
+    assert [round((created_at(one) or 0) - base, 2) for one in found] == [0.49, 0.48]
 
 
 def test_a_pipelines_runs_are_selected_by_the_server() -> None:

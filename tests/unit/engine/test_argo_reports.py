@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlops.engine.argo.patience import briefly
 from jupyter_mlops.engine.argo.reports import Reports, text_lines
 from jupyter_mlops.errors import Corrupt, NotFound, Unavailable
 from jupyter_mlops.oci.layout import Layout
@@ -47,7 +48,6 @@ def reports(store: Counted) -> Iterator[Reports]:
     made = Reports(store)  # type: ignore[arg-type]
     yield made
     store.gate.set()
-    made.close()
 
 
 PLACES = [("runs/p", "p-1", "a"), ("runs/p", "p-1", "b")]
@@ -105,3 +105,12 @@ def test_a_damaged_report_is_none_and_keeps_no_other_away(store: Counted, report
 )
 def test_lines_of_a_log(data: bytes, lines: list[str]) -> None:
     assert list(text_lines(io.BytesIO(data))) == lines
+
+
+def test_work_is_waited_for_only_so_long() -> None:
+    gate = threading.Event()
+    assert briefly(lambda: 1, 10, lambda: 2) == 1
+    assert briefly(lambda: gate.wait(10), 0.01, lambda: False) is False
+    gate.set()
+    with pytest.raises(Unavailable):
+        briefly(lambda: (_ for _ in ()).throw(Unavailable("no")), 10, lambda: None)
