@@ -42,7 +42,8 @@ class Reader:
 
     def read(self, repository: str, tags: Iterable[str]) -> Mapping[str, Found]:
         """Tag → its manifest, or why it cannot be read."""
-        names, found = list(tags), {}
+        names = list(tags)
+        found: dict[str, Found] = {}
         fixed = [tag for tag in names if self._fixed(tag)]  # first: the others mostly point to the same
         for part in (fixed, [tag for tag in names if tag not in set(fixed)]):
             manifests = each(lambda tag: self._found(repository, tag), part, AT_ONCE if self.remote else 1)
