@@ -612,6 +612,10 @@ http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
 def test_calls_to_a_service(cluster: Cluster, namespace: str, python_image: str) -> None:
     service = {"metadata": {"name": "s"}, "spec": {"selector": {"app": "p"}, "ports": [{"port": 80, "targetPort": 8080}]}}
     cluster.create(SERVICES, service, namespace)
+    # A server that was just told of a service does not know it everywhere at once.
+    wait_for(
+        lambda: _code(lambda: cluster.proxy("s", 80, "GET", "/", namespace=namespace)) == "service-unreachable", "no pod is ready"
+    )
     with pytest.raises(Unavailable, match="no endpoints available"):
         cluster.proxy("s", 80, "GET", "/", namespace=namespace)
     cluster.create(PODS, pod("p", python_image, python("main", SERVER)), namespace)
