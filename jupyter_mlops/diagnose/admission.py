@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from jupyter_mlops.diagnose.cause import Cause
 from jupyter_mlops.diagnose.documents import fact, listed, name, words
@@ -46,7 +45,9 @@ _RULES = {
     "hostPort": "use ports of the machine",
     "restricted volume types": "use kinds of volumes that are not allowed",
 }
-Make = Callable[[Owner, str, str], "Cause | None"]
+_IN_CONTEXT = re.compile(r"securityContext|allowPrivilegeEscalation|runAsNonRoot|seccompProfile|capabilities")
+_COMPLIANT = "runAsNonRoot true, allowPrivilegeEscalation false, capabilities drop ALL, seccompProfile RuntimeDefault"
+"""What the strictest of Kubernetes' security rules asks of a container."""
 
 
 def admission_cause(owner: Owner, said: str, about: str = "") -> Cause | None:
@@ -89,10 +90,11 @@ def _quota(owner: Owner, said: str, about: str) -> Cause | None:
     ]
     message = f"{owner.who} cannot start: the namespace's quota '{name(match[1])}' has too little left: {listed(parts)}"
     alone = any(_more(asked.get(key, ""), limit) for key, limit in limits.items())
-    options = listed([f"`{one}`" for one in ("cpu", "memory", "gpu") if any(one in key for key in asked)])
-    less = f"ask for less in the step's options {options}, or " if owner.kind == "step" and options else ""
-    wait = "" if alone else "wait until something of this namespace ends, "
-    fix = f"{wait}{less}ask an administrator to raise the quota."
+    options = [f"`{one}`" for one in ("cpu", "memory", "gpu") if any(one in key for key in asked)]
+    ways = [] if alone else ["wait until something of this namespace ends"]
+    if owner.kind == "step" and options:
+        ways.append(f"ask for less in the step's option{'s' if len(options) > 1 else ''} {listed(options)}")
+    fix = ", ".join(ways) + f"{', or ' if ways else ''}ask an administrator to raise the quota."
     fix = fix[0].upper() + fix[1:]
     return Cause("quota", message, "platform", fix, (about,), final=alone)
 
@@ -123,7 +125,7 @@ def _range(owner: Owner, said: str, about: str) -> Cause | None:
         return None
     if not found and ratio:
         message = (
-            f"{owner.who} cannot start: this namespace allows a limit of {name(ratio[1])} at most {name(ratio[3])} times "
+            f"{owner.who} cannot start: this namespace allows a limit of {_resource(ratio[1])} at most {name(ratio[3])} times "
             f"its request"
         )
         return Cause("outside-limits", message, "user", "Set request and limit closer to each other.", (about,), final=True)
@@ -135,11 +137,10 @@ def _range(owner: Owner, said: str, about: str) -> Cause | None:
             f"{match[3].lower()} ({asked})"
         )
     message = f"{owner.who} cannot start: this namespace allows {listed(list(dict.fromkeys(parts)))}"
-    options = listed(list(dict.fromkeys(f"`{match[2]}`" for match in found if match[2] in {"cpu", "memory"})))
-    setting = f"the step's option {options}" if owner.kind == "step" and options else "its resources"
-    return Cause(
-        "outside-limits", message, "user", f"Change {setting} to what is allowed, or ask an administrator.", (about,), final=True
-    )
+    options = list(dict.fromkeys(f"`{match[2]}`" for match in found if match[2] in {"cpu", "memory"}))
+    own = f"the step's option{'s' if len(options) > 1 else ''} {listed(options)}"
+    fix = f"Change {own if owner.kind == 'step' and options else 'its resources'} to what is allowed, or ask an administrator."
+    return Cause("outside-limits", message, "user", fix, (about,), final=True)
 
 
 def _security(owner: Owner, said: str, about: str) -> Cause | None:
@@ -151,29 +152,17 @@ def _security(owner: Owner, said: str, about: str) -> Cause | None:
     added = sorted(named & ARGO) if owner.kind == "step" else []
     own = sorted(named - set(added))
     level = name(match[1]).partition(":")[0]
-    who = (
-        "containers that Argo adds"
-        if added and not own
-        else f"the container{'s' if len(own) > 1 else ''} {listed([name(one) for one in own])}"
-        if own
-        else "its containers"
-    )
-    message = (
-        f"{owner.who} cannot start: the security rules of this namespace ('{level}') refuse it, since {who} "
-        f"{listed(rules) or 'break them'}"
-    )
+    containers = f"its containers ({listed([name(one) for one in own])})" if own else "its containers"
+    who = "containers that Argo adds" if added and not own else containers
+    why = listed(rules) or "break them"
+    message = f"{owner.who} cannot start: the security rules of this namespace ('{level}') refuse it, since {who} {why}"
     if added and not own:
-        fix = (
-            "An administrator sets `executor.securityContext` in Argo's ConfigMap workflow-controller-configmap "
-            "(runAsNonRoot true, "
-            "allowPrivilegeEscalation false, capabilities drop ALL, seccompProfile RuntimeDefault)."
-        )
-        return Cause("pod-security-argo", message.replace("(s)", ""), "platform", fix, (about,), final=True)
-    fix = (
-        "Give these containers a securityContext that the rules allow: runAsNonRoot true, allowPrivilegeEscalation false, "
-        "capabilities drop ALL, seccompProfile RuntimeDefault."
-    )
-    return Cause("pod-security", message, "user", fix, (about,), final=True)
+        fix = f"An administrator sets `executor.securityContext` in Argo's ConfigMap workflow-controller-configmap ({_COMPLIANT})."
+        return Cause("pod-security-argo", message, "platform", fix, (about,), final=True)
+    if not _IN_CONTEXT.search(match[2]):
+        fix = "Do without that, or ask an administrator for a namespace that allows it."
+        return Cause("pod-security", message, "user", fix, (about,), final=True)
+    return Cause("pod-security", message, "user", f"Set the containers' securityContext: {_COMPLIANT}.", (about,), final=True)
 
 
 def _webhook(owner: Owner, said: str, about: str) -> Cause | None:
@@ -195,7 +184,7 @@ def _above(owner: Owner, said: str, about: str) -> Cause | None:
     if match is None:
         return None
     limit = name(match[3]) or "its limit"
-    message = f"{owner.who} cannot start: it asks for {name(match[1])} of {name(match[2])} but is limited to {limit}"
+    message = f"{owner.who} cannot start: it asks for {name(match[1])} of {_resource(match[2])} but is limited to {limit}"
     return Cause("request-above-limit", message, "user", "Make the limit at least as large as the request.", (about,), final=True)
 
 
@@ -236,7 +225,8 @@ def _amounts(said: str) -> dict[str, str]:
 def _resource(key: str) -> str:
     """``memory`` of ``requests.memory``; a limit is said to be one."""
     kind, _, rest = key.partition(".")
-    return name(rest) if kind == "requests" and rest else f"the limit of {name(rest)}" if kind == "limits" and rest else name(key)
+    what = name(rest if kind in {"requests", "limits"} and rest else key).replace("cpu", "CPU")
+    return f"the limit of {what}" if kind == "limits" and rest else what
 
 
 def _more(asked: str, limit: str) -> bool:

@@ -79,7 +79,8 @@ def _shortage(nodes: int, part: str) -> Shortage:
     if match := _TAINT.search(part):
         key, value = match[1].strip(), match[2].strip()
         if key.startswith(_PLATFORM_TAINTS):
-            return Shortage("unready", nodes, key.rpartition("/")[2])
+            what = key.rpartition("/")[2]
+            return Shortage("unready", nodes, "" if what in {"not-ready", "unreachable", "unschedulable"} else what)
         return Shortage("control" if key.startswith(_CONTROL_TAINTS) else "taint", nodes, f"{key}={value}" if value else key)
     if "taint" in part:
         return Shortage("taint", nodes)  # since Kubernetes 1.35 without its name
@@ -139,9 +140,13 @@ def _why(owner: Owner, nodes: int, found: Sequence[Shortage], *, too_large: bool
     if not found:
         return f"none of its {nodes} suits it" if nodes > 1 else "the cluster's only one does not suit it"
     if len(found) == 1 and found[0].nodes == nodes:
-        all_of_them = "the cluster's only one" if nodes == 1 else f"all {nodes} of the cluster"
+        all_of_them = "the cluster's only one" if nodes == 1 else f"all {nodes} machines of the cluster"
         return f"{all_of_them} {_phrase(owner, found[0], many=nodes > 1, too_large=too_large)}"
-    parts = [f"{part.nodes} {_phrase(owner, part, many=part.nodes > 1, too_large=too_large)}" for part in found[:6]]
+    counted: dict[tuple[Kind, str], int] = {}
+    for part in found:
+        counted[part.kind, part.detail] = counted.get((part.kind, part.detail), 0) + part.nodes
+    merged = [Shortage(kind, count, detail) for (kind, detail), count in counted.items()]
+    parts = [f"{part.nodes} {_phrase(owner, part, many=part.nodes > 1, too_large=too_large)}" for part in merged[:6]]
     return f"of the cluster's {nodes}, {listed(parts)}" if nodes > 1 else f"the cluster's only one {listed([p[2:] for p in parts])}"
 
 
@@ -162,7 +167,7 @@ def _phrase(owner: Owner, part: Shortage, *, many: bool, too_large: bool) -> str
         return f"{has} less {thing}{free} than the {asked} asked for" if asked else f"{has} too little {thing}{free}"
     if part.kind == "selector":
         labels = listed(_selector(owner))
-        return f"{'do' if many else 'does'} not have the label {labels}" if labels else f"{is_} not of the kind asked for"
+        return f"{'do' if many else 'does'} not have the label {labels}" if labels else f"{is_} of another kind than was asked for"
     plain = {
         "full": f"{has} no place for another pod",
         "taint": f"{is_} reserved" + (f" (taint {name(part.detail)})" if part.detail else ""),

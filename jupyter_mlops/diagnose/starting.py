@@ -27,7 +27,7 @@ def start_cause(owner: Owner, container: str, reason: str, said: str) -> Cause:
             return make(owner, container, match, about)
     because = f": {words(_RUNTIME.sub('', said), 300)}" if said else ""
     message = f"{owner.who} cannot start: the cluster cannot start its container{because}"
-    return Cause("container-start", message, "platform", "Ask an administrator of the cluster, with the facts below.", (about,))
+    return Cause("container-start", message, "platform", "Show the cluster's own words (the facts) to an administrator.", (about,))
 
 
 def missing_object(owner: Owner, said: str, about: str) -> Cause | None:
@@ -57,10 +57,10 @@ def _no_object(owner: Owner, _container: str, match: re.Match[str], about: str) 
 def _no_key(owner: Owner, _container: str, match: re.Match[str], about: str) -> Cause:
     key, kind, called = name(match[1]), match[2], name(match[3]).rpartition("/")[2]
     message = f"{owner.who} cannot start: the {'secret' if kind.lower() == 'secret' else 'ConfigMap'} '{called}' has no key '{key}'"
-    fix = f"Add the key to it, or correct the key's name{_where(owner)}."
     if kind.lower() == "secret":
+        fix = f"Add the key to it, or correct the key's name{_where(owner)}."
         return Cause("secret-missing", message, "user", fix, (about,), final=True)
-    return Cause("configmap-missing", message, "user", fix, (about,), final=True)
+    return Cause("configmap-missing", message, "user", "Add the key to it, or correct its name.", (about,), final=True)
 
 
 def _where(owner: Owner) -> str:
@@ -77,6 +77,11 @@ def _no_program(owner: Owner, container: str, match: re.Match[str], about: str) 
     return Cause(
         "command-not-found", message, "user", f"Use an image that has {needs}: {owner.image_setting}.", (about,), final=True
     )
+
+
+def _no_command(owner: Owner, _container: str, _match: re.Match[str], about: str) -> Cause:
+    message = f"{owner.who} cannot start: neither its container nor the image names a command to run"
+    return Cause("image-command", message, "user", "Write the `command` of its container into the document.", (about,), final=True)
 
 
 def _not_allowed(owner: Owner, container: str, match: re.Match[str], about: str) -> Cause:
@@ -179,7 +184,7 @@ _TABLE: tuple[tuple[re.Pattern[str], Make], ...] = (
     (re.compile(r"error mounting .{1,600} to rootfs at \\?\"([^\"\\]{1,300}).{0,600}(?i:not a directory)"), _mount_point),
     (re.compile(r"exec: \\?\"([^\"\\]{1,300})\\?\": (?:executable file not found|stat )"), _no_program),
     (re.compile(r"exec:? \\?\"?([^\"\\\s]{1,300})\\?\"?:? ?(?:no such file or directory|not found)"), _no_program),
-    (re.compile(r"(no command specified)"), _no_program),
+    (re.compile(r"no command specified"), _no_command),
     (re.compile(r"exec: \\?\"([^\"\\]{1,300})\\?\": permission denied"), _not_allowed),
     (re.compile(r"no space left on device|disk quota exceeded"), _full),
     (re.compile(r"context deadline exceeded|failed to reserve container name|failed to sync \w+ cache"), _slow),

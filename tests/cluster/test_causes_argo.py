@@ -108,7 +108,7 @@ ROWS = [
     Row("quota", lambda i: one(container=container(i, SLEEP)), r"exceeded quota", "quota", ("'small'", "pods"), "platform", "quota"),
     Row("limits", lambda i: one(container=container(i, SLEEP)), r"must specify", "quota-needs-limits", ("'strict'", "limits.memory"), "user", "strict"),
     Row("range", lambda i: limited(i, memory="128Mi"), r"maximum memory usage", "outside-limits", ("at most 64Mi of memory", "128Mi"), "user", "range"),
-    Row("security", lambda i: one(container=container(i, SLEEP)), r"violates PodSecurity", "pod-security", ("'restricted'", "container main"), "user", "restricted"),
+    Row("security", lambda i: one(container=container(i, SLEEP)), r"violates PodSecurity", "pod-security", ("'restricted'", "its containers (main)"), "user", "restricted"),
     Row("lock", lambda i: one(container=container(i, SLEEP), synchronization=LOCK), r"[Ww]aiting for", "waits-for-lock", ("'training'",), "platform"),
 ]  # fmt: skip
 

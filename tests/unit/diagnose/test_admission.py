@@ -16,19 +16,19 @@ RESTRICTED = (
     'seccompProfile (pod or containers {who} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")'
 )
 TEXTS = [
-    ('pods "x" is forbidden: exceeded quota: q, requested: requests.memory=1Gi, used: requests.memory=0, limited: requests.memory=512Mi', "quota", True, ["'q' has too little left: memory (1Gi asked for, 0 of 512Mi in use)", "Ask for less in the step's options `memory`"]),
+    ('pods "x" is forbidden: exceeded quota: q, requested: requests.memory=1Gi, used: requests.memory=0, limited: requests.memory=512Mi', "quota", True, ["'q' has too little left: memory (1Gi asked for, 0 of 512Mi in use)", "Ask for less in the step's option `memory`"]),
     ('pods "x" is forbidden: exceeded quota: q, requested: cpu=1,requests.nvidia.com/gpu=1, used: cpu=3,requests.nvidia.com/gpu=4, limited: cpu=8,requests.nvidia.com/gpu=4', "quota", False, ["nvidia.com/gpu (1 asked for, 4 of 4 in use)", "Wait until something of this namespace ends", "`gpu`"]),
     ('Pod "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=10, limited: pods=10', "quota", False, ["pods (1 asked for, 10 of 10 in use)"]),
     ('pods "x" is forbidden: failed quota: q: must specify limits.cpu for: main,wait; limits.memory for: main,wait', "quota-needs-limits", True, ["limits.cpu, limits.memory", "`cpu` and `memory`"]),
     ('pods "x" is forbidden: failed quota: q: must specify limits.cpu,limits.memory', "quota-needs-limits", True, ["limits.cpu, limits.memory"]),
     ('pods "x" is forbidden: failed quota: q: must specify cpu for: main', "quota-needs-limits", True, ["(cpu)"]),
     ('pods "x" is forbidden: maximum memory usage per Container is 64Mi, but limit is 128Mi', "outside-limits", True, ["at most 64Mi of memory a container (it asks for 128Mi)", "`memory`"]),
-    ('pods "x" is forbidden: [maximum memory usage per Container is 64Mi, but limit is 128Mi, minimum cpu usage per Container is 100m, but request is 10m]', "outside-limits", True, ["at least 100m of cpu"]),
+    ('pods "x" is forbidden: [maximum memory usage per Container is 64Mi, but limit is 128Mi, minimum cpu usage per Container is 100m, but request is 10m]', "outside-limits", True, ["at least 100m of CPU"]),
     ('pods "x" is forbidden: maximum memory usage per Container is 64Mi.  No limit is specified', "outside-limits", True, ["64Mi"]),
-    ('pods "x" is forbidden: maximum cpu usage per Pod is 2, but limit is 4', "outside-limits", True, ["2 of cpu a pod"]),
+    ('pods "x" is forbidden: maximum cpu usage per Pod is 2, but limit is 4', "outside-limits", True, ["2 of CPU a pod"]),
     ('pods "x" is forbidden: cpu max limit to request ratio per Container is 2, but provided ratio is 4.000000', "outside-limits", True, ["at most 2 times its request"]),
     (RESTRICTED.format(who='"init", "wait"'), "pod-security-argo", True, ["containers that Argo adds", "executor.securityContext"]),
-    (RESTRICTED.format(who='"init", "wait", "main"'), "pod-security", True, ["the container main may gain privileges", "may run as root"]),
+    (RESTRICTED.format(who='"init", "wait", "main"'), "pod-security", True, ["its containers (main) may gain privileges", "may run as root"]),
     (RESTRICTED.format(who='"main"'), "pod-security", True, ["'restricted'", "runAsNonRoot true"]),
     ('pods "x" is forbidden: violates PodSecurity "baseline:latest": hostPath volumes (volume "data")', "pod-security", True, ["'baseline'", "folders of the machine"]),
     ('pods "x" is forbidden: violates PodSecurity "baseline:v1.30": privileged (container "main" must not set securityContext.privileged=true)', "pod-security", True, ["are privileged"]),

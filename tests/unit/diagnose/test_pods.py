@@ -42,7 +42,7 @@ STARTS = [
     ("CreateContainerConfigError", "failed to sync secret cache: timed out waiting for the condition", "machine-slow", ["tries again"]),
     ("CreateContainerError", "context deadline exceeded", "machine-slow", []),
     ("CreateContainerError", 'failed to reserve container name "main": name is reserved', "machine-slow", []),
-    ("CreateContainerError", "failed to generate container: no command specified", "command-not-found", []),
+    ("CreateContainerError", "failed to generate container: no command specified", "image-command", []),
     ("CreateContainerError", 'failed to mount image volume: ImageVolumeMountFailed: failed to ensure image subpath "models" in "x": openat models: no such file or directory', "model-layout", ["/models"]),
     ("CreateContainerError", 'failed to generate container "a" spec: failed to generate spec: failed to mkdir "": mkdir : no such file or directory', "image-volumes-missing", ["containerd 2.1"]),
     ("CreateContainerError", "failed to write: no space left on device", "storage-full", []),

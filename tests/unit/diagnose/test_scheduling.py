@@ -30,22 +30,22 @@ SENTENCES = [
     ("0/3 nodes are available: 1 node(s) had untolerated taint {gpu: }, 2 node(s) didn't match Pod's node affinity/selector.", "machine-reserved", True, ["1 is reserved (taint gpu)"]),
     # Kubernetes 1.35 does not name the taint
     ("0/2 nodes are available: 1 Insufficient example.com/gpu, 1 node(s) had untolerated taint(s)." + NOT_HELPFUL.format(n=2), "no-gpu", True, ["of the cluster's 2, 1 has too few GPUs (example.com/gpu) and 1 is reserved", "kubectl describe nodes"]),
-    ("0/2 nodes are available: 2 node(s) had untolerated taint(s)." + NOT_HELPFUL.format(n=2), "machine-reserved", True, ["all 2 of the cluster are reserved", "`tolerations`"]),
+    ("0/2 nodes are available: 2 node(s) had untolerated taint(s)." + NOT_HELPFUL.format(n=2), "machine-reserved", True, ["all 2 machines of the cluster are reserved", "`tolerations`"]),
     ("0/2 nodes are available: 1 Insufficient ephemeral-storage, 1 node(s) had untolerated taint(s)." + NO_VICTIMS.format(n=1), "no-room", False, ["disk space", "`resources`"]),
     ("0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s).", "no-matching-machine", True, ["1 is reserved"]),
     ("0/1 nodes are available: 1 Insufficient nvidia.com/gpu. no new claims to deallocate," + NOT_HELPFUL.format(n=1), "no-gpu", True, ["the cluster's only one has too few GPUs (nvidia.com/gpu)", "`gpu_resource`"]),
-    ("0/3 nodes are available: 3 Insufficient nvidia.com/gpu." + NO_VICTIMS.format(n=3), "no-gpu", False, ["all 3 of the cluster have too few GPUs free", "Wait until one is free"]),
+    ("0/3 nodes are available: 3 Insufficient nvidia.com/gpu." + NO_VICTIMS.format(n=3), "no-gpu", False, ["all 3 machines of the cluster have too few GPUs free", "Wait until one is free"]),
     ("0/3 nodes are available: 1 Insufficient nvidia.com/gpu, 2 node(s) had untolerated taint {dedicated: ml}." + NO_VICTIMS.format(n=3), "machine-reserved", True, ["of the cluster's 3, 1 has", "2 are reserved (taint dedicated=ml)", '"value": "ml"']),
     ("0/3 nodes are available: 3 node(s) had untolerated taint {nvidia.com/gpu: }.", "machine-reserved", True, ['"operator": "Exists"']),
     ("0/2 nodes are available: 2 node(s) had taint {gpu: yes}, that the pod didn't tolerate.", "machine-reserved", True, ["gpu=yes"]),
     ("0/4 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 3 Insufficient memory." + NO_VICTIMS.format(n=4), "no-room", False, ["1 is kept for the cluster itself", "3 have too little memory free"]),
     ("0/3 nodes are available: 1 Insufficient cpu, 2 Insufficient memory.", "no-room", False, ["`cpu` and `memory`"]),
     ("0/3 nodes are available: 1 Too many pods, 2 Insufficient ephemeral-storage.", "no-room", False, ["no place for another pod", "disk space"]),
-    ("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector." + NOT_HELPFUL.format(n=2), "no-matching-machine", True, ["all 2 of the cluster", "`node_selector`"]),
+    ("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector." + NOT_HELPFUL.format(n=2), "no-matching-machine", True, ["all 2 machines of the cluster", "`node_selector`"]),
     ("0/2 nodes are available: 2 node(s) didn't match node selector.", "no-matching-machine", True, []),
-    ("0/3 nodes are available: 1 Insufficient nvidia.com/gpu, 2 node(s) didn't match Pod's node affinity/selector.", "no-gpu", False, ["2 are not of the kind"]),
+    ("0/3 nodes are available: 1 Insufficient nvidia.com/gpu, 2 node(s) didn't match Pod's node affinity/selector.", "no-gpu", False, ["2 are of another kind"]),
     ("0/2 nodes are available: 2 node(s) had volume node affinity conflict.", "volume-elsewhere", False, ["cannot use its volume"]),
-    ("0/2 nodes are available: 1 node(s) were unschedulable, 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.", "machine-not-ready", False, ["1 is not ready"]),
+    ("0/2 nodes are available: 1 node(s) were unschedulable, 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.", "machine-not-ready", False, ["of the cluster's 2, 2 are not ready"]),
     ("0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }.", "machine-not-ready", False, ["disk-pressure"]),
     ("0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules.", "no-machine", False, ["beside what runs there"]),
     ("0/3 nodes are available: 3 node(s) didn't have free ports for the requested pod ports.", "no-machine", False, []),
@@ -77,7 +77,7 @@ def test_what_was_asked_for_is_said_without_what_argo_adds() -> None:
     cause = says(
         pod_cause(pending("0/2 nodes are available: 2 Insufficient memory." + NOT_HELPFUL.format(n=2), main=main)), "no-room"
     )
-    assert "all 2 of the cluster have less memory than the 64Gi asked for" in cause.message
+    assert "all 2 machines of the cluster have less memory than the 64Gi asked for" in cause.message
     assert cause.blame == "user"
 
 
