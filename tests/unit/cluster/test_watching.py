@@ -277,3 +277,17 @@ def test_an_outage_begins_with_a_server_that_is_away() -> None:
     assert not outage.wait(absent, closed)
     outage.over()
     assert not outage.wait(forbidden, closed)
+
+
+def test_a_server_that_is_away_from_the_beginning(start: Any) -> None:
+    cluster, _ = start(in_turn(*[Reply(body=CUT)] * 9, listed("10", "a")))
+    changes = cluster.watch(PODS)
+    assert take(changes, 1) == [("ALL", "a")]
+    changes.close()
+
+
+def test_one_that_never_answered_is_told_when_the_time_is_over(start: Any) -> None:
+    cluster, _ = start(lambda _: Reply(body=CUT))
+    with pytest.raises(Unavailable) as info:
+        list(cluster.watch(PODS, timeout=0.2))
+    assert info.value.code == "cluster-unreachable"
