@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.cluster.base import SECRETS, WORKFLOWS, Cluster
+from jupyter_mlops.cluster.base import NODES, SECRETS, WORKFLOWS, Cluster
 from jupyter_mlops.errors import MlopsError
 from jupyter_mlops.pipeline.pipeline import Options
 from jupyter_mlops.settings import Target
@@ -99,3 +99,16 @@ def test_more_memory_than_asked_for_ends_the_step(cluster: Cluster, registry: st
     assert "OOMKilled" in greedy.node("s0")["message"]
     assert absent.until_done()["status"]["phase"] == "Failed"
     assert said(absent, "s0(1)")["error"] == "ModuleNotFoundError"
+
+
+def test_a_step_with_a_gpu_has_shared_memory(cluster: Cluster, registry: str, python_image: str, namespace: str) -> None:
+    gpus = sum(int(node["status"].get("allocatable", {}).get("nvidia.com/gpu", 0)) for node in cluster.list(NODES).items)
+    if not gpus:
+        pytest.skip("NOT RUN: no node of the cluster offers nvidia.com/gpu")
+    target = Target(name="t", namespace=namespace, registry=f"http://{registry}", image=python_image)
+    cell = (
+        "with open('/dev/shm/batch', 'wb') as f: f.write(b'x' * (80 << 20))\nprint(open('/proc/mounts').read().count('/dev/shm '))"
+    )
+    run = OnCluster(cluster, target, (cell,), options={0: Options(gpu=1)}, name="gpu").start()
+    assert run.until_done()["status"]["phase"] == "Succeeded"
+    assert run.stream(0) == "1\n"
