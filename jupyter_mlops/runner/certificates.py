@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import ssl
 from collections.abc import MutableMapping
 from contextlib import suppress
 from pathlib import Path
@@ -38,6 +37,8 @@ def add_certificates(folder: Path, environ: MutableMapping[str, str] = os.enviro
 
 def _system() -> bytes:
     """The image's certificates: the system's, or those that come with Python packages; b'' if it has none."""
+    import ssl  # takes 10 ms, which a step on one's own machine does not need
+
     places = [ssl.get_default_verify_paths().openssl_cafile, *_SYSTEM]
     with suppress(ImportError, ValueError):
         found = importlib.util.find_spec("certifi")

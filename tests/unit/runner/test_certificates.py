@@ -34,7 +34,7 @@ def test_both_variables(given: dict[str, str], file: str | None, bundle: str | N
 
 def test_the_images_own_are_found_wherever_it_keeps_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "system.pem").write_bytes(b"SYSTEM")
-    monkeypatch.setattr(certificates.ssl, "get_default_verify_paths", lambda: type("P", (), {"openssl_cafile": "/nowhere"}))
+    monkeypatch.setattr("ssl.get_default_verify_paths", lambda: type("P", (), {"openssl_cafile": "/nowhere"}))
     monkeypatch.setattr(certificates, "_SYSTEM", ("/nowhere/else", str(tmp_path / "system.pem")))
     assert certificates._system() == b"SYSTEM"
     monkeypatch.setattr(certificates, "_SYSTEM", ())
