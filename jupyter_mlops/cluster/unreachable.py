@@ -40,14 +40,14 @@ def _reason(error: BaseException, inner: list[BaseException], *, ended: bool) ->
     """Why a server is not there, and what to do."""
     text = " ".join(str(found) for found in inner)
     kinds = " ".join(type(found).__name__ for found in inner)
+    if "ProxyError" in kinds:  # first: its own reasons are those below
+        return f"the proxy does not let us through ({_words(error)})", "Check HTTPS_PROXY, NO_PROXY and the kubeconfig's proxy-url."
     if "gaierror" in kinds or "NameResolutionError" in kinds:
         return "its name is not known here", "Check the address in the kubeconfig and the network (VPN, DNS)."
     if "ConnectionRefusedError" in kinds or "Connection refused" in text:
         return "the connection is refused: nothing listens there", _NETWORK
     if "Timeout" in kinds:
         return "it did not answer in time", _NETWORK
-    if "ProxyError" in kinds:
-        return f"the proxy does not let us through ({_words(error)})", "Check HTTPS_PROXY and NO_PROXY."
     if ended or "ConnectionResetError" in kinds or "BrokenPipeError" in kinds or "RemoteDisconnected" in kinds:
         return "it closed the connection without an answer", _NETWORK
     return _words(error), _NETWORK

@@ -64,7 +64,7 @@ def answering(answer: Callable[[Asked], Reply], certificate: Path | None = None)
             with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
                 self.reply(answer(request))
 
-        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = handle_any  # noqa: N815 - names of http.server
+        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = do_CONNECT = handle_any  # noqa: N815 - names of http.server
 
         def reply(self, reply: Reply) -> None:
             if reply.body is CUT:

@@ -267,6 +267,21 @@ def test_a_name_that_is_not_known(tmp_path: Path) -> None:
     assert "its name is not known here" in error.message
 
 
+@pytest.mark.parametrize("server", ["http://127.0.0.1:1", "https://cluster.invalid:6443"])
+def test_a_proxy_that_is_not_there(tmp_path: Path, server: str) -> None:
+    error = failing(kubeconfig(tmp_path, server, cluster={"proxy-url": "http://127.0.0.1:9"}))
+    assert (type(error), error.code) == (Unavailable, "cluster-unreachable")
+    assert "the proxy does not let us through" in error.message
+    assert "proxy-url" in error.fix
+
+
+def test_a_proxy_that_refuses(tmp_path: Path) -> None:
+    with answering(lambda _: Reply(403, b"not through here")) as proxy:
+        error = failing(kubeconfig(tmp_path, "https://cluster.invalid:6443", cluster={"proxy-url": proxy.url}))
+    assert (type(error), error.code) == (Unavailable, "cluster-unreachable")
+    assert "the proxy does not let us through" in error.message
+
+
 def test_one_that_does_not_answer_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "CONNECT", 0.2)
     monkeypatch.setattr(wire.Wire.send, "__kwdefaults__", {"timeout": 0.2})
