@@ -138,7 +138,7 @@ def events_of(events: Iterable[Document], kind: str, called: str, uid: str = "")
             and (not uid or text(about.get("uid")) in {uid, ""})
         ):
             found.append(event)
-    return sorted(found, key=_last_seen)
+    return sorted(found, key=last_seen)
 
 
 def said_of(event: Document) -> str:
@@ -151,7 +151,8 @@ def newest(events: Iterable[Document], *reasons: str) -> Iterator[Document]:
     return (event for event in reversed(list(events)) if text(event.get("reason")) in reasons)
 
 
-def _last_seen(event: Document) -> float:
+def last_seen(event: Document) -> float:
+    """When an event was seen last, in seconds since the epoch; 0 where it does not say."""
     for key in ("lastTimestamp", "eventTime", "firstTimestamp"):
         if (found := moment(event.get(key))) is not None:
             return found

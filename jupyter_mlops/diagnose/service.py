@@ -17,6 +17,7 @@ from jupyter_mlops.diagnose.documents import (
     events_of,
     fact,
     finish,
+    last_seen,
     mapping,
     moment,
     name,
@@ -62,13 +63,14 @@ def service_cause(
     """
     metadata = at(isvc, "metadata")
     owner = Owner("service", name(metadata.get("name")), name(metadata.get("namespace")))
-    told = [event for event in events if isinstance(event, Mapping)]
+    told = sorted((event for event in events if isinstance(event, Mapping)), key=last_seen)
+    alive = [pod for pod in pods if isinstance(pod, Mapping) and not at(pod, "metadata").get("deletionTimestamp")]
     own = events_of(told, "InferenceService", text(metadata.get("name")), text(metadata.get("uid")))
     found = (
         _stopped_or_ending(owner, isvc, now)
         or _document(owner, isvc, own)
-        or _pods(owner, list(pods), told, now)
-        or _not_made(owner, isvc, told, deployment)
+        or _pods(owner, alive, told, now)
+        or _not_made(owner, isvc, alive, told, deployment)
         or _model(owner, isvc)
         or _conditions(owner, isvc, deployment, now)
     )
@@ -127,8 +129,8 @@ def _document(owner: Owner, isvc: Document, events: Sequence[Document]) -> Cause
         message = f"{owner.who} asks for Knative, which this cluster does not have"
         fix = "Delete it and deploy it with the annotation serving.kserve.io/deploymentMode: Standard."
         return Cause("no-knative", message, "user", fix, (fact(owner.who, "ServerlessModeRejected", said_of(refused)),), final=True)
-    for event in newest(events, "InternalError", "UpdateFailed"):
-        if match := _SCHEME.search(said_of(event)):
+    for event in newest(events, "InternalError", "UpdateFailed", "InferenceServiceReady"):
+        if (match := _SCHEME.search(said_of(event))) and not _decided_since(isvc, last_seen(event)):
             address = name(match[1] or at(isvc, "spec", "predictor", "model").get("storageUri"))
             scheme = f"{address.partition('://')[0]}://" if "://" in address else address
             message = f"{owner.who} cannot be served: this cluster's KServe does not know model addresses that begin with {scheme}"
@@ -189,9 +191,8 @@ def _invalid(owner: Owner, isvc: Document, reason: str, said: str) -> Cause:
     return Cause("service-invalid", message, "user", "Correct what it names.", (about,), final=True)
 
 
-def _pods(owner: Owner, pods: list[Document], events: Sequence[Document], now: float | None) -> Cause | None:
-    """The newest pod that has a cause; pods that are being deleted no longer count."""
-    alive = [pod for pod in pods if isinstance(pod, Mapping) and not at(pod, "metadata").get("deletionTimestamp")]
+def _pods(owner: Owner, alive: list[Document], events: Sequence[Document], now: float | None) -> Cause | None:
+    """The newest pod that has a cause."""
     alive.sort(key=lambda pod: moment(at(pod, "metadata").get("creationTimestamp")) or 0.0, reverse=True)
     for pod in alive:
         if found := pod_cause(pod, events) or _stalled(owner, pod, now):
@@ -220,7 +221,15 @@ def _stalled(owner: Owner, pod: Document, now: float | None) -> Cause | None:
     return None
 
 
-def _not_made(owner: Owner, isvc: Document, events: Sequence[Document], deployment: Document | None) -> Cause | None:
+def _decided_since(isvc: Document, seen: float) -> bool:
+    """Whether KServe has judged the service after an event: what it complained about was corrected."""
+    decided = [one for one in objects(at(isvc, "status").get("conditions")) if text(one.get("status")) in {"True", "False"}]
+    return any((moment(one.get("lastTransitionTime")) or 0.0) > seen for one in decided if one.get("type") == "PredictorReady")
+
+
+def _not_made(
+    owner: Owner, isvc: Document, alive: Sequence[Document], events: Sequence[Document], deployment: Document | None
+) -> Cause | None:
     """What kept pods from being made: the Deployment's condition, the ReplicaSet's events, KServe's own condition."""
     texts: list[tuple[str, str]] = []
     about = f"deployment {name(at(deployment, 'metadata').get('name'))}"
@@ -231,10 +240,12 @@ def _not_made(owner: Owner, isvc: Document, events: Sequence[Document], deployme
     if ready.get("status") == "False" and text(ready.get("reason")) in {"FailedCreate", "ReconcileFailed"}:
         texts.append((owner.who, text(ready.get("message"))))
     if not _served(isvc):
-        for event in newest(events, "FailedCreate"):
+        for event in newest(events, "FailedCreate", "SuccessfulCreate"):
             subject = mapping(event.get("involvedObject"))
-            if subject.get("kind") == "ReplicaSet" and text(subject.get("name")).startswith(f"{owner.name}-"):
-                texts.append((f"replicaset {name(subject.get('name'))}", said_of(event)))
+            called = text(subject.get("name"))
+            if subject.get("kind") == "ReplicaSet" and called.startswith(f"{owner.name}-predictor-"):
+                if event.get("reason") == "FailedCreate" and not any(_made_by(pod, called) for pod in alive):
+                    texts.append((f"replicaset {name(called)}", said_of(event)))
                 break
     for about_, said in texts:
         if found := admission_cause(owner, said, about_):
@@ -243,6 +254,11 @@ def _not_made(owner: Owner, isvc: Document, events: Sequence[Document], deployme
         message = f"{owner.who} cannot be served: the cluster does not take what KServe makes of it: {words(said, 300)}"
         return Cause("service-invalid", message, "user", "Correct what it names.", (fact(about_, said),), final=True)
     return None
+
+
+def _made_by(pod: Document, replicaset: str) -> bool:
+    """Whether a pod is there that the ReplicaSet could not make at first."""
+    return text(at(pod, "metadata").get("name")).startswith(f"{replicaset}-")
 
 
 def _model(owner: Owner, isvc: Document) -> Cause | None:

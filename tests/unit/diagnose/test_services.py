@@ -67,6 +67,26 @@ def test_what_only_events_tell(row: int, told: dict[str, Any], code: str, parts:
     assert service_cause(isvc(predictor=MODEL), (), [other]) is None
 
 
+def test_what_was_made_in_the_end_is_no_longer_refused() -> None:
+    refused = EVENTS[3][1]
+    made = event("SuccessfulCreate", "Created pod: churn-predictor-7f-x", "churn-predictor-7f", "ReplicaSet", at=9)
+    pod = service_pod("churn-predictor-7f-x", containerStatuses=[running("kserve-container")])
+    assert service_cause(isvc(), (), [made, refused]) is None
+    assert service_cause(isvc(), [pod], [refused]) is None
+    says(
+        service_cause(isvc(), [service_pod("churn-predictor-older-x", containerStatuses=[running("kserve-container")])], [refused]),
+        "quota",
+    )
+
+
+def test_an_address_that_was_corrected_is_no_longer_wrong() -> None:
+    wrong = EVENTS[1][1]
+    later = {**UNAVAILABLE, "lastTransitionTime": "2026-01-01T00:05:00Z"}
+    assert service_cause(isvc(later, predictor=MODEL), (), [wrong]) is None
+    earlier = {**UNAVAILABLE, "lastTransitionTime": "2025-01-01T00:05:00Z"}
+    says(service_cause(isvc(earlier, predictor=MODEL), (), [wrong]), "storage-scheme")
+
+
 @pytest.mark.parametrize("said", [EVENTS[3][1]["message"].removeprefix("Error creating: "), "something that is new"])
 def test_the_deployments_condition_tells_the_same(said: str) -> None:
     found = service_cause(isvc(UNAVAILABLE), (), (), deployment(condition("ReplicaFailure", "True", "FailedCreate", said)))
