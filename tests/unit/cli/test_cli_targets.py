@@ -333,6 +333,19 @@ def test_a_model_that_is_nowhere(capsys: pytest.CaptureFixture[str], dev: FakeCl
     assert call(capsys, "deploy", "nothing", "--target", "dev", code=2)["error"]["code"] == "model-not-found"
 
 
+def test_a_cluster_without_argo_is_told(capsys: pytest.CaptureFixture[str], registry: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = FakeCluster(namespace="ml", context="dev", kinds=[kind for kind in KINDS if kind.group != "argoproj.io"])
+    monkeypatch.setattr("jupyter_mlops.cluster.client.connect", lambda *_: bare)
+    assert main(["targets", "set", "dev", f"registry={registry}", "image=example.com/python:latest"]) == 0
+    capsys.readouterr()
+    error = call(capsys, "run", "a.ipynb", "--target", "dev", code=2)["error"]
+    assert error["code"] == "no-such-kind"
+    assert "workflows.argoproj.io" in error["message"]
+    checks = {check["id"]: check for check in call(capsys, "targets", "--check", "dev", code=1)["checks"]}
+    assert checks["TA01"]["level"] == "fail"
+    assert "install Argo Workflows" in checks["TA01"]["fix"]
+
+
 # -- why a step waits ----------------------------------------------------------------------------------------------------------
 
 CAUSE = Failure("no-gpu", "no node has a free GPU", fix="Ask for fewer.\nOr wait.")
