@@ -242,7 +242,10 @@ def _conflict(message: str, reason: str) -> Conflict:
 def _refused(message: str, reason: str, said: Mapping[str, Any]) -> MlopsError:
     """The document is not taken, and where."""
     if unknown := _UNKNOWN.findall(message):
-        found = tuple(Diagnostic(f"{word}-field", "error", f'{word} field "{path}"', fix="") for word, path in unknown)
+        found = tuple(
+            Diagnostic("duplicate-field" if word == "duplicate" else "unknown-field", "error", f'{word} field "{path}"', fix="")
+            for word, path in unknown
+        )
         return Refused(
             message,
             code=found[0].code,

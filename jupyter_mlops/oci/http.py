@@ -34,8 +34,6 @@ ASKED = 20.0
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
-FAILED = "registry-failed"
-"""Code of the error when a registry answers, and always with an error of its own."""
 
 HALF_WRITTEN = "DIGEST_INVALID"
 """What Docker's registry 2.8 says of a manifest or tag that another client writes this moment: it writes them in place."""
@@ -73,7 +71,7 @@ class Patience:
                 return explained
             return Unavailable(
                 f"the registry at {self._base} does not answer as it should: {problem.text}",
-                code=FAILED,
+                code="registry-failed",
                 fix="Look into the registry's log, and try again.",
             )
         return explain(problem, self._base)

@@ -179,7 +179,7 @@ def code_of(node: ast.Call, place: int) -> set[str]:
 def diagnostic_codes() -> set[str]:
     found: set[str] = set()
     for path, called, node in calls():
-        if called == "Diagnostic" or (called == "note" and "dataflow" in path.parts):
+        if (called == "Diagnostic" and "cluster" not in path.parts) or (called == "note" and "dataflow" in path.parts):
             found |= code_of(node, 0)
     for path in (ROOT / "jupyter_mlops").rglob("*.py"):
         if path.parent.name in {"dataflow", "pipeline", "notebook", "workflow"}:
@@ -195,10 +195,10 @@ def error_codes() -> set[str]:
     classes = {item for item in vars(jupyter_mlops.errors).values() if isinstance(item, type) and issubclass(item, Exception)}
     names = {item.__name__ for item in classes}
     found = {item.default_code for item in classes if item is not jupyter_mlops.errors.MlopsError}
-    for _, called, node in calls():
+    for path, called, node in calls():
         if called in names:
             found |= code_of(node, 1)
-        elif called in {"Cause", "Failure"}:
+        elif called in {"Cause", "Failure"} or (called == "Diagnostic" and "cluster" in path.parts):
             found |= code_of(node, 0)
     for path in (ROOT / "jupyter_mlops").rglob("*.py"):
         if path.parts[-2] in {"engine", "local", "runner", "session"}:
