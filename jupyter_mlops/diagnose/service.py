@@ -6,11 +6,11 @@ at pods. So: what is wrong with the document first, then pods, then what kept po
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from jupyter_mlops.diagnose.admission import admission_cause
 from jupyter_mlops.diagnose.cause import Cause
+from jupyter_mlops.diagnose.declared import condition_of, document_cause
 from jupyter_mlops.diagnose.documents import (
     Document,
     at,
@@ -39,7 +39,6 @@ SILENCE = 20.0
 STALLED = 360.0
 """Seconds after which fetching a model is said to stall."""
 
-_SCHEME = re.compile(r"StorageUri \[([^\]]{1,500})\] is not supported|StorageURI not supported")
 _KNATIVE = frozenset({"Knative", "Serverless"})
 _FETCH_CONTAINERS = frozenset({"storage-initializer", "modelcar-init"})
 
@@ -68,31 +67,13 @@ def service_cause(
     own = events_of(told, "InferenceService", text(metadata.get("name")), text(metadata.get("uid")))
     found = (
         _stopped_or_ending(owner, isvc, now)
-        or _document(owner, isvc, own)
+        or document_cause(owner, isvc, own)
         or _pods(owner, alive, told, now)
         or _not_made(owner, isvc, alive, told, deployment)
         or _model(owner, isvc)
         or _conditions(owner, isvc, deployment, now)
     )
     return finish(found, _facts(owner, isvc, own)) if found else None
-
-
-def refused_cause(service: str, namespace: str, said: str) -> Cause | None:
-    """Why the API server did not take an InferenceService, from its words; None where they tell nothing that is known."""
-    owner = Owner("service", name(service), name(namespace))
-    about = fact(owner.who, said)
-    if "kserve-webhook-server" in said and "failed calling webhook" in said:
-        why = "its certificate is not valid" if "x509" in said else "it does not answer"
-        message = f"{owner.who} cannot be deployed: KServe's check of new services fails, since {why}"
-        fix = "An administrator looks at the pods and the certificate of kserve-controller-manager."
-        return finish(Cause("webhook-failing", message, "platform", fix, (about,)))
-    if "deploymentMode cannot be changed" in said or "update rejected: deploymentMode" in said:
-        message = f"{owner.who} cannot be changed in this way: how it runs (deploymentMode) is fixed once it is there"
-        return finish(Cause("mode-fixed", message, "user", "Delete the service and deploy it again.", (about,), final=True))
-    if match := re.search(r"unknown field \"([^\"]{1,300})\"", said):
-        message = f"{owner.who} cannot be deployed: this cluster's KServe does not know the field {name(match[1])}"
-        return finish(Cause("field-unknown", message, "us", "Report it with the version of KServe.", (about,), final=True))
-    return None if (found := admission_cause(owner, said)) is None else finish(found)
 
 
 def _stopped_or_ending(owner: Owner, isvc: Document, now: float | None) -> Cause | None:
@@ -107,7 +88,7 @@ def _stopped_or_ending(owner: Owner, isvc: Document, now: float | None) -> Cause
         )
         fix = "An administrator looks at the pods of kserve-controller-manager."
         return Cause("deletion-stuck", message, "platform", fix, (fact(owner.who, f"finalizers: {waits}"),))
-    stopped = _condition(isvc, "Stopped").get("status") == "True"
+    stopped = condition_of(isvc, "Stopped").get("status") == "True"
     if stopped or at(metadata, "annotations").get(STOP) == "true":
         message = f"{owner.who} is stopped"
         said = "Stopped True" if stopped else f"{STOP}: true"
@@ -120,75 +101,6 @@ def _stopped_or_ending(owner: Owner, isvc: Document, now: float | None) -> Cause
             final=True,
         )
     return None
-
-
-def _document(owner: Owner, isvc: Document, events: Sequence[Document]) -> Cause | None:
-    """What is wrong with the document itself: nothing is made from it."""
-    refused = next(newest(events, "ServerlessModeRejected", "InferenceServiceReady"), None)
-    if refused is not None and refused.get("reason") == "ServerlessModeRejected":
-        message = f"{owner.who} asks for Knative, which this cluster does not have"
-        fix = "Delete it and deploy it with the annotation serving.kserve.io/deploymentMode: Standard."
-        return Cause("no-knative", message, "user", fix, (fact(owner.who, "ServerlessModeRejected", said_of(refused)),), final=True)
-    for event in newest(events, "InternalError", "UpdateFailed", "InferenceServiceReady"):
-        if (match := _SCHEME.search(said_of(event))) and not _decided_since(isvc, last_seen(event)):
-            address = name(match[1] or at(isvc, "spec", "predictor", "model").get("storageUri"))
-            scheme = f"{address.partition('://')[0]}://" if "://" in address else address
-            message = f"{owner.who} cannot be served: this cluster's KServe does not know model addresses that begin with {scheme}"
-            fix = "Deploy it without a choice of the way, so that one is taken that this cluster has; or upgrade KServe (0.21 for oci+fetch://)."
-            return Cause("storage-scheme", message, "user", fix, (fact(owner.who, "InternalError", said_of(event)),), final=True)
-        break
-    failure = at(isvc, "status", "modelStatus", "lastFailureInfo")
-    reason, said = text(failure.get("reason")), text(failure.get("message"))
-    if at(isvc, "status", "modelStatus").get("transitionStatus") == "InvalidSpec" or reason in _SPEC:
-        return _invalid(owner, isvc, reason, said)
-    return None
-
-
-_SPEC = frozenset(
-    {
-        "NoSupportingRuntime",
-        "RuntimeNotRecognized",
-        "RuntimeDisabled",
-        "InvalidPredictorSpec",
-        "InvalidGPUAllocation",
-        "InvalidWorkerSpecNotSet",
-    }
-)
-
-
-def _invalid(owner: Owner, isvc: Document, reason: str, said: str) -> Cause:
-    model = at(isvc, "spec", "predictor", "model")
-    shape, protocol, runtime = (
-        name(at(model, "modelFormat").get("name")),
-        name(model.get("protocolVersion")),
-        name(model.get("runtime")),
-    )
-    about = fact(owner.who, reason, said)
-    if reason == "RuntimeNotRecognized":
-        message = f"{owner.who} cannot be served: the cluster has no model server (ServingRuntime) '{runtime}'"
-        fix = "Name one of `kubectl get servingruntimes,clusterservingruntimes`, or none."
-        return Cause("runtime-not-found", message, "user", fix, (about,), final=True)
-    if reason == "RuntimeDisabled":
-        message = f"{owner.who} cannot be served: the model server (ServingRuntime) '{runtime}' is switched off on this cluster"
-        return Cause("runtime-not-found", message, "user", "Name another one, or none.", (about,), final=True)
-    if "protocol" in said:
-        message = f"{owner.who} cannot be served: the model server '{runtime}' does not speak the protocol {protocol or 'v1'}"
-        fix = "Name another protocol (v2 instead of v1, or the other way round), or another server."
-        return Cause("no-runtime", message, "user", fix, (about,), final=True)
-    if reason == "NoSupportingRuntime":
-        message = (
-            f"{owner.who} cannot be served: no model server of the cluster takes the format '{shape}' with the protocol "
-            f"{protocol or 'v1'}"
-        )
-        fix = (
-            "Deploy a model that was registered with `log_model`, which brings its server; or set protocolVersion to v2, "
-            "or ask for a runtime."
-        )
-        return Cause("no-runtime", message, "user", fix, (about,), final=True)
-    message = (
-        f"{owner.who} cannot be served: its document is not one that KServe can work with{f': {words(said, 250)}' if said else ''}"
-    )
-    return Cause("service-invalid", message, "user", "Correct what it names.", (about,), final=True)
 
 
 def _pods(owner: Owner, alive: list[Document], events: Sequence[Document], now: float | None) -> Cause | None:
@@ -221,12 +133,6 @@ def _stalled(owner: Owner, pod: Document, now: float | None) -> Cause | None:
     return None
 
 
-def _decided_since(isvc: Document, seen: float) -> bool:
-    """Whether KServe has judged the service after an event: what it complained about was corrected."""
-    decided = [one for one in objects(at(isvc, "status").get("conditions")) if text(one.get("status")) in {"True", "False"}]
-    return any((moment(one.get("lastTransitionTime")) or 0.0) > seen for one in decided if one.get("type") == "PredictorReady")
-
-
 def _not_made(
     owner: Owner, isvc: Document, alive: Sequence[Document], events: Sequence[Document], deployment: Document | None
 ) -> Cause | None:
@@ -236,7 +142,7 @@ def _not_made(
     for condition in objects(at(deployment, "status").get("conditions")):
         if (condition.get("type"), condition.get("status")) == ("ReplicaFailure", "True"):
             texts += [(about, text(condition.get("message")))]
-    ready = _condition(isvc, "PredictorReady")
+    ready = condition_of(isvc, "PredictorReady")
     if ready.get("status") == "False" and text(ready.get("reason")) in {"FailedCreate", "ReconcileFailed"}:
         texts.append((owner.who, text(ready.get("message"))))
     if not _served(isvc):
@@ -272,7 +178,7 @@ def _model(owner: Owner, isvc: Document) -> Cause | None:
 
 def _conditions(owner: Owner, isvc: Document, deployment: Document | None, now: float | None) -> Cause | None:
     volumes, canary, ingress = (
-        _condition(isvc, kind) for kind in ("OciImageVolumeCompatible", "CanaryPredictorReady", "IngressReady")
+        condition_of(isvc, kind) for kind in ("OciImageVolumeCompatible", "CanaryPredictorReady", "IngressReady")
     )
     if volumes.get("status") == "False":
         message = f"{owner.who} cannot be served: this cluster is too old to mount a model's image (`oci+native://`)"
@@ -281,7 +187,7 @@ def _conditions(owner: Owner, isvc: Document, deployment: Document | None, now: 
     if canary.get("status") == "False" and canary.get("reason") == "CanariesNotReady":
         message = f"the new version of {owner.who} is not ready, so that nothing is sent to it; the old one goes on"
         return Cause("canary-not-ready", message, "user", f"{owner.log_fix()}", (_of(owner, canary),))
-    predictor = _condition(isvc, "PredictorReady")
+    predictor = condition_of(isvc, "PredictorReady")
     if predictor.get("status") == "True" and ingress.get("status") == "False" and "not created" not in text(ingress.get("message")):
         message = f"{owner.who} runs, but its address does not work: no gateway of the cluster has taken it"
         fix = (
@@ -334,11 +240,7 @@ def _fewer(owner: Owner, isvc: Document, deployment: Document | None) -> Cause |
 
 
 def _served(isvc: Document) -> bool:
-    return _condition(isvc, "Ready").get("status") == "True"
-
-
-def _condition(isvc: Document, kind: str) -> Document:
-    return next((one for one in objects(at(isvc, "status").get("conditions")) if one.get("type") == kind), {})
+    return condition_of(isvc, "Ready").get("status") == "True"
 
 
 def _of(owner: Owner, condition: Document) -> str:

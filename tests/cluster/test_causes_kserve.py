@@ -18,7 +18,8 @@ import pytest
 
 from jupyter_mlops.cluster.base import DEPLOYMENTS, INFERENCE_SERVICES, SERVING_RUNTIMES, Cluster, Document, Kind
 from jupyter_mlops.diagnose.cause import Cause
-from jupyter_mlops.diagnose.service import refused_cause, service_cause
+from jupyter_mlops.diagnose.declared import refused_cause
+from jupyter_mlops.diagnose.service import service_cause
 from jupyter_mlops.errors import MlopsError, NotFound
 from jupyter_mlops.oci.modelpack import publish_model
 from jupyter_mlops.oci.remote import Remote

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_mlops.diagnose.declared import refused_cause
 from jupyter_mlops.diagnose.pod import pod_cause
-from jupyter_mlops.diagnose.service import refused_cause, service_cause
+from jupyter_mlops.diagnose.service import service_cause
 from jupyter_mlops.diagnose.workflow import causes
 from tests.unit.diagnose.making import well_said
 from tests.unit.laws import law

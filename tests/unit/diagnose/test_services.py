@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.diagnose.service import refused_cause, service_cause
+from jupyter_mlops.diagnose.declared import refused_cause
+from jupyter_mlops.diagnose.service import service_cause
 from tests.unit.diagnose.making import BEGAN, START, condition, crashed, ended, event, isvc, running, says, service_pod, waiting
 
 UNAVAILABLE = condition("PredictorReady", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
