@@ -45,18 +45,23 @@ class Cost:
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> Cost:
-    """One process, measured from outside."""
+    """One process, measured from outside; of its memory the high-water mark that the kernel showed last."""
     begin = time.perf_counter()
     process = subprocess.Popen([str(part) for part in command], cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(process.pid, 0)
+    resident, done = 0.0, 0
+    while not done:
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+            resident = next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), resident)
+        done, status, usage = os.wait4(process.pid, os.WNOHANG)
+        time.sleep(0 if done else 0.01)
     wall = time.perf_counter() - begin
     assert process.stderr is not None
     if status:
         raise RuntimeError(f"{command[:3]}: {process.stderr.read().decode()[-2000:]}")
     process.stderr.close()
     process.returncode = 0
-    scale = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, resident)
 
 
 def do(operation: str, *given: str) -> None:

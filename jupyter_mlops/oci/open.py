@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from jupyter_mlops.errors import WrongUsage
 from jupyter_mlops.oci.layout import Layout
+from jupyter_mlops.oci.reference import check_address
 from jupyter_mlops.oci.store import Store
 
 
@@ -17,7 +18,7 @@ def open_store(address: str) -> Store:
         WrongUsage: code ``invalid-address``.
     """
     if address.startswith(("http://", "https://")):
-        from jupyter_mlops.oci.remote import Remote, check_address  # loads ssl, which a step on this machine never needs
+        from jupyter_mlops.oci.remote import Remote  # loads ssl, which a step on this machine never needs
 
         return Remote(check_address(address))
     try:

@@ -1,4 +1,4 @@
-"""Names of repositories and tags, by the rules of the distribution specification.
+"""Names of repositories and tags, by the rules of the distribution specification, and addresses of registries.
 
 Both become paths of files and of URLs, so that nothing unchecked may reach either.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from jupyter_mlops.errors import WrongUsage
 from jupyter_mlops.oci.digest import is_digest
@@ -79,3 +80,27 @@ def split_reference(text: str) -> Reference:
         return Reference(check_repository(name), digest)
     name, colon, tag = text.partition(":")
     return Reference(check_repository(name), check_tag(tag) if colon else "")
+
+
+def check_address(address: str) -> str:
+    """An address of a registry, if it can be one.
+
+    Raises:
+        WrongUsage: code ``invalid-address``. A password in it is refused, since addresses stand in documents.
+    """
+    try:
+        parts = urlsplit(address)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        sound = False
+        parts = urlsplit("")
+    if not sound or parts.username is not None or parts.query or parts.fragment:
+        shown = "an address with a password" if parts.username is not None else repr(address)
+        raise WrongUsage(
+            f"{shown} is not the address of a registry",
+            code="invalid-address",
+            fix="Write https://HOST[:PORT][/BASE], or http:// where the registry has no TLS; log in with docker login.",
+        )
+    if path := parts.path.strip("/"):
+        check_repository(path)
+    return address

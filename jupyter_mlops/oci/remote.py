@@ -349,30 +349,6 @@ class Remote:
         )
 
 
-def check_address(address: str) -> str:
-    """An address of a registry, if it can be one.
-
-    Raises:
-        WrongUsage: code ``invalid-address``. A password in it is refused, since addresses stand in documents.
-    """
-    try:
-        parts = urlsplit(address)
-        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        sound = False
-        parts = urlsplit("")
-    if not sound or parts.username is not None or parts.query or parts.fragment:
-        shown = "an address with a password" if parts.username is not None else repr(address)
-        raise WrongUsage(
-            f"{shown} is not the address of a registry",
-            code="invalid-address",
-            fix="Write https://HOST[:PORT][/BASE], or http:// where the registry has no TLS; log in with docker login.",
-        )
-    if path := parts.path.strip("/"):
-        check_repository(path)
-    return address
-
-
 def _measure(chunks: Iterable[bytes | memoryview]) -> tuple[str, int]:
     """Digest and size of all of them."""
     total, size = hashlib.sha256(), 0

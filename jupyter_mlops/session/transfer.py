@@ -8,7 +8,7 @@ stored, when both pickles are equal. What was not delivered is carried on untouc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ class Blobs:
 
     def put(self, data: bytes | memoryview) -> str:
         """Store a part and return its digest."""
-        content = data if isinstance(data, bytes) else _chunks(data)
+        content = data if isinstance(data, bytes) else _Chunks(data)
         blob = self.store.put_blob(self.repository, content, MEDIA_TYPE)
         self.sizes[blob.digest] = blob.size
         return blob.digest
@@ -90,9 +90,15 @@ def _fill(stream: BinaryIO, target: memoryview) -> None:
         raise Corrupt("a part is shorter than the state says", fix="Run the notebook again.")
 
 
-def _chunks(view: memoryview) -> Iterable[bytes]:
-    for start in range(0, len(view), _CHUNK):
-        yield bytes(view[start : start + _CHUNK])
+@dataclass(frozen=True)
+class _Chunks:
+    """A buffer in pieces, as often as they are wanted: a registry asks for the digest first, and then for the bytes."""
+
+    view: memoryview
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self.view), _CHUNK):
+            yield bytes(self.view[start : start + _CHUNK])
 
 
 @dataclass
