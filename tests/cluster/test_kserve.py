@@ -247,7 +247,7 @@ def test_a_service_fits_a_restricted_namespace(cluster, registry, python_image):
 
 
 def test_gpus_are_asked_for_with_what_they_need(lab, doubles):
-    document = lab.backend.prepare(doubles, name="gpu", gpu=1)
+    document = lab.backend.prepare(doubles, name="gpu", gpu=1000)
     lab.backend.apply(document)
     waiting = lab.settled("gpu", lambda one: one.code != "")
     assert not waiting.ready
