@@ -15,6 +15,7 @@ import { aRun, path, serve, trans, until } from './helpers';
 function aTarget(change: Partial<Target> = {}): Target {
   return {
     name: 'dev',
+    // eslint-disable-next-line jupyter/no-untranslated-string -- a cluster's name
     title: 'one, namespace ml',
     local: false,
     namespace: 'ml',

@@ -28,7 +28,10 @@ import { VersionNote } from './version';
 export type Section = 'pipeline' | 'runs' | 'models' | 'services' | 'targets';
 
 /** Share of the height, in the order of the sections, where all are open. */
-const SIZES = [5, 3, 2, 2, 2];
+const SIZES = [5, 3, 3, 3, 4];
+
+/** Pixels below which an open section shows nothing of use. */
+const LEAST = 90;
 
 /** The one sidebar: an accordion of what the product knows. */
 export class MlopsSidebar extends SidePanel {
@@ -95,6 +98,7 @@ export class MlopsSidebar extends SidePanel {
     this._accordion.collapse(this._sections.indexOf('services'));
     this._accordion.collapse(this._sections.indexOf('targets'));
     this._accordion.setRelativeSizes(SIZES);
+    this._accordion.expansionToggled.connect(this._onToggled, this);
     model.models.changed.connect(this._onModels, this);
     model.services.changed.connect(this._onServices, this);
   }
@@ -104,6 +108,7 @@ export class MlopsSidebar extends SidePanel {
     const index = this._sections.indexOf(section);
     if (index >= 0) {
       this._accordion.expand(index);
+      this._onToggled(this._accordion);
     }
   }
 
@@ -143,6 +148,24 @@ export class MlopsSidebar extends SidePanel {
 
   private _onServices(model: ServicesModel): void {
     this._openOnce('services', model.value?.length);
+  }
+
+  /** A section that was never open has no room of its own: it gets its share. */
+  private _onToggled(accordion: AccordionPanel): void {
+    requestAnimationFrame(() => {
+      if (this.isDisposed || !this.isVisible) {
+        return;
+      }
+      const open = accordion.widgets.map(widget => !widget.isHidden);
+      const cramped = accordion.widgets.some(
+        (widget, index) => open[index] && widget.node.offsetHeight < LEAST
+      );
+      if (cramped) {
+        accordion.setRelativeSizes(
+          SIZES.map((size, index) => (open[index] ? size : 0))
+        );
+      }
+    });
   }
 
   private _openOnce(section: Section, count: number | undefined): void {
