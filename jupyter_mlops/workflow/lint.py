@@ -154,6 +154,26 @@ def labels(document: Document) -> Iterator[Finding]:
         yield f"the annotations take more than {MAX_ANNOTATIONS} bytes", "Shorten them."
 
 
+@check("workflow-name")
+def pods(document: Document) -> Iterator[Finding]:
+    """Labels of pods, and names of the objects that pods ask for."""
+    for place in (mapping(document.spec.get("podMetadata")), *(mapping(x.get("metadata")) for x in document.templates)):
+        for key, value in mapping(place.get("labels")).items():
+            if not LABEL_KEY.fullmatch(str(key)) or not isinstance(value, str) or not LABEL_VALUE.fullmatch(value):
+                yield f"the pods' label {key}={value!r} is not valid", "A value has at most 63 letters, digits, dashes, dots."
+    asked = [("service account", document.spec.get("serviceAccountName"))]
+    asked += [("pull secret", name) for name in named(document.spec.get("imagePullSecrets"))]
+    asked += [("namespace", document.metadata.get("namespace"))]
+    for volume in objects(document.spec.get("volumes")):
+        asked += [
+            ("Secret", mapping(volume.get("secret")).get("secretName")),
+            ("ConfigMap", mapping(volume.get("configMap")).get("name")),
+        ]
+    for what, name in asked:
+        if name is not None and not (isinstance(name, str) and OBJECT.fullmatch(name)):
+            yield f"{name!r} is no name of a {what}", "Lower-case letters, digits, dashes and dots."
+
+
 @check("workflow-duplicate")
 def duplicates(document: Document) -> Iterator[Finding]:
     """Names that stand for two things."""
