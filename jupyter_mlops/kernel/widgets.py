@@ -52,7 +52,7 @@ class RunView:
     ) -> None:
         from jupyter_mlops.flow import Workbench
 
-        self._bench = workbench or Workbench()
+        self._bench = workbench or Workbench().at(None if isinstance(run, str) else run.target)
         self._run: Run = self._bench.engine.get(run) if isinstance(run, str) else run
         self._left = threading.Event()
         self._surface = (surface or _surface)(self)
