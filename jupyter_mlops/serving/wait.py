@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import Protocol, runtime_checkable
 
 from jupyter_mlops.errors import Conflict, PlatformError, Unavailable
@@ -39,13 +40,14 @@ def until_ready(backend: Backend, name: str, namespace: str, timeout: float) -> 
         NotFound: there is no such service.
     """
     service = None
-    for service in _states(backend, name, namespace, timeout):
-        if service.ready:
-            return service
-        if service.phase == "Failed":
-            raise _failed(service)
-        if service.phase == "Stopped":
-            raise Unavailable(f"service '{name}' is stopped", fix="Start it.")
+    with closing(_states(backend, name, namespace, timeout)) as states:  # what listens ends here, and not when it is collected
+        for service in states:
+            if service.ready:
+                return service
+            if service.phase == "Failed":
+                raise _failed(service)
+            if service.phase == "Stopped":
+                raise Unavailable(f"service '{name}' is stopped", fix="Start it.")
     phase = service.phase.lower() if service else "gone"
     raise Unavailable(
         f"service '{name}' is not ready after {timeout:g} s ({phase}){_last_word(backend, name, namespace, service)}",
@@ -53,7 +55,7 @@ def until_ready(backend: Backend, name: str, namespace: str, timeout: float) -> 
     )
 
 
-def _states(backend: Backend, name: str, namespace: str, timeout: float) -> Iterator[Service]:
+def _states(backend: Backend, name: str, namespace: str, timeout: float) -> Generator[Service, None, None]:
     """The service, again and again until the time is over."""
     if isinstance(backend, Settling):
         yield from backend.settle(name, namespace, timeout)

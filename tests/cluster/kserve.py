@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -73,10 +74,11 @@ class Lab:
     def settled(self, name, want, seconds=SECONDS):
         """The first state for which ``want`` holds."""
         seen = []
-        for service in self.backend.settle(name, self.target.namespace, seconds):
-            if want(service):
-                return service
-            seen.append((service.phase, service.code, service.message))
+        with closing(self.backend.settle(name, self.target.namespace, seconds)) as states:
+            for service in states:
+                if want(service):
+                    return service
+                seen.append((service.phase, service.code, service.message))
         raise AssertionError(f"not after {seconds:g} s: {seen[-3:]}")
 
     def in_target(self, **changes):
