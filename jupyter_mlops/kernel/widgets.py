@@ -40,7 +40,7 @@ class RunView:
 
     Args:
         run: A run or its name.
-        workbench: Where the run is; this machine if none is given.
+        workbench: Where the run is; the target that the run names, or the default one, if none is given.
         surface: Draws it; controls of ipywidgets where that is installed, else plain output.
 
     Raises:
