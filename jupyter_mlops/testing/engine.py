@@ -1,3 +1,4 @@
+# Long on purpose: the whole contract of a port is read in one file by whoever writes an adapter.
 """Conformance suite of the engine port: what every adapter does, whoever wrote it.
 
 An adapter's tests subclass ``EngineConformance``, give an ``engine`` fixture, and switch off by a flag what it cannot do::

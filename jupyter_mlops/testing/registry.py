@@ -1,3 +1,4 @@
+# Long on purpose: the whole contract of a port is read in one file by whoever writes an adapter.
 """Conformance suites of the ports ``oci.store.Store`` and ``registry.base.Registry``: what holds, whatever keeps the bytes.
 
 An adapter passes when a subclass with a fixture ``store`` (empty for every test) passes::
