@@ -28,7 +28,7 @@ from tests.cluster.conftest import fresh_namespace, wait_for
 from tests.cluster.faults import Gate, bring_back, kill
 from tests.cluster.notebooks import submit_notebook
 
-pytestmark = [pytest.mark.cluster, pytest.mark.fault]
+pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ class Watching:
     def running(self) -> bool:
         return bool(self.seen) and self.seen[-1].steps[0].phase == "Running" and bool(self.lines)
 
-    def end(self, seconds: float = 120) -> Run:
+    def end(self, seconds: float = 240) -> Run:
         for thread in self._threads:
             thread.join(seconds)
             assert not thread.is_alive()
@@ -91,7 +91,7 @@ def test_a_run_and_whoever_watches_it_survive_a_server_that_is_killed(engine: Ar
     run = submit(engine, python_image, ("a", COUNT), ("b", "print('end')"))
     watching = Watching(engine, run.name)
     try:
-        wait_for(watching.running, "the first step", 60)
+        wait_for(watching.running, "the first step", 120)
         kill(server)
     finally:
         bring_back()
@@ -151,7 +151,7 @@ def test_a_registry_that_dies_while_a_step_runs(
     engine = ArgoEngine(Settings(storage=Storage(home=tmp_path)), cluster, target, store)
     cells = [("a", "import time\nprint('begun')"), ("a", "time.sleep(6)"), ("b", "print('never')")]
     run = submit_notebook(engine, store, target, cells, name="cut")
-    wait(engine, run.name, lambda now: now.steps[0].progress == (1, 2), seconds=90)
+    wait(engine, run.name, lambda now: now.steps[0].progress == (1, 2), seconds=180)
     gate.shut()
     last = list(engine.watch(run.name))[-1]
     assert last.phase in {"Failed", "Error"}
@@ -214,7 +214,7 @@ def test_a_wish_that_cannot_be_fulfilled_is_told_while_the_run_waits(wishes: Any
     assert listed.steps[0].cause is not None
     assert listed.steps[0].cause.code == cause.code
     engine.control(names[what], "stop")
-    stopped = wait(engine, names[what], seconds=60)
+    stopped = wait(engine, names[what], seconds=120)
     assert (stopped.phase, stopped.steps[0].phase, stopped.failure) == ("Stopped", "Stopped", None)
 
 

@@ -27,7 +27,7 @@ from jupyter_mlops.testing.engine import wait, workflow
 from tests.cluster.conftest import fresh_namespace, wait_for
 from tests.cluster.notebooks import compiled, submit_notebook
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 WHOLE = [
     ("load", "import time\nprint('hello')\nrows = [1, 2]"),
@@ -146,7 +146,7 @@ def test_it_is_recorded_once_and_its_workflow_says_so(place: Place, whole: Seen)
 
 
 def test_an_exception_is_told_with_its_cell_and_line(place: Place, broken: Run) -> None:
-    run = wait(place.engine, broken.name, seconds=90)
+    run = wait(place.engine, broken.name, seconds=180)
     assert (run.phase, [step.phase for step in run.steps]) == ("Failed", ["Succeeded", "Failed", "Skipped"])
     assert run.failure is not None
     assert (run.failure.step, run.failure.cell, run.failure.line, run.failure.blame) == ("train", 2, 2, "user")
@@ -158,7 +158,7 @@ def test_an_exception_is_told_with_its_cell_and_line(place: Place, broken: Run) 
 
 
 def test_another_server_finds_the_runs_and_all_about_them(place: Place, whole: Seen, broken: Run, tmp_path: Path) -> None:
-    wait(place.engine, broken.name, seconds=90)
+    wait(place.engine, broken.name, seconds=180)
     other = place.again(tmp_path)
     assert [run.name for run in other.list(pipeline="whole")] == [whole.name]
     assert {whole.name, broken.name} <= {run.name for run in other.list()}
@@ -182,18 +182,18 @@ def test_logs_are_there_when_the_pods_are_gone(place: Place, whole: Seen) -> Non
 
 
 def test_a_run_resumes_another_and_runs_only_what_has_changed(place: Place, broken: Run) -> None:
-    wait(place.engine, broken.name, seconds=90)
+    wait(place.engine, broken.name, seconds=180)
     document = compiled(place.store, place.target, MENDED, name="broken", resume=broken.name)
     run = place.engine.submit(Submission(document, resume=broken.name))
     assert run.resumed == broken.name
-    run = wait(place.engine, run.name, seconds=90)
+    run = wait(place.engine, run.name, seconds=180)
     assert (run.phase, [step.cached for step in run.steps]) == ("Succeeded", [True, False, False]), run.failure
     with pytest.raises(NotFound):
         place.engine.submit(Submission(document, resume="broken-00000"))
 
 
 def test_a_run_without_a_workflow_is_still_there_until_it_is_deleted(place: Place, broken: Run, tmp_path: Path) -> None:
-    wait(place.engine, broken.name, seconds=90)
+    wait(place.engine, broken.name, seconds=180)
     place.engine._recorder.finish(broken.name)
     before = texts(place.engine, broken.name)
     place.cluster.delete(WORKFLOWS, broken.name, place.target.namespace, wait=True)
@@ -215,11 +215,11 @@ def test_a_step_that_waits_for_a_person_goes_on_when_it_is_approved(place: Place
     document["spec"]["templates"][1] = {"name": "ask", **gate}
     document["spec"]["templates"][0]["dag"]["tasks"][0].pop("arguments")
     run = place.engine.submit(Submission(document))
-    wait(place.engine, run.name, lambda now: now.steps[0].phase == "Running", seconds=60)
+    wait(place.engine, run.name, lambda now: now.steps[0].phase == "Running", seconds=120)
     assert place.engine.control(run.name, "approve").steps[0].phase == "Succeeded"
     with pytest.raises(Conflict):
         place.engine.control(run.name, "approve")
-    run = wait(place.engine, run.name, seconds=60)
+    run = wait(place.engine, run.name, seconds=120)
     assert run.phase == "Succeeded", run.failure
     place.engine.control(run.name, "delete")
 
@@ -264,9 +264,9 @@ def test_all_runs_reach_one_watch(place: Place, python_image: str) -> None:
 
     threading.Thread(target=listen, daemon=True).start()
     run = place.engine.submit(Submission(workflow(("a", "pass"), name="watched", image=python_image)))
-    wait_for(lambda: any(name == run.name and phase in DONE for name, phase in seen), "the end of the run", 60)
+    wait_for(lambda: any(name == run.name and phase in DONE for name, phase in seen), "the end of the run", 120)
     place.engine.control(run.name, "delete")
-    wait_for(lambda: (run.name, "Deleted") in seen, "the run's deletion", 10)
+    wait_for(lambda: (run.name, "Deleted") in seen, "the run's deletion", 30)
     stop.set()
     assert ended.wait(10)
     own: list[Any] = [phase for name, phase in seen if name == run.name]

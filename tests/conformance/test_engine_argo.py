@@ -19,7 +19,7 @@ from jupyter_mlops.settings import Settings, Storage, Target
 from jupyter_mlops.testing.engine import RUNS, EngineConformance, Step, wait, workflow
 from tests.cluster.conftest import fresh_namespace
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def begun(argo: ArgoEngine) -> dict[str, str]:
 
 
 class TestArgoEngine(EngineConformance):
-    seconds = 120
+    seconds = 180
     reaction = 6.0
 
     @pytest.fixture

@@ -142,6 +142,19 @@ def test_a_watch_tells_each_change_and_ends_with_the_run(engine: ArgoEngine, arg
     assert [now.phase for now in engine.watch(run.name)] == ["Succeeded"]
 
 
+def test_what_only_silence_tells_reaches_whoever_watches(engine: ArgoEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No controller takes the run up, so nothing ever changes."""
+    monkeypatch.setattr("jupyter_mlops.engine.argo.stage.TICK", 0.05)
+    monkeypatch.setattr("jupyter_mlops.diagnose.workflow.SILENCE", 1.5)
+    run = submit(engine)
+    watching = engine.watch(run.name)
+    assert next(watching).steps[0].cause is None
+    cause = until(watching, lambda now: now.steps[0].cause is not None).steps[0].cause
+    assert cause is not None
+    assert cause.code == "controller-down"
+    watching.close()  # type: ignore[attr-defined]  # it is a generator
+
+
 def test_a_watched_run_that_is_deleted_ends_the_watch(engine: ArgoEngine, cluster: FakeCluster) -> None:
     run = submit(engine)
     watching = engine.watch(run.name)
