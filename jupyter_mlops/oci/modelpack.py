@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 
-from jupyter_mlops.errors import Corrupt, WrongUsage
+from jupyter_mlops.errors import Corrupt, NotFound, WrongUsage
 from jupyter_mlops.oci.artifact import artifact_document, push_artifact
 from jupyter_mlops.oci.canonical import canonical, parse_object
 from jupyter_mlops.oci.descriptor import to_dict
@@ -58,6 +59,7 @@ SIGNATURE = ANNOTATION + "signature"
 SIGNATURE_LIMIT = 16 << 10
 """Characters of a signature in an annotation: one of thousands of columns stays in the card alone."""
 
+_LOOKS = 20
 _VERSION_TAG = re.compile(r"v([1-9][0-9]*)")
 
 
@@ -152,9 +154,20 @@ def _publish(
     if not remote:
         return tag, store.put_manifest(repository, document, tags=[tag, "latest"])
     index = store.put_manifest(repository, document, tags=[key_tag(notes[KEY]), tag])
-    if number == max(version_number(each) or 0 for each in store.tags(repository)):
-        store.put_manifest(repository, document, tags=["latest"])
+    _point_latest(store, repository)
     return tag, index
+
+
+def _point_latest(store: Store, repository: str) -> None:
+    """Let ``latest`` name the newest version, and look again: who published a newer one meanwhile may have been faster."""
+    pointed = 0
+    for _ in range(_LOOKS):
+        newest = max((version_number(tag) or 0 for tag in store.tags(repository)), default=0)
+        if newest == pointed:
+            return
+        with suppress(NotFound):  # deleted this moment
+            store.put_manifest(repository, store.get_manifest(repository, f"v{newest}").document, tags=["latest"])
+        pointed = newest
 
 
 def key_tag(key: str) -> str:

@@ -307,13 +307,13 @@ class RegistryConformance:
 
         together([partial(publish, str(number)) for number in range(6)])
         tags = [one.tag for one in made]
-        assert len(set(tags)) == len(made) == 6  # noqa: PLR2004 - as many as were started
+        assert len(set(tags)) == len(made) == 6, tags  # noqa: PLR2004 - as many as were started
         for one in made:
-            assert store.get_manifest("models/churn", one.tag).descriptor.digest == one.digest
+            assert store.get_manifest("models/churn", one.tag).descriptor.digest == one.digest, f"{one.tag} was lost"
         newest = max(made, key=lambda one: int(one.tag[1:]))
-        assert store.get_manifest("models/churn", "latest").descriptor.digest == newest.digest
+        assert store.get_manifest("models/churn", "latest").descriptor.digest == newest.digest, "latest is an older one"
         publish("3")
-        assert made[-1] in made[:-1]
+        assert made[-1] in made[:-1], "the same key was published twice"
 
     def test_models_are_listed_named_unpacked_and_deleted(self, store: Store, tmp_path: Path) -> None:
         """The way that a person sees."""
