@@ -22,7 +22,7 @@ from tests.cluster.conftest import fresh_namespace, wait_for
 from tests.cluster.pod_image import image_with_plots
 from tests.e2e.machine import JUPYTER, Machine
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 GPU = "nvidia.com/gpu"
 TRAINING = 11
@@ -87,7 +87,7 @@ def job(there: There):
             if not before:
                 wait_for(lambda: " waits: " in said.read_text() or started.poll() is not None, "a word about the GPU", 120)
                 offer(there.cluster, 1)
-            out, _ = started.communicate(timeout=240)
+            out, _ = started.communicate(timeout=500)
             assert started.returncode == 0, f"{out}\n{said.read_text()}"
             yield {"run": json.loads(out), "said": said.read_text(), "waited": not before}
         finally:

@@ -21,7 +21,7 @@ from tests.cluster.test_cli_main_job import There
 from tests.e2e.machine import ROOT, Machine
 from tests.e2e.test_docs import SHELL, Block, blocks
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 GUIDE = ROOT / "docs" / "clusters.md"
 
@@ -60,7 +60,7 @@ class Reader:
             env={**self.machine.env, "REGISTRY_PASSWORD": "not-needed-here"},
             capture_output=True,
             text=True,
-            timeout=400,
+            timeout=800,
             check=False,
         )
 
