@@ -53,7 +53,7 @@ def started(cluster: Cluster, registry: str, python_image: str) -> Iterator[dict
 def test_it_prints_and_shows_what_one_kernel_does(name: str, started: dict[str, OnCluster]) -> None:
     run, cells = started[name], notebooks()[name]
     expect = in_fresh_process(list(cells))
-    assert run.until_done(240)["status"]["phase"] == "Succeeded", run.document()["status"]
+    assert run.until_done(170)["status"]["phase"] == "Succeeded", run.document()["status"]
     printed = [steady(run.stream(cell)) for cell in range(len(cells))]
     shown = [
         [
