@@ -90,8 +90,19 @@ class Answer:
         return self._response.read(count)
 
     def readinto(self, buffer: Any, /) -> int:
-        """Fill the buffer; 0 at the end, also at one that comes too early. Raises OSError, HTTPException."""
-        return self._response.readinto(buffer)
+        """What has come, up to the size of the buffer; 0 at the end, also at one that is too early. Raises OSError, HTTPException.
+
+        ``HTTPResponse.readinto`` waits until the buffer is full: the server would stand still while the reader works.
+        """
+        response = self._response
+        if response.chunked or response.length is None or response.fp is None:
+            return response.readinto(buffer)
+        count: int = response.fp.readinto1(memoryview(buffer).cast("B")[: response.length])
+        response.length -= count
+        if not count or not response.length:
+            ended, response.fp = response.fp, None  # type: ignore[assignment]  # so it marks its own end
+            ended.close()
+        return count
 
     def close(self) -> None:
         """Done with it."""
