@@ -62,7 +62,8 @@ def there(cluster: Cluster, registry: str, python_image: str, tmp_path_factory: 
         pytest.skip(f"NOT RUN: the image {python_image} has another Python than {minor}, from which its libraries are taken")
     machine = Machine(tmp_path_factory.mktemp("person"))
     try:
-        with fresh_namespace(cluster, "h-targets-job") as namespace:
+        with fresh_namespace(cluster, "h-targets-job") as namespace, pytest.MonkeyPatch.context() as patch:
+            patch.setattr("tests.e2e.machine.PATIENCE", 400.0)  # a run on a cluster takes longer than one here
             yield There(machine, cluster, namespace, registry, image_with_plots(python_image))
     finally:
         machine.env.pop("KUBECONFIG", None)
