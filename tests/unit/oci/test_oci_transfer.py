@@ -83,9 +83,14 @@ def test_an_upload_that_breaks_goes_on_where_the_registry_stands(host, big, cuts
 
 
 def test_what_the_registry_kept_is_not_sent_again(host, big, asked):
-    with Wire(host, [Fault(up=2_000_000)]) as wire:
-        Remote(f"http://{wire.host}").put_blob("a", big, OCI_LAYER)
-    rest = [size for method, _, size in asked if method == "PATCH"]
+    """What a server has not read when the connection breaks is lost, and on a busy machine that can be all: then once more."""
+    for attempt in range(10):
+        asked.clear()
+        with Wire(host, [Fault(up=2_000_000)]) as wire:
+            Remote(f"http://{wire.host}").put_blob(f"a{attempt}", big, OCI_LAYER)
+        rest = [size for method, _, size in asked if method == "PATCH"]
+        if rest:
+            break
     assert rest
     assert max(rest) < len(BIG)
     assert len([1 for method, *_ in asked if method == "POST"]) == 1
