@@ -67,3 +67,25 @@ def test_nothing_else_is_waited_for(clock: Clock) -> None:
     with pytest.raises(NotAllowed):
         patiently(work, Log(io.StringIO()), "x")
     assert clock.now == 1000
+
+
+@pytest.mark.parametrize(
+    ("said", "waited", "words"),
+    [
+        ("15", 15, "15 s"),
+        ("0", 0, "0 s"),
+        ("-3", 0, "0 s"),
+        ("600", 600, "10 minutes"),
+        ("soon", 300, "5 minutes"),
+        ("", 300, "5 minutes"),
+    ],
+)
+def test_a_step_can_say_how_long(clock: Clock, monkeypatch: pytest.MonkeyPatch, said: str, waited: int, words: str) -> None:
+    monkeypatch.setenv("MLOPS_PATIENCE", said)
+
+    def work() -> None:
+        raise Unavailable("nobody there")
+
+    with pytest.raises(Unavailable, match=f"for {words};"):
+        patiently(work, Log(io.StringIO()), "x")
+    assert clock.now == 1000 + waited
