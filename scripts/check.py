@@ -103,7 +103,7 @@ def main() -> None:
         print("\n== jest", flush=True)
         run("jlpm", "test", quiet=False)
     print("\n== pytest", flush=True)
-    options = ["-q"] if fast else ["-q", "-m", "not cluster", "--durations=15"]
+    options = ["-q", "-n", "logical"] if fast else ["-q", "-n", "logical", "-m", "not cluster", "--durations=15"]
     run(BIN / "python", "-m", "pytest", *options, quiet=False, env=environ)
     if fast:
         return
