@@ -79,7 +79,7 @@ def patiently(call: Callable[[], object], seconds: float = 60.0) -> object:
             time.sleep(0.2)
 
 
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 120.0) -> None:
     """Wait until a condition holds; what it is waited for is in the failure."""
     end = time.monotonic() + seconds
     while not condition():

@@ -11,6 +11,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -504,12 +505,16 @@ def test_a_connection_that_is_dead_without_a_word_is_noticed(
 
 
 def test_a_version_that_is_gone(cluster: Any, namespace: str) -> None:
-    """A watch that begins from the first version ever, which no server has any more, begins anew with the list."""
+    """A watch that begins from a version that the server has no more begins anew with the list."""
     lists: list[Page] = [Page((), "1"), cluster.list(CONFIG_MAPS, namespace)]
     changes = watching.Watch(
-        cluster._wire, f"/api/v1/namespaces/{namespace}/configmaps", lambda: lists.pop(0), cluster._wire.asked("configmaps"), None
+        cluster._wire, f"/api/v1/namespaces/{namespace}/configmaps", lambda: lists.pop(0), cluster._wire.asked("configmaps"), 20.0
     )
-    assert [next(changes).type for _ in range(2)] == ["ALL", "ALL"]
+    begun = [change.type for change in islice(changes, 2)]
+    if begun != ["ALL", "ALL"] and len(lists) == 1:
+        changes.close()
+        pytest.skip("NOT RUN: this API server is so young that it still has its first version; tests/unit/cluster has a 410")
+    assert begun == ["ALL", "ALL"]
     cluster.create(CONFIG_MAPS, thing("one"), namespace)
     assert names(next(changes)) == ("ADDED", "one")
     changes.close()

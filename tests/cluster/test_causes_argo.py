@@ -203,14 +203,14 @@ def delete_pod(scene: Scene, key: str) -> None:
         pods = scene.cluster.list(PODS, namespace, labels=f"workflows.argoproj.io/workflow={name}").items
         return [pod for pod in pods if pod["status"].get("phase") == "Running"]
 
-    wait_for(running, f"a running pod of {name}", 90)
+    wait_for(running, f"a running pod of {name}", 160)
     with contextlib.suppress(NotFound):
         scene.cluster.delete(PODS, running()[0]["metadata"]["name"], namespace)
 
 
 def test_a_step_that_succeeds_in_the_end_has_no_cause(scene: Scene) -> None:
     key = f"{scene.places['plain']}/retried"
-    wait_for(lambda: scene.watcher.of(key)[-1].document["status"].get("phase") == "Succeeded", "the retried run", 60)
+    wait_for(lambda: scene.watcher.of(key)[-1].document["status"].get("phase") == "Succeeded", "the retried run", 160)
     assert [state.causes for state in scene.watcher.of(key) if state.causes] == []
 
 

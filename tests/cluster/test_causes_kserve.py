@@ -192,7 +192,7 @@ def told(row: Row, state: State) -> None:
 def test_a_service_that_works_has_no_cause(scene: Scene) -> None:
     key = f"{scene.places['plain']}/works"
     ready = json.dumps({"type": "Ready", "status": "True"})[1:-1]
-    wait_for(lambda: any(is_ready(state) for state in scene.watcher.of(key)), f"{key}: {ready}", 90)
+    wait_for(lambda: any(is_ready(state) for state in scene.watcher.of(key)), f"{key}: {ready}", 160)
     last = scene.watcher.of(key)[-1]
     assert last.causes == {}
     assert {cause.code for state in scene.watcher.of(key) for cause in state.causes.values()} <= {"not-ready"}

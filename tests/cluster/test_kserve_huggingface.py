@@ -82,7 +82,7 @@ def deployed(lab, document):
         except NotFound:
             return None
 
-    wait_for(there, f"the Deployment of {name}: {lab.backend.get(name).message}", 30)
+    wait_for(there, f"the Deployment of {name}: {lab.backend.get(name).message}", 90)
     deployment = there()
     lab.backend.control(name, "delete")
     containers = deployment["spec"]["template"]["spec"]["containers"]

@@ -266,7 +266,7 @@ def test_all_runs_reach_one_watch(place: Place, python_image: str) -> None:
     run = place.engine.submit(Submission(workflow(("a", "pass"), name="watched", image=python_image)))
     wait_for(lambda: any(name == run.name and phase in DONE for name, phase in seen), "the end of the run", 120)
     place.engine.control(run.name, "delete")
-    wait_for(lambda: (run.name, "Deleted") in seen, "the run's deletion", 30)
+    wait_for(lambda: (run.name, "Deleted") in seen, "the run's deletion", 90)
     stop.set()
     assert ended.wait(10)
     own: list[Any] = [phase for name, phase in seen if name == run.name]
