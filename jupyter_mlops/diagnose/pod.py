@@ -35,6 +35,7 @@ from jupyter_mlops.diagnose.starting import start_cause
 
 _USED = re.compile(r"low on resource: ([\w-]{1,60})")
 _DISK = re.compile(r"ephemeral.storage|EmptyDir volume|local storage usage")
+_ENDING = frozenset({"DeadlineExceeded", "Evicted"})
 _LOST = frozenset({"NodeLost", "NodeShutdown", "Shutdown", "Terminated", "Preempting", "NodeAffinity", "Preempted"})
 
 
@@ -57,7 +58,7 @@ def _cause(owner: Owner, events: Sequence[Document]) -> Cause | None:
     phase = text(status.get("phase"))
     if phase == "Succeeded":
         return None
-    if found := _of_the_pod(owner, status):
+    if found := _of_the_pod(owner, status, events):
         return found
     if at(owner.pod, "metadata").get("deletionTimestamp"):
         return _disrupted(owner, status)
@@ -154,10 +155,11 @@ def pod_words(owner: Owner, reason: str, said: str) -> Cause | None:
     return None
 
 
-def _of_the_pod(owner: Owner, status: Document) -> Cause | None:
-    """Reasons of the whole pod, which are why its containers were stopped."""
-    reason = text(status.get("reason"))
-    return pod_words(owner, reason, text(status.get("message"))) if reason else None
+def _of_the_pod(owner: Owner, status: Document, events: Sequence[Document]) -> Cause | None:
+    """Reasons of the whole pod, which are why its containers were stopped; the kubelet's event comes before the status."""
+    ended = [status] if text(status.get("reason")) else [event for event in events if text(event.get("reason")) in _ENDING]
+    told = (pod_words(owner, text(one.get("reason")), text(one.get("message"))) for one in ended)
+    return next((cause for cause in told if cause), None)
 
 
 def _evicted(owner: Owner, resource: str, about: str) -> Cause:

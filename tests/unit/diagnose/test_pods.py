@@ -201,6 +201,14 @@ def test_what_ends_a_pod_as_a_whole_counts_before_its_containers(reason: str, sa
     says(pod_cause(pod), code, parts)
 
 
+@pytest.mark.parametrize("row", [row for row in WHOLE if row[0] in {"Evicted", "DeadlineExceeded"}])
+def test_the_event_of_an_ending_is_told_before_the_status_says_it(row: tuple[str, str, str, list[str]]) -> None:
+    reason, said, code, parts = row
+    pod = step_pod(phase="Running", containerStatuses=[running(), running("wait")])
+    says(pod_cause(pod, [event(reason, said)]), code, parts)
+    assert pod_cause(step_pod(phase="Succeeded"), [event(reason, said)]) is None
+
+
 @pytest.mark.parametrize(
     "reason", ["DeletionByTaintManager", "PreemptionByScheduler", "EvictionByEvictionAPI", "TerminationByKubelet"]
 )
