@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from jupyter_mlops.cluster.base import WORKFLOWS, Cluster
 from jupyter_mlops.engine.argo import control
 from jupyter_mlops.engine.argo.executed import ExecutedFiles
+from jupyter_mlops.engine.argo.fields import refuse_misspelled
 from jupyter_mlops.engine.argo.history import History
 from jupyter_mlops.engine.argo.listing import newest, selector
 from jupyter_mlops.engine.argo.logs import Followed, read_pods, sources
@@ -79,6 +80,7 @@ class ArgoEngine:
             NotAllowed, Unavailable: the API server.
         """
         document = prepare(submission, self._target, self.namespace)
+        refuse_misspelled(document, self._cluster)
         if submission.resume:
             self.get(submission.resume)
         created = self._cluster.create(WORKFLOWS, document, self.namespace)
