@@ -3,6 +3,7 @@
     python3 scripts/check.py            everything
     python3 scripts/check.py --fast     linters, types and the default tests only
     python3 scripts/check.py --cluster  the tests on a cluster only
+    python3 scripts/check.py --argo v3.7.9   the main flow on another Argo Workflows that the kit builds (also v3.6.12)
 
 Installs what the tests need: Python and npm packages into the checkout, Chromium through the system's package manager where
 this runs as root; elsewhere it says what is missing.
@@ -25,6 +26,14 @@ from environment import BIN, ROOT, Missing, prepare, run
 
 KIT = ROOT.parent / "shared" / "cluster" / "cluster.py"
 NO_CLUSTER = "no cluster: KUBECONFIG is not set, so that nothing was tested on Argo Workflows and KServe."
+MAIN_FLOW = (
+    "tests/cluster/test_cli_main_job.py",
+    "tests/cluster/test_runs.py",
+    "tests/cluster/test_step.py",
+    "tests/cluster/test_step_corpus.py",
+    "tests/cluster/test_causes_argo.py",
+    "tests/conformance",
+)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -70,6 +79,18 @@ def pytest(*options: str, through: tuple[str | Path, ...] = (), env: dict[str, s
         run(*command, "--last-failed", "--last-failed-no-failures=none", quiet=False, env=env)
 
 
+def on_argo(version: str) -> None:
+    """Run the main flow on another version of Argo Workflows, and put back the kit's own one."""
+    other = {"ARGO_VERSION": version}
+    run(KIT, "build", quiet=False, env=other)
+    running = subprocess.run([KIT, "status"], capture_output=True, check=False).returncode == 0
+    try:
+        run(KIT, "up", quiet=False, env=other)
+        pytest("-m", "cluster", *MAIN_FLOW, through=(KIT, "exec", "--"), env=other)
+    finally:
+        run(KIT, "up" if running else "down", quiet=False)
+
+
 def on_cluster(environ: dict[str, str]) -> bool:
     """Run the tests that need a cluster; False if there is none."""
     tests = ("-m", "cluster", "--durations=15", "tests/cluster", "tests/conformance")
@@ -95,6 +116,11 @@ def main() -> None:
     """Prepare, lint, type-check, test."""
     fast = "--fast" in sys.argv[1:]
     prepare()
+    if "--argo" in sys.argv[1:]:
+        if not KIT.exists():
+            raise Missing("No kit that builds a cluster is beside this checkout.", "set KUBECONFIG and use --cluster")
+        on_argo(sys.argv[sys.argv.index("--argo") + 1])
+        return
     if "--cluster" in sys.argv[1:]:
         if not on_cluster({"CHROMIUM": chromium()}):
             raise Missing(NO_CLUSTER, "set KUBECONFIG")
