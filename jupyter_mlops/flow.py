@@ -197,7 +197,9 @@ class Workbench:
         Raises:
             Refused: the notebook, or (``python-mismatch``) the kernel's Python is not that of the target's image.
             NotFound: the notebook, the kernel, or the run to resume.
+            PlatformError: code ``no-argo``.
         """
+        from jupyter_mlops.engine.argo.installed import check_argo
         from jupyter_mlops.engine.base import Submission
         from jupyter_mlops.registry.bundles import push_bundle, source_digest
         from jupyter_mlops.workflow.compile import compile_workflow
@@ -209,6 +211,7 @@ class Workbench:
         found, pipeline = self._at_kernel(notebook, self.convert(notebook), kernel)
         values = check_parameters(pipeline, parameters or {})
         if not self.target.local:
+            check_argo(self.cluster)  # before anything is pushed for it
             self.check_image(pipeline)
         bundle = push_bundle(self.store, notebook, pipeline, path.parent)
         options = {"registry": self.store.address, "resume": resume} if self.target.local else self._options(resume)
@@ -316,8 +319,10 @@ class Workbench:
                 inference_service(version, name=name, namespace=namespace or self.settings.serving.namespace, port=port)
             )
         from jupyter_mlops.serving.kserve.backend import KServeBackend
+        from jupyter_mlops.serving.kserve.facts import check_kserve
 
         self._check_place(namespace, port)
+        check_kserve(self.cluster)  # before a model is copied for it
         backend = self.services
         if not isinstance(backend, KServeBackend):  # pragma: no cover - tells the type checker
             raise TypeError(backend)

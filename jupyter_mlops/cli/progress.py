@@ -185,7 +185,7 @@ def bar(done: int, total: int) -> str:
 def _follow(engine: Engine, name: str, *, with_log: bool) -> Iterator[Run | LogLine | None]:
     """What the run does and prints, as it happens, and None now and then; ends when the run is done."""
     news: queue.Queue[Run | LogLine | BaseException | None] = queue.Queue()
-    sources: list[Callable[[], Iterator[Run | LogLine]]] = [lambda: engine.watch(name)]
+    sources: list[Callable[[], Iterator[Run | LogLine]]] = [lambda: _watched(engine, name)]
     if with_log:
         sources.append(lambda: engine.logs(name, follow=True))
     for source in sources:
@@ -201,6 +201,16 @@ def _follow(engine: Engine, name: str, *, with_log: bool) -> Iterator[Run | LogL
         yield found
         if found is not None and getattr(found, "phase", None) in DONE:
             return
+
+
+def _watched(engine: Engine, name: str) -> Iterator[Run]:
+    """The run until it is over. One that somebody deletes meanwhile is asked for once more: the answer says that it is gone."""
+    phase = ""
+    for run in engine.watch(name):
+        phase = run.phase
+        yield run
+    if phase not in DONE:
+        yield engine.get(name)
 
 
 def _feed(source: Callable[[], Iterator[Run | LogLine]], news: queue.Queue[Run | LogLine | BaseException | None]) -> None:

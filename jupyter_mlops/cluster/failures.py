@@ -46,6 +46,11 @@ _SERVICE = re.compile(r"(?:no endpoints available for service|error trying to re
 _DECODING = re.compile(r"strict decoding error|cannot be handled as a|json: cannot unmarshal|error decoding")
 
 
+_TYPED = re.compile(r"failed to create typed patch object \([^)]*\):(?:\s*errors:)?\s*(.+)", re.DOTALL)
+_TYPED_FIELD = re.compile(r"^\s*\.(?P<path>\S.*?): (?P<why>.+)$", re.MULTILINE)
+_CHECK_SPELLING = "The cluster's definition does not know this field: check its spelling and the version that is installed."
+_NOT_DECLARED = "field not declared in schema"
+
 _NO_FIELD = frozenset({None, "", "[]", "<nil>"})
 
 
@@ -75,14 +80,14 @@ def explain(status: int, body: bytes, headers: Mapping[str, str], asked: Asked) 
         return _not_a_status(status, body, headers, asked)
     message = shortened(str(said.get("message") or said.get("reason") or f"HTTP {status}"))
     reason = str(said.get("reason") or "")
-    if denied := _denied(message):
-        return denied
+    if refused := _denied(message) or _not_applied(message):
+        return refused
     if status == 401:  # noqa: PLR2004 - unauthorized
         return NotAllowed(
             f"the cluster at {asked.server} does not know who you are: {message}", code="cluster-login", fix=asked.login
         )
     if status == 403:  # noqa: PLR2004 - forbidden
-        return _forbidden(message)
+        return _forbidden(message, asked)
     if status in {404, 410}:
         return _not_there(message, said, asked)
     if status == 409:  # noqa: PLR2004 - conflict
@@ -173,7 +178,7 @@ def _ask_admin(why: str | None) -> str:
     return "Its reason is in the message." if why else "Ask whoever runs the cluster what it wants."
 
 
-def _forbidden(message: str) -> MlopsError:
+def _forbidden(message: str, asked: Asked) -> MlopsError:
     """A missing right, or one of the other things that are said with 403."""
     if "exceeded quota" in message or "failed quota" in message:
         return Refused(
@@ -183,6 +188,8 @@ def _forbidden(message: str) -> MlopsError:
         return Refused(
             message, code="pod-security", fix="The namespace does not take such pods. Change the pod, or use another namespace."
         )
+    if "custom resource definition is terminating" in message:
+        return _no_kind(asked, message, "is being removed from")
     if "is being terminated" in message:
         return Conflict(
             message,
@@ -216,8 +223,8 @@ def _not_there(message: str, said: Mapping[str, Any], asked: Asked) -> MlopsErro
     return NotFound(message, fix="It was deleted, or has another name or namespace.")
 
 
-def _no_kind(asked: Asked, message: str) -> NotFound:
-    """The cluster lacks a kind: what brings it is not installed."""
+def _no_kind(asked: Asked, message: str, missing: str = "is not installed in") -> NotFound:
+    """The cluster lacks a kind: what brings it is not installed, or no longer."""
     product = INSTALLED_BY.get(asked.group)
     if product is None:
         return NotFound(
@@ -226,7 +233,7 @@ def _no_kind(asked: Asked, message: str) -> NotFound:
             fix="Its version of Kubernetes lacks it, or a definition (CRD) is missing.",
         )
     return NotFound(
-        f"{product} is not installed in the cluster at {asked.server}: it has no {asked.kind or asked.group}",
+        f"{product} {missing} the cluster at {asked.server}: it has no {asked.kind or asked.group}",
         code="no-such-kind",
         fix=f"Whoever runs the cluster can install {product}, or choose another target.",
     )
@@ -249,7 +256,7 @@ def _refused(message: str, reason: str, said: Mapping[str, Any]) -> MlopsError:
         return Refused(
             message,
             code=found[0].code,
-            fix="The cluster's definition does not know this field: check its spelling and the version that is installed.",
+            fix=_CHECK_SPELLING,
             where=Where(field=unknown[0][1]),
             diagnostics=found,
         )
@@ -266,6 +273,25 @@ def _refused(message: str, reason: str, said: Mapping[str, Any]) -> MlopsError:
     if _DECODING.search(message):
         return Refused(message, code="invalid-document", fix="Correct the field that the message names.")
     return WrongUsage(message, code="cluster-refused", fix="The cluster does not take this request.")
+
+
+def _not_applied(message: str) -> Refused | None:
+    """A document that server-side apply cannot read, which the API server says with 500 although the document is at fault."""
+    typed = _TYPED.search(message)
+    if typed is None:
+        return None
+    found = tuple(
+        Diagnostic("unknown-field", "error", f'unknown field "{path}"')
+        if why == _NOT_DECLARED
+        else Diagnostic("invalid-field", "error", f"{path}: {why}")
+        for path, why in _TYPED_FIELD.findall(typed[1])
+    )
+    if found and found[0].code == "unknown-field":
+        code, fix = "unknown-field", _CHECK_SPELLING
+    else:
+        code, fix = "invalid-document", "Correct the field that the message names."
+    first = _TYPED_FIELD.search(typed[1])
+    return Refused(message, code=code, fix=fix, where=Where(field=first["path"] if first else None), diagnostics=found)
 
 
 def _failing(status: int, message: str, asked: Asked) -> Unavailable:

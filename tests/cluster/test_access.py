@@ -329,6 +329,25 @@ def test_a_field_of_the_wrong_type(argo: Cluster, namespace: str) -> None:
     assert (info.value.code, info.value.where.field) == ("invalid-document", "spec.templates[0].container.command")
 
 
+APPLIED = [
+    # what is applied, the field that the server names, our code, what was meant
+    ({"dta": {"x": "1"}}, "dta", "unknown-field", "Did you mean data?"),
+    ({"data": {"x": "1"}, "imutable": True}, "imutable", "unknown-field", "Did you mean immutable?"),
+    ({"data": "text"}, "data", "invalid-document", "Correct the field that the message names."),
+]
+
+
+@pytest.mark.parametrize(("document", "field", "code", "fix"), APPLIED, ids=[f"{row[1]} {row[2]}" for row in APPLIED])
+def test_an_apply_that_the_server_cannot_read_is_the_documents_fault(
+    cluster: Cluster, namespace: str, document: dict[str, Any], field: str, code: str, fix: str
+) -> None:
+    with pytest.raises(Refused, match=f"failed to create typed patch object .*\\.{field}: ") as info:
+        cluster.apply(CONFIG_MAPS, {"metadata": {"name": "applied"}, **document}, namespace)
+    assert (info.value.code, info.value.where.field, info.value.fix) == (code, field, fix)
+    with pytest.raises(NotFound):
+        cluster.get(CONFIG_MAPS, "applied", namespace)
+
+
 def test_a_rule_that_is_broken(argo: Cluster, namespace: str) -> None:
     both = workflow(command=["true"])
     both["spec"]["templates"][0]["suspend"] = {}

@@ -8,31 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from typing import Any
 
 import pytest
 
-from jupyter_mlops.cluster.base import CONFIG_MAPS, PODS, SERVICE_ACCOUNTS, Cluster
+from jupyter_mlops.cluster.base import CONFIG_MAPS, PODS, Cluster
 from jupyter_mlops.errors import MlopsError
-from jupyter_mlops.targets.rights import RUN, SERVE, SETTINGS
-from tests.cluster.conftest import ROLE_BINDINGS, ROLES, allow, fresh_namespace, wait_for
+from tests.cluster.conftest import ROLE_BINDINGS, ROLES, wait_for
 from tests.cluster.pod_image import LIMIT, PLACE, image_with_cli, size_of
+from tests.cluster.pods import namespace_for_people, notebook, pod_of, same_python
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
-
-TRAIN = """\
-from sklearn.linear_model import LogisticRegression
-import pandas as pd
-
-rows = pd.DataFrame({"age": [20, 30, 50, 60], "charges": [10.0, 20.0, 80.0, 90.0]})
-clf = LogisticRegression().fit(rows, [0, 0, 1, 1])
-print("trained on", len(rows), "rows")"""
-LOG = """\
-from jupyter_mlops import log_metrics, log_model
-
-log_metrics({"accuracy": clf.score(rows, [0, 0, 1, 1])})
-log_model(clf, "pod-model", data=rows)"""
 
 SCRIPT = """\
 import json, subprocess, sys
@@ -45,41 +31,15 @@ print("@@done", flush=True)
 """
 
 
-def notebook() -> str:
-    cells = [
-        {"id": f"c{n}", "cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None}
-        for n, source in enumerate((TRAIN, LOG))
-    ]
-    metadata = {
-        "kernelspec": {"name": "python3", "display_name": "Python 3"},
-        "language_info": {"name": "python", "version": "3.11"},
-    }
-    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells})
-
-
 def pod(name: str, image: str) -> dict[str, Any]:
-    """A pod as a notebook server is one: not root, its own service account, an empty home."""
+    """A pod that runs the commands of the ConfigMap of its name."""
     container = {
-        "name": "main",
         "image": image,
         "command": ["python3", "-c", SCRIPT],
-        "workingDir": "/home/me",
-        "env": [
-            {"name": "PYTHONPATH", "value": f"/{PLACE}"},
-            {"name": "HOME", "value": "/home/me"},
-            {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"},
-        ],
-        "volumeMounts": [{"name": "nb", "mountPath": "/nb"}, {"name": "home", "mountPath": "/home/me"}],
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "env": [{"name": "PYTHONPATH", "value": f"/{PLACE}"}],
+        "volumeMounts": [{"name": "nb", "mountPath": "/nb"}],
     }
-    spec = {
-        "serviceAccountName": "person",
-        "restartPolicy": "Never",
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "fsGroup": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [container],
-        "volumes": [{"name": "nb", "configMap": {"name": name}}, {"name": "home", "emptyDir": {}}],
-    }
-    return {"metadata": {"name": name}, "spec": spec}
+    return pod_of(name, container, [{"name": "nb", "configMap": {"name": name}}])
 
 
 class Place:
@@ -94,7 +54,7 @@ class Place:
         self.count += 1
         name = f"person-{self.count}"
         words = "\n".join(json.dumps(command) for command in commands)
-        data = {"words": words, "iris.ipynb": notebook()}
+        data = {"words": words, "iris.ipynb": json.dumps(notebook())}
         self.cluster.create(CONFIG_MAPS, {"metadata": {"name": name}, "data": data}, self.namespace)
         self.cluster.create(PODS, pod(name, self.image), self.namespace)
         wait_for(lambda: self._phase(name) in {"Succeeded", "Failed"}, f"pod {name} {self._state(name)}", seconds)
@@ -121,23 +81,12 @@ class Place:
 
 @pytest.fixture(scope="module")
 def image(cluster: Cluster, python_image: str) -> str:
-    minor = ".".join(map(str, sys.version_info[:2]))
-    if f":{minor}" not in python_image:
-        pytest.skip(f"NOT RUN: the image {python_image} has another Python than {minor}, from which its libraries are taken")
-    return image_with_cli(python_image)
+    return image_with_cli(same_python(python_image))
 
 
 @pytest.fixture(scope="module")
 def place(cluster: Cluster, image: str, registry: str, python_image: str):
-    with fresh_namespace(cluster, "h-targets-pod") as name:
-        cluster.create(SERVICE_ACCOUNTS, {"metadata": {"name": "person"}}, name)
-        rules = [
-            {"apiGroups": [right.kind.group], "resources": [right.resource], "verbs": list(right.verbs)}
-            for right in (*RUN, *SERVE, *SETTINGS)
-        ]
-        allow(cluster, name, "person", rules)
-        data = {"registry": f"http://{registry}/{name}", "image": python_image}
-        cluster.create(CONFIG_MAPS, {"metadata": {"name": "jupyter-mlops"}, "data": data}, name)
+    with namespace_for_people(cluster, "h-targets-pod", registry, python_image) as name:
         yield Place(cluster, name, image)
 
 

@@ -18,6 +18,7 @@ from jupyter_mlops.engine.argo import control
 from jupyter_mlops.engine.argo.executed import ExecutedFiles
 from jupyter_mlops.engine.argo.fields import refuse_misspelled
 from jupyter_mlops.engine.argo.history import History
+from jupyter_mlops.engine.argo.installed import check_not_removed
 from jupyter_mlops.engine.argo.listing import newest, selector
 from jupyter_mlops.engine.argo.logs import Followed, read_pods, sources
 from jupyter_mlops.engine.argo.looking import Looking, bundle_of
@@ -112,7 +113,11 @@ class ArgoEngine:
         return sorted([*found, *past], key=lambda run: -run.created)[:limit]
 
     def watch(self, name: str) -> Iterator[Run]:
-        """The run now, then at every change, until it is done or deleted. Raises NotFound."""
+        """The run now, then at every change, until it is done or deleted.
+
+        Raises:
+            NotFound: no such run; code ``no-such-kind`` also where Argo itself is removed while the run is watched.
+        """
         document = self._document(name)
         if document is None or _is_recorded(document):
             yield self.get(name)
@@ -121,6 +126,7 @@ class ArgoEngine:
         with Stage(self._cluster, self.namespace, self._tellings, name) as stage:
             for _ in stage:
                 if name not in stage.workflows or stage.workflows[name]["metadata"].get("deletionTimestamp"):
+                    check_not_removed(self._cluster, self.namespace)
                     return
                 run = self._watched(stage.scene(name))
                 if run.phase in DONE:

@@ -12,7 +12,7 @@ import pytest
 from jupyter_mlops.cli.console import Console
 from jupyter_mlops.cli.progress import Live, Plain, show_progress
 from jupyter_mlops.engine.base import LogLine, Run, StepRun
-from jupyter_mlops.errors import PlatformError
+from jupyter_mlops.errors import NotFound, PlatformError
 
 
 class Terminal(io.StringIO):
@@ -117,6 +117,22 @@ class Breaks:
 
     def logs(self, name: str, **_: Any) -> Iterator[LogLine]:
         return iter(())
+
+
+class Deleted(Breaks):
+    """An engine of a cluster on which somebody deletes the run that is watched."""
+
+    def watch(self, name: str) -> Iterator[Run]:
+        yield run(step("load", "Running"))
+
+    def get(self, name: str) -> Run:
+        raise NotFound(f"there is no run {name}")
+
+
+def test_a_run_that_is_deleted_while_it_is_watched_ends_the_waiting(terminal: Terminal) -> None:
+    engine: Any = Deleted()
+    with pytest.raises(NotFound, match="there is no run"):
+        show_progress(engine, run(), Console(io.StringIO(), terminal))
 
 
 def test_what_the_engine_raises_while_watching_reaches_who_waits(terminal: Terminal) -> None:

@@ -338,9 +338,9 @@ def test_a_cluster_without_argo_is_told(capsys: pytest.CaptureFixture[str], regi
     monkeypatch.setattr("jupyter_mlops.cluster.client.connect", lambda *_: bare)
     assert main(["targets", "set", "dev", f"registry={registry}", "image=example.com/python:latest"]) == 0
     capsys.readouterr()
-    error = call(capsys, "run", "a.ipynb", "--target", "dev", code=2)["error"]
-    assert error["code"] == "no-such-kind"
-    assert "workflows.argoproj.io" in error["message"]
+    error = call(capsys, "run", "a.ipynb", "--target", "dev", code=1)["error"]
+    assert (error["code"], error["blame"]) == ("no-argo", "platform")
+    assert "has no Argo Workflows" in error["message"]
     checks = {check["id"]: check for check in call(capsys, "targets", "--check", "dev", code=1)["checks"]}
     assert checks["TA01"]["level"] == "fail"
     assert "install Argo Workflows" in checks["TA01"]["fix"]

@@ -82,6 +82,16 @@ SAID: list[tuple[Reply, type[MlopsError], str, str]] = [
         "namespace-terminating",
         "is being deleted",
     ),
+    (
+        status(
+            403,
+            "Forbidden",
+            "workflows.argoproj.io is forbidden: create not allowed while custom resource definition is terminating",
+        ),
+        NotFound,
+        "no-such-kind",
+        "can install Argo Workflows",
+    ),
     (status(404, "NotFound", 'pods "p" not found', name="p", kind="pods"), NotFound, "not-found", "deleted"),
     (
         status(404, "NotFound", 'namespaces "team" not found', name="team", kind="namespaces"),
@@ -185,6 +195,50 @@ def test_fields_that_are_not_known_are_named() -> None:
         ("unknown-field", 'unknown field "spec.templates[0].container.comand"'),
         ("duplicate-field", 'duplicate field "spec.entrypoint"'),
     ]
+
+
+NOT_APPLIED = [
+    # what follows "failed to create typed patch object (…)", the code, the field, the diagnostics
+    (
+        ": .spec.predicter: field not declared in schema",
+        "unknown-field",
+        "spec.predicter",
+        [("unknown-field", 'unknown field "spec.predicter"')],
+    ),
+    (
+        ": errors:\n  .metadata.lables: field not declared in schema\n  .dta: field not declared in schema",
+        "unknown-field",
+        "metadata.lables",
+        [("unknown-field", 'unknown field "metadata.lables"'), ("unknown-field", 'unknown field "dta"')],
+    ),
+    (
+        ': .spec.ports[port=0,protocol="TCP"].prot: field not declared in schema',
+        "unknown-field",
+        'spec.ports[port=0,protocol="TCP"].prot',
+        [("unknown-field", 'unknown field "spec.ports[port=0,protocol="TCP"].prot"')],
+    ),
+    (
+        ": .spec.predictor.minReplicas: expected numeric (int or float), got string",
+        "invalid-document",
+        "spec.predictor.minReplicas",
+        [("invalid-field", "spec.predictor.minReplicas: expected numeric (int or float), got string")],
+    ),
+    (": something nobody has seen", "invalid-document", None, []),
+]
+
+
+@pytest.mark.parametrize(("said", "code", "field", "diagnostics"), NOT_APPLIED, ids=[row[0][:40] for row in NOT_APPLIED])
+def test_a_document_that_cannot_be_applied_is_refused_and_no_fault_of_the_server(
+    said: str, code: str, field: str | None, diagnostics: list[tuple[str, str]]
+) -> None:
+    """API servers say it with 500 and no reason."""
+    message = f"failed to create typed patch object (ml/a; serving.kserve.io/v1beta1, Kind=InferenceService){said}"
+    reply = status(500, "", message)
+    error = explain(500, json.dumps(reply.body).encode(), {}, ASKED)
+    assert isinstance(error, Refused)
+    assert (error.code, error.where.field, error.message) == (code, field, message)
+    assert [(found.code, found.message) for found in error.diagnostics] == diagnostics
+    assert error.fix
 
 
 def test_fields_that_are_wrong_are_named() -> None:
