@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
@@ -26,6 +27,7 @@ INTERRUPTED = 130
 
 COMMANDS: dict[str, str] = {
     "convert": "show a notebook as a pipeline, or write it as an Argo Workflow",
+    "import": "turn a notebook or pipeline of another tool into a notebook for this one",
     "run": "run a notebook as a pipeline and wait for it",
     "runs": "list runs, or show one",
     "logs": "print what the steps of a run printed",
@@ -43,7 +45,7 @@ COMMANDS: dict[str, str] = {
     "registry": "serve the embedded registry over HTTP",
     "doctor": "check this machine",
 }
-"""Command → what it does; each is the module of that name."""
+"""Command → what it does; each is the module of that name, with ``_`` behind a word of Python's own."""
 
 TOP_EXAMPLES = """\
 examples:
@@ -123,7 +125,7 @@ def _dispatch(argv: Sequence[str], console: Console) -> int:
         near = get_close_matches(name, COMMANDS, 1)
         meant = f"Did you mean {near[0]}? " if near else ""
         raise WrongUsage(f"there is no command {name!r}", fix=f"{meant}The commands are {', '.join(COMMANDS)}.")
-    command = cast("Command", import_module(f"jupyter_mlops.cli.{name}"))
+    command = cast("Command", import_module(f"jupyter_mlops.cli.{name}{'_' * iskeyword(name)}"))
     targeted = getattr(command, "TARGETED", False)
     try:
         arguments = _parser(name, command, targeted=targeted).parse_args(rest)

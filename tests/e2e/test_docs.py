@@ -200,6 +200,10 @@ def error_codes() -> set[str]:
             found |= code_of(node, 1)
         elif called in {"Cause", "Failure"} or (called == "Diagnostic" and "cluster" in path.parts):
             found |= code_of(node, 0)
+    for path in (ROOT / "jupyter_mlops" / "importers").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Tuple) and len(node.elts) == 3:  # (code, message, fix) of a refusal
+                found |= {text for text in texts(node.elts[0]) if re.fullmatch(r"[a-z]+(-[a-z]+)+|cycle", text)}
     for path in (ROOT / "jupyter_mlops").rglob("*.py"):
         if path.parts[-2] in {"engine", "local", "runner", "session"}:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import pytest
@@ -111,7 +112,7 @@ def test_empty_lists(words: list[str], document: Any, capsys: pytest.CaptureFixt
 
 def test_every_command_is_a_module_with_its_parts() -> None:
     for command in COMMANDS:
-        module = import_module(f"jupyter_mlops.cli.{command}")
+        module = import_module(f"jupyter_mlops.cli.{command}{'_' * iskeyword(command)}")
         assert callable(module.configure)
         assert callable(module.run)
         assert module.EXAMPLES
