@@ -7,20 +7,21 @@ reason is said at once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from jupyter_mlops.dataflow.facts import Analysis
 from jupyter_mlops.dataflow.link import analyse
 from jupyter_mlops.errors import Diagnostic, Refused, Where
 from jupyter_mlops.notebook.document import Notebook
 from jupyter_mlops.notebook.metadata import Requests, read_requests
+from jupyter_mlops.pipeline.gpu import Use, gpu_use
 from jupyter_mlops.pipeline.groups import Group, named_groups
 from jupyter_mlops.pipeline.names import pipeline_name, step_name, unique
 from jupyter_mlops.pipeline.options import step_options
 from jupyter_mlops.pipeline.order import declared_needs
 from jupyter_mlops.pipeline.parameters import read_parameters
 from jupyter_mlops.pipeline.pipeline import Link, Pipeline, Step
-from jupyter_mlops.pipeline.propose import proposed_groups
+from jupyter_mlops.pipeline.propose import proposed_groups, unstorable_flows
 
 
 def plan(notebook: Notebook) -> Pipeline:
@@ -33,16 +34,19 @@ def plan(notebook: Notebook) -> Pipeline:
     runnable = [cell for cell in notebook.code if not requests.cells[cell.index].skip]
     cells = [cell.index for cell in runnable]
     analysis = analyse(runnable)
+    gpu = gpu_use(runnable)
     found = [*requests.diagnostics, *analysis.diagnostics]
     if any(requests.cells[cell].step is not None for cell in cells):
         groups, problems = named_groups(cells, requests.cells)
         found += problems
     else:
-        groups = proposed_groups(notebook, cells, analysis)
+        proposal = proposed_groups(notebook, cells, analysis, gpu)
+        groups = list(proposal.groups)
+        found += proposal.diagnostics
     parameters, problems = read_parameters(cell for cell in runnable if requests.cells[cell.index].parameters)
     found += problems
     steps, problems = _steps(groups, requests, analysis)
-    found += [*problems, *_crossing(steps, analysis)]
+    found += [*problems, *_crossing(steps, analysis), *_unasked(steps, gpu)]
     found = sorted(dict.fromkeys(found), key=lambda d: (-1 if d.cell is None else d.cell, d.line or 0))
     name = f"{notebook.name}.ipynb"
     _refuse_errors(found, name)
@@ -78,20 +82,27 @@ def _steps(groups: Sequence[Group], requests: Requests, analysis: Analysis) -> t
 def _crossing(steps: Iterable[Step], analysis: Analysis) -> list[Diagnostic]:
     """Values that no store can hold and that a later step reads: said before a run finds out."""
     step_of: Mapping[int, str] = {cell: step.name for step in steps for cell in step.cells}
-    binds = {facts.cell: facts.defs for facts in analysis.facts}
     found = []
-    for flow in analysis.flows:
-        if flow.kind != "data" or step_of[flow.source] == step_of[flow.target]:
-            continue
-        for name in sorted(flow.names):
-            bind = binds[flow.source].get(name)
-            if bind is not None and bind.unstorable:
-                message = (
-                    f"{name} of cell {flow.source} is {bind.unstorable}, which cannot be handed to step {step_of[flow.target]}"
-                )
-                fix = "Make it in the step that uses it, put both cells into one step, or hand on a list or a file's name."
-                found.append(Diagnostic("not-storable", "warning", message, flow.source, bind.line, fix))
+    for source, target, name, bind in unstorable_flows(analysis):
+        if step_of[source] != step_of[target]:
+            message = f"{name} of cell {source} is {bind.unstorable}, which cannot be handed to step {step_of[target]}"
+            fix = "Make it in the step that uses it, put both cells into one step, or hand on a list or a file's name."
+            found.append(Diagnostic("not-storable", "warning", message, source, bind.line, fix))
     return found
+
+
+def _unasked(steps: Iterable[Step], gpu: Mapping[int, Use]) -> Iterator[Diagnostic]:
+    """Steps that use a GPU and ask for none: on a cluster they would get a machine without."""
+    for step in steps:
+        cell = next((cell for cell in step.cells if cell in gpu), None)
+        options = step.options
+        if cell is None or options.gpu is not None or any("gpu" in name or "/mig-" in name for name in options.resources):
+            continue
+        use = gpu[cell]
+        how = "uses a GPU" if use.sure else "uses a GPU where there is one"
+        message = f"step {step.name} {how} ({use.what} in cell {cell}) and asks for none; on a cluster it gets none"
+        fix = f"Ask for one: `gpu: 1` in the options of the step, or `%%step {step.name} --gpu 1`."
+        yield Diagnostic("gpu-unasked", "info", message, cell, use.line, fix)
 
 
 def _refuse_errors(found: Sequence[Diagnostic], notebook: str) -> None:

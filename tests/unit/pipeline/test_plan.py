@@ -92,6 +92,69 @@ def test_steps_that_are_proposed(cells: list[Spec], expected: dict[str, tuple[in
     assert steps(planned(*cells)) == expected
 
 
+def timed(source: str, seconds: float) -> Spec:
+    """A cell with the times that JupyterLab records."""
+    minutes, rest = divmod(seconds, 60)
+    times = {
+        "iopub.execute_input": "2026-01-01T00:00:00.000000Z",
+        "shell.execute_reply": f"2026-01-01T00:{int(minutes):02}:{rest:09.6f}Z",
+    }
+    return source, {"execution": times}
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        # what took minutes is a step of its own result; what took less is not
+        ([timed("x = f()", 61), "y = g(x)", "z = y"], {"prepare": (0,), "continue": (1, 2)}),
+        ([timed("x = f()", 59), "y = g(x)", "z = y"], {"test": (0, 1, 2)}),
+        ([timed("x = f()", 61), "y = g(x)"], {"test": (0, 1)}),
+        (["a = f()", timed("m.fit(a)", 600), "print(m.score(a))", "plot(m)"], {"prepare": (0, 1), "evaluate": (2, 3)}),
+        # a GPU from the first use to the last
+        (["df = read_csv('a')", "df = g(df)", "net = Net().cuda()", "h = go(net)", "print(h)", "plot(h)"],
+         {"load": (0, 1), "use-the-gpu": (2, 3), "continue": (4, 5)}),
+        (["df = read_csv('a')", "df = g(df)", "device = 'cuda'", "net.to(device)", "net.fit(df)", "print(net.score(df))", "plot()"],
+         {"load": (0, 1, 2), "use-the-gpu": (3, 4), "evaluate": (5, 6)}),
+        (["a = f()", "b = f()", "x = g('cuda')"], {"test": (0, 1, 2)}),
+        # headings are the author's own cuts: no others are made
+        (["md:# A", timed("x = f()", 100), "net.cuda()", "y = g()", "z = y", "md:# B", "print(z)"], {"a": (1, 2, 3, 4), "b": (6,)}),
+    ],
+)  # fmt: skip
+def test_cuts_at_what_takes_long_and_what_uses_a_gpu(cells: list[Spec], expected: dict[str, tuple[int, ...]]) -> None:
+    assert steps(planned(*cells)) == expected
+
+
+def test_the_quickest_neighbours_are_joined_when_there_are_too_many() -> None:
+    seconds = [50, 1, 1, 50, 50, 50, 50, 50, 50]
+    cells = [cell for n, took in enumerate(seconds) for cell in (f"md:## P{n}", timed(f"x{n} = f({n})", took))]
+    assert [step.cells for step in planned(*cells).steps if len(step.cells) > 1] == [(3, 5)]
+
+
+def test_what_is_kept_together_is_said() -> None:
+    found = planned("md:# A", "x = f()\ng = (i for i in range(3))", "md:# B", "print(1)", "md:# C", "list(g)")
+    (said,) = [said for said in found.diagnostics if said.code != "undefined-name"]
+    assert (said.code, said.severity, said.cell, said.line) == ("kept-together", "info", 1, 2)
+    assert said.message == "cells 1 to 5 stay in one step: g is a generator, which cannot be handed on"
+    assert "make g in cell 5" in said.fix
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([("net.cuda()", ["step:a"])], [("gpu-unasked", 0)]),
+        ([("x = 1", ["step:a"]), ("y = 1\nnet.cuda()", [])], [("gpu-unasked", 1)]),
+        ([("net.cuda()", {"mlops": {"step": "a", "gpu": 1}})], []),
+        ([("net.cuda()", {"mlops": {"step": "a", "gpu": 0}})], []),
+        ([("net.cuda()", {"mlops": {"step": "a", "resources": {"nvidia.com/mig-1g.5gb": "1"}}})], []),
+        ([("net.cuda()", {"mlops": {"step": "a", "gpu": 1}}), ("net.cuda()", ["step:b"])], [("gpu-unasked", 1)]),
+    ],
+)
+def test_a_step_that_uses_a_gpu_and_asks_for_none_is_told(cells: list[Spec], expected: list[tuple[str, int]]) -> None:
+    found = [said for said in planned(*cells).diagnostics if said.code != "undefined-name"]
+    assert [(said.code, said.cell) for said in found] == expected
+    assert all("--gpu 1" in said.fix and said.line for said in found)
+
+
 def test_the_cut_at_training_needs_work_on_both_sides() -> None:
     assert len(planned("m.fit(X)", "print(1)").steps) == 1
     assert len(planned(*["x = f()"] * 3, "m.fit(x)", "m.score(x)").steps) == 2
