@@ -1,7 +1,7 @@
 """Requests to a registry: logged in, within limits of time, tried again when that can help, explained when it does not.
 
 Who reads is told soon that a registry is away. Who writes has work to lose: once the registry has answered, a writer waits
-for it through a restart.
+for it through a restart. One that was waited for in vain is away for longer: the next writer is told soon, too, until it answers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from urllib.parse import urljoin, urlsplit
 
@@ -44,8 +44,9 @@ READING = frozenset({"GET", "HEAD"})
 class Patience:
     """How often something is tried again, and what is said in the end."""
 
-    def __init__(self, base: str, tries: int) -> None:
-        self._base, self._tries, self._tried = base, tries, 0
+    def __init__(self, base: str, tries: int, away: Callable[[], None]) -> None:
+        """``away`` is called when it is given up."""
+        self._base, self._tries, self._tried, self._away = base, tries, 0, away
 
     def reset(self) -> None:
         """It got on: count from the start."""
@@ -59,6 +60,7 @@ class Patience:
         """
         self._tried += 1
         if self._tried >= self._tries:
+            self._away()
             raise self.given_up(problem)
         pause = min(0.2 * 2 ** (self._tried - 1), LONGEST) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the load
         time.sleep(_asked_for(after) or pause)
@@ -119,7 +121,11 @@ class Transport:
 
     def patience(self, *, patient: bool) -> Patience:
         """For who writes, once the registry has answered, a long one."""
-        return Patience(self.base, PATIENT if patient and self._seen else ATTEMPTS)
+        return Patience(self.base, PATIENT if patient and self._seen else ATTEMPTS, self._is_away)
+
+    def _is_away(self) -> None:
+        """It has not answered for as long as somebody waited."""
+        self._seen = False
 
     def ask(
         self,

@@ -150,7 +150,7 @@ def test_a_registry_that_dies_while_a_step_runs(
     store = open_store(target.registry)
     engine = ArgoEngine(Settings(storage=Storage(home=tmp_path)), cluster, target, store)
     cells = [("a", "import time\nprint('begun')"), ("a", "time.sleep(6)"), ("b", "print('never')")]
-    run = submit_notebook(engine, store, target, cells, name="cut", options={"a": {"env": {"MLOPS_PATIENCE": "15"}}})
+    run = submit_notebook(engine, store, target, cells, name="cut", options={"a": {"env": {"MLOPS_PATIENCE": "5"}}})
     wait(engine, run.name, lambda now: now.steps[0].progress == (1, 2), seconds=180)
     gate.shut()
     last = list(engine.watch(run.name))[-1]

@@ -10,7 +10,7 @@ from jupyter_mlops.errors import Corrupt, MlopsError, NotAllowed, NotFound, Stor
 from jupyter_mlops.oci.artifact import push_artifact
 from jupyter_mlops.oci.credentials import credential_for
 from jupyter_mlops.oci.digest import digest_of
-from jupyter_mlops.oci.http import Transport
+from jupyter_mlops.oci.http import ATTEMPTS, PATIENT, Transport
 from jupyter_mlops.oci.login import parse_challenge
 from jupyter_mlops.oci.modelpack import publish_model
 from jupyter_mlops.oci.names import OCI_LAYER
@@ -94,6 +94,27 @@ def test_a_registry_that_is_busy_is_asked_again(status, no_pauses):
     with scripted(lambda *_: answers.pop(0)) as server:
         assert blob(server) == b"data"
     assert no_pauses == [3.0, 20.0], "as long as it asks for, within reason"
+
+
+def test_a_writer_waits_long_for_a_registry_that_answered_and_not_again_while_it_stays_away():
+    up = True
+
+    def answer(*_):
+        return (200, {}, b"") if up else (503, {}, b"down")
+
+    def tries(server, transport):
+        before = len(server.asked)
+        with pytest.raises(Unavailable):
+            transport.ask("PUT", "/v2/a/manifests/x", scope="repository:a", body=b"{}", patient=True)
+        return len(server.asked) - before
+
+    with scripted(answer) as server:
+        transport = Transport(f"http://{server.host}")
+        for _ in range(2):
+            up = True
+            transport.ask("GET", "/v2/", scope="").close()
+            up = False
+            assert [tries(server, transport) for _ in range(3)] == [PATIENT, ATTEMPTS, ATTEMPTS]
 
 
 def test_a_dead_registry_is_said_after_four_tries(no_pauses):
