@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
         if not there.target.local:
             there.check_image(pipeline)
         workflow = there.compile(notebook, pipeline, arguments.notebook.parent, push=arguments.push)
-        _write(arguments.output, dump(workflow), console)
+        write_text(arguments.output, dump(workflow), console)
     if console.as_json:
         from jupyter_mlops.registry.bundles import source_digest
 
@@ -135,22 +135,22 @@ def _refused(refused: Refused, console: Console) -> int:
     return refused.exit_code
 
 
-def _write(target: str, text: str, console: Console) -> None:
-    """All or nothing: who watches the file never sees half of it."""
+def write_text(target: str, text: str, console: Console) -> None:
+    """All or nothing: who watches the file never sees half of it. A file that is there keeps its mode, a link stays a link."""
     if target == "-":
         sys.stdout.write(text)
         return
-    path = Path(target)
+    path = Path(target).resolve()
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
         umask = os.umask(0)
         os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~umask)
         Path(temporary).replace(path)
     except OSError as error:
         raise WrongUsage(
-            f"cannot write {path}: {error.strerror}", fix="Choose a folder that exists and that you may write."
+            f"cannot write {target}: {error.strerror}", fix="Choose a folder that exists and that you may write."
         ) from error
-    console.note(f"wrote {path}")
+    console.note(f"wrote {target}")
