@@ -201,6 +201,7 @@ class Workbench:
         """
         from jupyter_mlops.engine.argo.installed import check_argo
         from jupyter_mlops.engine.base import Submission
+        from jupyter_mlops.packing import pack
         from jupyter_mlops.registry.bundles import push_bundle, source_digest
         from jupyter_mlops.workflow.compile import compile_workflow
         from jupyter_mlops.workflow.parameters import check_parameters
@@ -213,7 +214,8 @@ class Workbench:
         if not self.target.local:
             check_argo(self.cluster)  # before anything is pushed for it
             self.check_image(pipeline)
-        bundle = push_bundle(self.store, notebook, pipeline, path.parent)
+        packed = pack(self.settings, notebook, pipeline, path.parent, found, with_data=not self.target.local)
+        bundle = push_bundle(self.store, notebook, pipeline, path.parent, packed)
         options = {"registry": self.store.address, "resume": resume} if self.target.local else self._options(resume)
         workflow = compile_workflow(pipeline, bundle=bundle, source_digest=source_digest(notebook), parameters=values, **options)
         return self.engine.submit(Submission(workflow, str(path.resolve()), found.command if found else (), resume))

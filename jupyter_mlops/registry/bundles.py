@@ -11,6 +11,8 @@ import gzip
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -21,7 +23,7 @@ from jupyter_mlops.oci.artifact import artifact_document
 from jupyter_mlops.oci.canonical import canonical
 from jupyter_mlops.oci.descriptor import manifest_of
 from jupyter_mlops.oci.digest import digest_of
-from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_CONFIG, BUNDLE_IPYTHON, BUNDLE_RUNNER
+from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_CONFIG, BUNDLE_DATA, BUNDLE_IPYTHON, BUNDLE_RUNNER
 from jupyter_mlops.oci.store import Descriptor, Store
 from jupyter_mlops.oci.tar import tar_chunks
 from jupyter_mlops.pipeline.pipeline import Pipeline
@@ -50,17 +52,27 @@ def bundle_reference(notebook: Notebook, pipeline: Pipeline, folder: Path | None
     Raises:
         WrongUsage: local modules that are too large.
     """
-    return f"{repository_of(pipeline)}@{_Bundle(notebook, pipeline, folder).digest}"
+    return f"{repository_of(pipeline)}@{_Bundle(notebook, pipeline, folder, Packed()).digest}"
 
 
-def push_bundle(store: Store, notebook: Notebook, pipeline: Pipeline, folder: Path | None = None) -> str:
-    """Store the bundle and return its reference; the same for the same notebook.
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What a bundle takes along besides the notebook: the kernel's environment as JSON (b'': unknown), and data files by name."""
+
+    environment: bytes = b""
+    data: Mapping[str, Path] = field(default_factory=dict)
+
+
+def push_bundle(
+    store: Store, notebook: Notebook, pipeline: Pipeline, folder: Path | None = None, packed: Packed | None = None
+) -> str:
+    """Store the bundle and return its reference; the same for the same notebook, environment and data.
 
     Raises:
         WrongUsage: local modules that are too large.
         StorageFull, PlatformError: the store cannot be written.
     """
-    bundle, repository = _Bundle(notebook, pipeline, folder), repository_of(pipeline)
+    bundle, repository = _Bundle(notebook, pipeline, folder, packed or Packed()), repository_of(pipeline)
     for data, media_type in bundle.blobs:
         store.put_blob(repository, data, media_type)
     tag = f"bundle-{bundle.digest.partition(':')[2][:12]}"
@@ -83,20 +95,23 @@ def source_digest(notebook: Notebook) -> str:
 class _Bundle:
     """The bytes of a bundle."""
 
-    def __init__(self, notebook: Notebook, pipeline: Pipeline, folder: Path | None) -> None:
+    def __init__(self, notebook: Notebook, pipeline: Pipeline, folder: Path | None, packed: Packed) -> None:
         modules = local_modules([cell.source for cell in notebook.code], folder) if folder else {}
         ipython = ipython_layer(pipeline.python or f"{sys.version_info.major}.{sys.version_info.minor}")
         plan = plan_document(pipeline) | ({"no_ipython": ipython.why} if ipython.why else {})
         content: dict[str, Path | bytes] = {
             "plan.json": canonical(plan),
             "notebook.ipynb": canonical(_without_outputs(notebook)),
+            **({"environment.json": packed.environment} if packed.environment else {}),
             **{f"files/{name}": path for name, path in modules.items()},
         }
+        data: dict[str, Path | bytes] = {f"files/{name}": path for name, path in packed.data.items()}
         self.blobs = (
             (canonical({"version": VERSION}), BUNDLE_CONFIG),
             (_tar_gzip(content), BUNDLE_CODE),
             (runner_layer(), BUNDLE_RUNNER),
             *(((ipython.data, BUNDLE_IPYTHON),) if ipython.data else ()),
+            *(((_tar_gzip(data), BUNDLE_DATA),) if data else ()),
         )
         config, *layers = (Descriptor(media_type, digest_of(data), len(data)) for data, media_type in self.blobs)
         self.document = artifact_document(BUNDLE, config, layers)

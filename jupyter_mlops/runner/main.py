@@ -18,7 +18,7 @@ from typing import NoReturn
 from jupyter_mlops.errors import Bug, MlopsError, Refused
 from jupyter_mlops.oci.open import open_store
 from jupyter_mlops.oci.store import Store
-from jupyter_mlops.runner import failure, record, reuse
+from jupyter_mlops.runner import failure, packages, record, reuse
 from jupyter_mlops.runner.arguments import Arguments, parse, termination_path
 from jupyter_mlops.runner.asks import asked_by
 from jupyter_mlops.runner.certificates import add_certificates
@@ -113,6 +113,8 @@ class _Step:
             return None
         _look_like_a_kernel()
         provide_ipython(store, arguments.bundle, self.plan.no_ipython, _cache())
+        if not here:  # on this machine the step's interpreter is the kernel's
+            self._check_packages()
         shell = make_shell(self.outputs, self.log, before.count, scratch)
         context = Context(root, shell, frozenset(self.step.declared))
         session = Session(store, arguments.repository, before, context, _ours(arguments))
@@ -209,6 +211,15 @@ class _Step:
                 code="python-mismatch",
                 fix=f"Use an image with Python {self.plan.python}, or run the notebook with a kernel of {this_python()}.",
             )
+
+
+    def _check_packages(self) -> None:
+        """Tell what the image has in another version; refuse one that lacks what the step imports. Raises Refused."""
+        found = packages.compare(self.plan.folder, self.step.name)
+        for message in packages.warnings(found):
+            self.report.warnings.append(message)
+            self.log.text(f"warning: {message}\n")
+        packages.check(found, os.environ.get("MLOPS_IMAGE", ""))
 
 
 def _end(failed: failure.Failure, log: Log) -> int:

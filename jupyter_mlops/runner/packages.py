@@ -34,6 +34,9 @@ class Compared:
     installs: bool = False
     """Whether a cell of the notebook installs packages."""
 
+    left: tuple[str, ...] = ()
+    """Data files that the notebook names and that were too large to travel."""
+
 
 def compare(bundle: Path, step: str) -> Compared:
     """Compare what a step needs with what is here; nothing is imported. A bundle without an environment needs nothing."""
@@ -41,7 +44,7 @@ def compare(bundle: Path, step: str) -> Compared:
         environment = json.loads((bundle / FILE).read_text(encoding="utf-8"))
         needed = set(environment["steps"].get(step, ()))
         wanted = [one for one in environment["distributions"] if one["name"] in needed]
-        installs = bool(environment["installs"])
+        installs, left = bool(environment["installs"]), tuple(map(str, environment.get("left") or ()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Compared()
     missing, other, here = [], [], []
@@ -53,7 +56,7 @@ def compare(bundle: Path, step: str) -> Compared:
         here.append((str(one["name"]), version))
         if version not in {one["version"], ""}:
             other.append(f"{one['name']} {version} for {one['version']}")
-    return Compared(tuple(missing), tuple(other), tuple(here), installs)
+    return Compared(tuple(missing), tuple(other), tuple(here), installs, left)
 
 
 def check(found: Compared, image: str) -> None:
@@ -71,6 +74,19 @@ def check(found: Compared, image: str) -> None:
         code="missing-packages",
         fix=f"Use an image that has them (mlops.image of the step, or the target's image); in its build: pip install {pinned}",
     )
+
+
+def warnings(found: Compared) -> list[str]:
+    """What is worth a line at the step's start, and stops nothing."""
+    said = []
+    if found.other:
+        said.append(f"this image has other versions than the notebook's kernel: {', '.join(found.other)}")
+    if found.missing and found.installs:
+        said.append(f"not there yet: {', '.join(found.missing)}; a cell of the notebook installs packages")
+    if found.left:
+        names = ", ".join(found.left[:LISTED]) + (" and more" if len(found.left) > LISTED else "")
+        said.append(f"too large to travel with the notebook: {names}; read them from a bucket, or log_dataset them")
+    return said
 
 
 def _version(one: Mapping[str, Any]) -> str | None:
