@@ -62,12 +62,15 @@ def _question(cell: int, question: Question, severity: Severity) -> Diagnostic:
 
 
 def _undefined(cells: Sequence[CellFacts], unresolved: Mapping[int, frozenset[str]]) -> Iterator[Diagnostic]:
-    """Names that nobody binds, up to the first cell after which nobody can know."""
+    """Names that nobody binds, up to the first cell after which nobody can know.
+
+    A name that the cell itself binds on some path (in a loop, say) is most often bound when it is read.
+    """
     bound_in = {name: facts.cell for facts in reversed(cells) for name in facts.defs}
     for facts in cells:
         if facts.flags & {"opaque", "dynamic"}:
             return
-        for name in sorted(unresolved.get(facts.cell, frozenset()) - facts.guarded - facts.type_refs):
+        for name in sorted(unresolved.get(facts.cell, frozenset()) - facts.guarded - facts.type_refs - facts.conditional):
             line = facts.lines.get(name)
             later = bound_in.get(name)
             if later is not None and later > facts.cell:

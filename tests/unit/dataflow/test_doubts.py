@@ -42,6 +42,8 @@ from jupyter_mlops.notebook.document import Cell
         (["files = !ls"], [("shell-command", "info", 0, 1)]),
         (["!pip install x"], []),
         (["x = 1\nprint(nope)"], [("undefined-name", "warning", 0, 2)]),
+        (["print(late)\nlate = 1"], [("undefined-name", "warning", 0, 1)]),
+        (["for k in f():\n    last = k\nprint(last)", "def f(): ..."], [("undefined-name", "warning", 0, 1)]),
         (["def f(): return nope", "x = 1\nf()"], [("undefined-name", "warning", 1, 2)]),
         (["try:\n    nope\nexcept NameError:\n    nope = 1"], []),
         (["try:\n    nope\nexcept ValueError:\n    pass"], [("undefined-name", "warning", 0, 2)]),
