@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from jupyter_mlops.diagnose.archive import archive_cause
 from jupyter_mlops.diagnose.cause import Cause
 from jupyter_mlops.diagnose.documents import Document, fact, mapping, name, number, text, words
 from jupyter_mlops.diagnose.fetching import fetch_cause
@@ -48,7 +49,7 @@ def end_cause(owner: Owner, container: str, ended: Document) -> Cause | None:
         return None
     if reason in REASONS:
         return start_cause(owner, container, reason, said)
-    return ending(owner, container, code, reason, said)
+    return replace(ending(owner, container, code, reason, said), ended=True)
 
 
 def ending(owner: Owner, container: str, code: int, reason: str, said: str) -> Cause:
@@ -80,6 +81,8 @@ def _by_words(owner: Owner, container: str, code: int, said: str, about: str) ->
         message = f"{owner.who} has no room left on its disk"
         fix = "Write less, or ask for more disk (the option `resources`: ephemeral-storage)."
         return Cause("storage-full", message, "user", fix, (about,), final=True)
+    if kept := archive_cause(owner, container, said, about):
+        return kept
     return model_cause(owner, said, about) if owner.kind == "service" and not foreign(container) else None
 
 
