@@ -214,7 +214,7 @@ class Workbench:
         if not self.target.local:
             check_argo(self.cluster)  # before anything is pushed for it
             self.check_image(pipeline)
-        packed = pack(self.settings, notebook, pipeline, path.parent, found, with_data=not self.target.local)
+        packed = pack(self.settings, notebook, pipeline, path.parent, found, local=self.target.local)
         bundle = push_bundle(self.store, notebook, pipeline, path.parent, packed)
         options = {"registry": self.store.address, "resume": resume} if self.target.local else self._options(resume)
         workflow = compile_workflow(pipeline, bundle=bundle, source_digest=source_digest(notebook), parameters=values, **options)

@@ -1,18 +1,21 @@
 """What a bundle takes along besides the notebook and its modules: the kernel's environment, and on a cluster the data.
 
 A rim: asks the kernel's interpreter and looks into the notebook's folder. On this machine steps run beside the data and with
-the kernel's own packages, so only the record of the environment is kept; on a cluster data travel as a layer of their own, which
-two bundles with the same data share.
+the kernel's own packages, so only the record of the environment is kept, and a package that is missing is told before
+anything runs. On a cluster the image has the packages, and the step compares; data travel as a layer of their own, which two
+bundles with the same data share.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.engine.packages import environment_of
+from jupyter_mlops.errors import Diagnostic, NotFound, PlatformError, Refused, Where
 from jupyter_mlops.oci.canonical import canonical
-from jupyter_mlops.pipeline.environment import to_json
+from jupyter_mlops.pipeline.environment import Environment, Use, surely_missing, to_json
 from jupyter_mlops.registry.bundles import Packed
 from jupyter_mlops.registry.datafiles import Data, data_files
 from jupyter_mlops.registry.localmodules import local_modules
@@ -24,41 +27,60 @@ if TYPE_CHECKING:
     from jupyter_mlops.settings import Settings
 
 
-def pack(
-    settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: Path, kernel: Kernel | None, *, with_data: bool
-) -> Packed:
-    """What a run's bundle takes along; nothing of the environment where there is no kernel to ask."""
-    data = data_beside(settings, notebook, folder) if with_data else Data({}, {})
-    document = environment(settings, notebook, pipeline, folder, kernel, data if with_data else None)
-    return Packed(canonical(document) if document else b"", data.files)
+def pack(settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: Path, kernel: Kernel | None, *, local: bool) -> Packed:
+    """What a run's bundle takes along; nothing of the environment where there is no kernel to ask.
 
-
-def environment(
-    settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: Path, kernel: Kernel | None, data: Data | None = None
-) -> dict[str, Any] | None:
-    """``environment`` of ``convert --json``; None where the kernel cannot be asked.
-
-    Args:
-        settings: for the folder of remembered answers.
-        notebook: whose environment it is.
-        pipeline: its plan.
-        folder: of the notebook.
-        kernel: whose interpreter is asked; None: there is none.
-        data: what travels to a cluster, and what would not fit; None: it is not said.
+    Raises:
+        Refused: code ``missing-packages``: a run on this machine would stop at these imports.
     """
-    found = None
-    if kernel is not None:
-        modules = local_modules([cell.source for cell in notebook.code], folder)
-        found = environment_of(kernel, notebook, pipeline, modules, folder, settings.storage.cache)
+    data = Data({}, {}) if local else _data(settings, notebook, folder)
+    found = None if kernel is None else _ask(settings, notebook, pipeline, folder, kernel)
     if found is None:
+        return Packed(b"", data.files)
+    missing = surely_missing(found, notebook.code)
+    if local and kernel is not None and missing:
+        raise _missing(missing, kernel, pipeline.notebook)
+    said = {} if local else {"left": data.left}
+    return Packed(canonical({**to_json(found), **said}), data.files)
+
+
+def described(settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: Path) -> dict[str, Any] | None:
+    """``environment`` of ``convert --json``, with the data that would travel; None where the kernel cannot be asked."""
+    from jupyter_mlops.engine.kernels import find_kernel
+
+    try:
+        found = _ask(settings, notebook, pipeline, folder, find_kernel(notebook.kernel))
+    except (NotFound, PlatformError, Refused):
         return None
-    said = {} if data is None else {"data": list(data.files), "left": data.left}
-    return {**to_json(found), **said}
+    data = _data(settings, notebook, folder)
+    return None if found is None else {**to_json(found), "data": list(data.files), "left": data.left}
 
 
-def data_beside(settings: Settings, notebook: Notebook, folder: Path) -> Data:
+def _ask(settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: Path, kernel: Kernel) -> Environment | None:
+    modules = local_modules([cell.source for cell in notebook.code], folder)
+    return environment_of(kernel, notebook, pipeline, modules, folder, settings.storage.cache)
+
+
+def _data(settings: Settings, notebook: Notebook, folder: Path) -> Data:
     """Data files that the cells and local modules name."""
     sources = [cell.source for cell in notebook.code]
-    modules = local_modules(sources, folder)
+    modules: Mapping[str, Path] = local_modules(sources, folder)
     sources += [path.read_text(encoding="utf-8", errors="replace") for path in modules.values() if path.suffix == ".py"]
     return data_files(sources, folder, settings.workspace.ignore, modules)
+
+
+def _missing(uses: tuple[Use, ...], kernel: Kernel, notebook: str) -> Refused:
+    """The refusal of a run that would stop at an import."""
+    names = list(dict.fromkeys(use.top for use in uses))
+    fix = (
+        f"Install it: {kernel.command[-1]} -m pip install {' '.join(names)} (a package may be called otherwise than its module), "
+        "or choose another kernel with --kernel."
+    )
+    found = tuple(
+        Diagnostic(
+            "missing-package", "error", f"{use.module} is not installed in the kernel {kernel.name}", use.cell, use.line, fix
+        )
+        for use in uses
+    )
+    message = f"the kernel {kernel.name} lacks what the notebook imports: {', '.join(names)}"
+    return Refused(message, "missing-packages", fix, Where(notebook, uses[0].cell, uses[0].line), found)

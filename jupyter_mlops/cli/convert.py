@@ -59,9 +59,11 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
         workflow = there.compile(notebook, pipeline, arguments.notebook.parent, push=arguments.push)
         write_text(arguments.output, dump(workflow), console)
     if console.as_json:
+        from jupyter_mlops.packing import described
         from jupyter_mlops.registry.bundles import source_digest
 
-        console.emit(conversion_view(pipeline, source_digest(notebook)))
+        environment = described(bench.settings, notebook, pipeline, arguments.notebook.parent)
+        console.emit({**conversion_view(pipeline, source_digest(notebook)), "environment": environment})
     elif arguments.output != "-":
         show(pipeline, console)
     return 0

@@ -34,7 +34,9 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     if arguments.name:
         found = bench.engine.get(arguments.name)
         if console.as_json:
-            console.emit(run_view(found))
+            from jupyter_mlops.registry.environments import environment_of_run
+
+            console.emit({**run_view(found), "environment": environment_of_run(bench.store, found.workflow)})
         else:
             show(found, console)
         return 0

@@ -56,16 +56,15 @@ def look(module: str, members: list[str], owners: Any) -> tuple[str, set[str]]:
     shared = spec.origin is None
     if shared and not _there(places, module):
         return "missing", set()
+    origin = spec.origin or next(iter(places), "")
+    if _inside(origin, str(Path.cwd())) and "site-packages" not in Path(origin).parts:
+        return "local", set()  # also where the folder belongs to a project that is installed in place: it travels
     names = set(owners.get(top, ()))
     if len(names) > 1:
         wanted = [f"{module}.{member}" for member in members] or [module]
         names = {name for one in wanted for name in _narrow(names, one)}
-    origin = spec.origin or next(iter(places), "")
-    if not names:
-        names = {name for name, folder in _editable().items() if _inside(origin, folder)}
-    if names:
-        return "installed", names
-    return ("local" if _inside(origin, str(Path.cwd())) and "site-packages" not in origin else "unknown"), set()
+    names = names or {name for name, folder in _editable().items() if _inside(origin, folder)}
+    return ("installed" if names else "unknown"), names
 
 
 def _asked(finder: Any, top: str) -> Any:

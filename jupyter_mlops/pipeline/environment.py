@@ -8,6 +8,7 @@ an ``if`` or where its failure is caught may never happen, and nobody is refused
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,6 +27,15 @@ RUN_MAGIC, CELL_MAGIC = frozenset({"run_line_magic", "run_cell_magic"}), 3
 """What IPython makes of ``%name`` and ``%%name``; a cell's magic has three arguments."""
 
 INSTALLERS = ("pip install", "conda install", "mamba install", "uv pip", "uv add", "pip3 install", "pipmain")
+
+
+MAKES_MODULES = re.compile(
+    r"^\s*(?:!|%%(?!time|capture|step)|%(?!matplotlib|time|config|load_ext|autoreload|mlops|env))"
+    r"|\bsys\.(?:path|modules|meta_path)|chdir|addsitedir|pyximport|import_ipynb|importlib|subprocess|os\.system|urlretrieve|\.py\b"
+    r"|\bexec\(|extractall|write",
+    re.MULTILINE,
+)
+"""What may make a module importable while the notebook runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +161,18 @@ def _suppresses(node: ast.AST) -> bool:
 def installs_packages(cells: Iterable[Cell]) -> bool:
     """Whether a cell installs something: ``%pip install``, ``!pip install`` and the like."""
     return any(word in cell.source for cell in cells for word in INSTALLERS)
+
+
+def surely_missing(environment: Environment, cells: Sequence[Cell]) -> tuple[Use, ...]:
+    """Imports that must fail: the module is not there, and nothing in the notebook could bring it about before.
+
+    A notebook that runs shell commands, writes files or changes how modules are found may make a module as it goes; then
+    nothing is sure, and the import is left to fail where it stands.
+    """
+    if environment.installs or any(MAKES_MODULES.search(cell.source) for cell in cells):
+        return ()
+    forgiven = {cell.index for cell in cells if "raises-exception" in cell.tags}
+    return tuple(use for use in environment.missing if use.cell not in forgiven)
 
 
 def required_by_steps(pipeline: Pipeline, uses: Iterable[Use]) -> dict[str, list[Use]]:
