@@ -9,12 +9,24 @@ by an import are code: a store into a module (``os.environ["A"] = …``) is setu
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 
 from jupyter_mlops.dataflow.facts import Definition
 from jupyter_mlops.dataflow.flow import Flow
+from jupyter_mlops.dataflow.groups import Groups
+
+ARRAYS = frozenset({"numpy.ndarray", "torch.Tensor"})
+"""Whose slices are views, and which every ``+=`` changes in place."""
 
 IN_PLACE = (ast.List, ast.ListComp, ast.Set, ast.SetComp, ast.Dict, ast.DictComp)
 """What only containers take by ``+=`` and ``|=``: such a statement changes its target in place."""
+
+
+DISPLAYS: Mapping[type[ast.expr], str] = {
+    ast.List: "builtins.list", ast.ListComp: "builtins.list", ast.Dict: "builtins.dict", ast.DictComp: "builtins.dict",
+    ast.Set: "builtins.set", ast.SetComp: "builtins.set", ast.Tuple: "builtins.tuple", ast.JoinedStr: "builtins.str",
+}  # fmt: skip
+"""Expression → class of its value."""
 
 
 def root(node: ast.expr) -> str | None:
@@ -60,20 +72,47 @@ class Bindings(Flow):
             if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
                 bind.const = node.value.value
             bind.unstorable = self.unstorable(node.value)
+            bind.kind = self.kind_of(node.value)
+        if not names:
+            self._parts(node)
+
+    def kind_of(self, value: ast.expr) -> str:
+        """The class of a value, as far as its expression shows it; ''."""
+        if isinstance(value, ast.Name):
+            bind = self.bind_of(value.id)
+            return bind.kind if bind is not None and bind.certain else ""
+        if isinstance(value, ast.Constant):
+            return f"builtins.{type(value.value).__name__}"
+        return next((kind for form, kind in DISPLAYS.items() if isinstance(value, form)), "")
+
+    def _parts(self, node: ast.Assign) -> None:
+        """``fig, ax = plt.subplots()``: a figure holds its axes."""
+        target = node.targets[0]
+        if isinstance(target, ast.Tuple) and self.kind_of(node.value) == "matplotlib.Axes":
+            names = [element.id for element in target.elts if isinstance(element, ast.Name) and element.id not in self.shadow]
+            for name, kind in zip(names, ("matplotlib.Figure", "matplotlib.Axes"), strict=False):
+                self.draft.defs[name].kind = kind
+            self.share.join(names)
+
+    def view_of(self, value: ast.expr) -> str | None:
+        """The name whose memory the value shows: ``a`` of ``a.T[1:]``."""
+        raise NotImplementedError
 
     def unstorable(self, value: ast.expr) -> str:
         """What a value surely is, where no store can hold it; ''."""
         return "a generator" if isinstance(value, ast.GeneratorExp) else ""
 
     def _alias(self, names: list[str], node: ast.Assign) -> None:
-        """Several names for one object: ``a = b = …`` and ``y = x``. Constants cannot change, so they need no group."""
+        """Several names for one object: ``a = b = …`` and ``y = x``; a view shares. Constants cannot change: no group."""
         if isinstance(node.value, ast.Constant):
             return
         source = node.value.id if isinstance(node.value, ast.Name) and not self.is_code(node.value.id) else None
         same = [*names, source] if source and source not in self.shadow else names
         if names and len(same) > 1:
-            group = self.alias.get(same[-1]) or f"{same[-1]}@{self.context.cell}:{node.lineno}:{node.col_offset}"
-            self.alias.update(dict.fromkeys(same, group))
+            self.alias.join(same)
+        shown = self.view_of(node.value) if names and source is None else None
+        if shown is not None and shown not in self.shadow and shown not in names:
+            self.share.join([*names, shown])
 
     def is_code(self, name: str) -> bool:
         """Whether a name is bound to a definition: handed over by running its statement, so never in a group."""
@@ -91,14 +130,19 @@ class Bindings(Flow):
         self.read(name)
         others = self.same(name) - {name}
         if others and isinstance(node.value, IN_PLACE):
-            group = self.alias[name]
+            kept, shared = self.alias.of(name), self.share.of(name)
             self.mutate(name)
             self.bind(name, classes=self.classes_in_play())
-            self.alias[name] = group
+            self._together(self.alias, kept)
+            self._together(self.share, shared)
             return
-        if others and not isinstance(node.value, ast.Constant):
+        if others and (self.kind_of(node.target) in ARRAYS or not isinstance(node.value, ast.Constant)):
             self.mutate(name)
         self.bind(name, classes=self.classes_in_play())
+
+    def _together(self, groups: Groups, names: frozenset[str]) -> None:
+        if len(names) > 1:
+            groups.join(sorted(names))
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         """``x: int = 1`` binds, ``x: int`` does not; the annotation is evaluated unless it is text or put off."""

@@ -11,9 +11,10 @@ from __future__ import annotations
 import ast
 
 from jupyter_mlops.dataflow import effects
-from jupyter_mlops.dataflow.bindings import root
+from jupyter_mlops.dataflow.bindings import ARRAYS, root
 from jupyter_mlops.dataflow.definitions import Definitions
 from jupyter_mlops.dataflow.facts import Bind, Question
+from jupyter_mlops.dataflow.table import Effect, table
 
 FILE_ENDINGS = (ast.Name, ast.Attribute, ast.Subscript)
 
@@ -64,10 +65,66 @@ class Calls(Definitions):
         if receiver is None:
             return
         if self.is_module(receiver):
-            if discarded and (effects.SETUP.fullmatch(name) or name in effects.MODULE_LISTS):
+            if discarded and effects.sets_process(self.path_of(node.func), name):
                 self.draft.setup.append(ast.unparse(node))
-        elif effects.changes_receiver(name, discarded=discarded) or _is_true(keyword(node, "inplace")):
+            return
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else node.func
+        kind = self.kind_of(owner if isinstance(owner, ast.Name) else _holder(owner))
+        if effects.changes_receiver(name, discarded=discarded, kind=kind) or _is_true(keyword(node, "inplace")):
             self.mutate(receiver)
+
+    def path_of(self, function: ast.expr) -> str:
+        """``numpy.random.seed`` for ``np.random.seed``: what an import, or the builtins, make of a name; ''."""
+        if isinstance(function, ast.Attribute):
+            base = self.path_of(function.value)
+            return f"{base}.{function.attr}" if base else ""
+        if not isinstance(function, ast.Name):
+            return ""
+        if self.is_builtin(function.id):
+            return f"builtins.{function.id}"
+        bind = self.bind_of(function.id)
+        if bind is None or bind.code is None or bind.code.kind != "import":
+            return ""
+        module = bind.code.module
+        return function.id if module.startswith(f"{function.id}.") else module.replace(":", ".")
+
+    def kind_of(self, value: ast.expr) -> str:
+        """Also what known functions and classes give, and views of arrays, which are arrays."""
+        kind = table().class_of(self.path_of(value.func)) if isinstance(value, ast.Call) else super().kind_of(value)
+        if not kind and isinstance(value, (ast.Call, ast.Attribute, ast.Subscript)):
+            shown = root(value.func if isinstance(value, ast.Call) else value)
+            bind = self.bind_of(shown) if shown else None
+            if bind is not None and bind.kind in ARRAYS and bind.certain and self.view_of(value) == shown:
+                return bind.kind
+        return kind
+
+    def view_of(self, value: ast.expr) -> str | None:
+        """Through views of the table, slices of arrays and functions that hand their argument on."""
+        shown, steps = self._shown(value)
+        return shown if steps else None
+
+    def _shown(self, node: ast.expr) -> tuple[str | None, int]:
+        """(name, number of views on the way to it)."""
+        if isinstance(node, ast.Name):
+            return (None, 0) if self.is_module(node.id) else (node.id, 0)
+        if isinstance(node, ast.Call):
+            shares = [effect for effect in table().of(*_split(self.path_of(node.func))) if effect.kind == "shares"]
+            if shares and shares[0].place >= 0:
+                name, steps = self._shown(node.args[shares[0].place]) if node.args else (None, 0)
+                return name, steps + 1
+            return self._shown_by(node.func, called=True) if isinstance(node.func, ast.Attribute) else (None, 0)
+        if isinstance(node, ast.Attribute):
+            return self._shown_by(node, called=False)
+        if isinstance(node, ast.Subscript):
+            name, steps = self._shown(node.value)
+            return (name, steps + 1) if steps or self.kind_of(node.value) in ARRAYS else (None, 0)
+        return None, 0
+
+    def _shown_by(self, node: ast.Attribute, *, called: bool) -> tuple[str | None, int]:
+        name, steps = self._shown(node.value)
+        if name is None or not effects.shows(node.attr, self.kind_of(node.value), called=called):
+            return None, 0
+        return name, steps + 1
 
     def _function_call(self, node: ast.Call, name: str, *, discarded: bool) -> None:
         """``name(…)``: the notebook's own functions are known, an unknown one called for its effect changes its arguments."""
@@ -112,11 +169,13 @@ class Calls(Definitions):
     def _arguments(self, node: ast.Call, name: str) -> None:
         """Functions that are known to change an argument, and ``out=``."""
         place = effects.ARGUMENT_MUTATORS.get(name)
-        if place is not None and place < len(node.args) and isinstance(node.args[place], FILE_ENDINGS):
-            self.mutate(root(node.args[place]))
-        out = keyword(node, "out")
-        if isinstance(out, FILE_ENDINGS):
-            self.mutate(root(out))
+        known = effects.argument_effects(self.path_of(node.func))
+        if place is not None and not known:
+            known = [Effect("argument", place)]
+        changed = [given for effect in known if (given := argument(node, effect)) is not None]
+        for given in [*changed, keyword(node, "out")]:
+            if isinstance(given, FILE_ENDINGS) and not self.is_module(root(given) or ""):
+                self.mutate(root(given))
 
     # -- files -------------------------------------------------------------------------------------------------------------
 
@@ -126,6 +185,13 @@ class Calls(Definitions):
         receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
         if isinstance(receiver, ast.Call) and root(receiver.func) in effects.PATH_CLASSES:
             paths = [path for path in map(self._text, receiver.args) if path] + (paths if name == "open" else [])
+        known = effects.file_effects(self.path_of(node.func), name) if name != "open" else []
+        for effect in known:
+            given = self._text(argument(node, effect))
+            if given:
+                (self.draft.writes_files if effect.kind == "writes" else self.draft.reads_files).add(given)
+        if known:
+            return
         if not paths:
             return
         if name == "open":
@@ -183,6 +249,23 @@ def called_name(function: ast.expr) -> str:
 def keyword(node: ast.Call, name: str) -> ast.expr | None:
     """Value of a keyword argument."""
     return next((k.value for k in node.keywords if k.arg == name), None)
+
+
+def argument(node: ast.Call, effect: Effect) -> ast.expr | None:
+    """The argument that an effect is about, given by place or by name."""
+    if 0 <= effect.place < len(node.args):
+        return node.args[effect.place]
+    return keyword(node, effect.parameter) if effect.parameter else None
+
+
+def _holder(node: ast.expr) -> ast.expr:
+    """``axes`` of ``axes[0]``, whose elements are what its kind says; else the expression itself."""
+    return node.value if isinstance(node, ast.Subscript) else node
+
+
+def _split(path: str) -> tuple[str, str]:
+    owner, _, name = path.rpartition(".")
+    return owner, name
 
 
 def _is_true(node: ast.expr | None) -> bool:

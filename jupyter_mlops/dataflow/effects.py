@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from jupyter_mlops.dataflow.facts import Role
+from jupyter_mlops.dataflow.facts import NO_NAMES, Role
+from jupyter_mlops.dataflow.table import CHANGES, CONTAINERS, Effect, table
 
 MUTATORS = frozenset(
     """append extend insert remove pop popitem clear sort reverse update setdefault add discard appendleft extendleft popleft rotate
@@ -87,7 +88,56 @@ ROLES: Mapping[str, Role] = {
 """What a call is for, in notebooks without headings."""
 
 
-def changes_receiver(method: str, *, discarded: bool) -> bool:
-    """Whether calling ``x.method()`` may change ``x``; ``discarded`` when the result is thrown away."""
-    in_place = method.endswith("_") and not method.startswith("_")
-    return method in MUTATORS or in_place or (discarded and method not in PURE)
+def changes_receiver(method: str, *, discarded: bool, kind: str = "") -> bool:
+    """Whether calling ``x.method()`` may change ``x``.
+
+    Args:
+        method: its name.
+        discarded: whether the result is thrown away.
+        kind: class of ``x`` in the table of effects; '' where nobody knows: then all classes that have the method are asked.
+    """
+    of_class = table().known(kind, method) if kind else NO_NAMES
+    if of_class:
+        return bool(of_class & CHANGES)
+    if method in MUTATORS or (method.endswith("_") and not method.startswith("_")):
+        return True
+    if method in PURE:
+        return False
+    known = table().known("", method)
+    if known and known <= CHANGES:
+        return True
+    return discarded and (not known or bool(known & CHANGES))
+
+
+def shows(name: str, kind: str, *, called: bool) -> bool:
+    """Whether ``x.name``, or ``x.name()``, is a view of ``x``.
+
+    Of an unknown class, whether it is one of any that has it; ``x.split()`` is rather a text's, ``x.values`` no method of a dict.
+    """
+    found = table()
+    if kind in found.owners:
+        return "shares" in found.known(kind, name)
+    return "shares" in found.known("", name) and not (called and any(found.of(owner, name) for owner in CONTAINERS))
+
+
+def file_effects(path: str, method: str) -> list[Effect]:
+    """The arguments that name a file: of a function by its ``path``, of a method by its name in any class."""
+    found = table()
+    owner, _, name = path.rpartition(".")
+    effects = found.of(owner, name) if path else found.files.get(method, ())
+    return [effect for effect in effects if effect.kind in {"reads", "writes"}]
+
+
+def argument_effects(path: str) -> list[Effect]:
+    """The arguments that a function changes, ``out`` among them."""
+    owner, _, name = path.rpartition(".")
+    return [effect for effect in table().of(owner, name) if effect.kind in {"argument", "out"}]
+
+
+def sets_process(path: str, name: str) -> bool:
+    """Whether a function of a module changes the process; a module that the table does not know is judged by the name."""
+    found = table()
+    owner = path.rpartition(".")[0]
+    if found.of(owner, name):
+        return any(effect.kind == "process" for effect in found.of(owner, name))
+    return SETUP.fullmatch(name) is not None or name in MODULE_LISTS

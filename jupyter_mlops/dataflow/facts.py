@@ -74,13 +74,16 @@ class Bind:
     """What a cell bound to a name. ``certain`` settles when the cell's branches have joined; the rest never changes."""
 
     certain: bool
-    line: int
+    line: int = field(compare=False)
     code: Definition | None = None
     classes: frozenset[str] = NO_NAMES
     """Classes of the notebook whose instances may be in the value."""
 
     const: str | None = None
     """The text, where a text literal was bound: paths of files are often named once, at the top."""
+
+    kind: str = ""
+    """Class of the value, where the statement shows it: one of the table of effects, e.g. ``pandas.DataFrame``; else ''."""
 
     unstorable: str = ""
     """What the value surely is where such a value cannot be stored: ``a generator``, ``an open file``."""

@@ -8,7 +8,7 @@ with the notebook and not with its square.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from jupyter_mlops.dataflow.doubts import doubts_of
 from jupyter_mlops.dataflow.facts import Analysis, Bind, CellFacts, Flow, FlowKind
@@ -84,7 +84,7 @@ class Linker:
         for name in facts.mutations - facts.defs.keys():
             old = self._versions.get(name)
             if old is not None:
-                self._versions[name] = Version(place, Bind(True, old.bind.line, old.bind.code, old.bind.classes), old.needs)
+                self._versions[name] = Version(place, replace(old.bind, certain=True), old.needs)
         self._versions.update(made)
 
     def _version(self, place: int, bind: Bind, facts: CellFacts) -> Version:

@@ -93,7 +93,7 @@ class Magics(Calls):
             if apart:
                 inner = type(self)(context, self.above, self.must, self.shadow)
                 inner.draft.defs = dict(self.draft.defs)
-                inner.lazy, inner.alias = self.lazy, dict(self.alias)
+                inner.lazy, inner.alias, inner.share = self.lazy, self.alias.copy(), self.share.copy()
                 inner.block(python.tree.body)
                 self._take_effects(inner)
             else:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from jupyter_mlops.dataflow.facts import NO_NAMES, Bind, Definition, Doubt, DoubtKind, Question, Severity
+from jupyter_mlops.dataflow.groups import Groups
 from jupyter_mlops.dataflow.scopes import Scopes
 from jupyter_mlops.errors import Diagnostic
 
@@ -76,8 +77,11 @@ class Names:
         self.draft = Draft()
         self.must = set(must)
         self.shadow = list(shadow)
-        self.alias: dict[str, str] = {}
-        """Name → group of names for one object."""
+        self.alias = Groups()
+        """Names of one object."""
+
+        self.share = Groups()
+        """Names whose objects may share memory: a view and what it shows."""
 
         self.lazy = False
         """``from __future__ import annotations`` is in force."""
@@ -189,7 +193,7 @@ class Names:
             self._reach.clear()
         kept = name in self.draft.defs and name in self.must and self.draft.defs[name].certain
         self.draft.defs[name] = Bind(certain or kept, self.context.line, code, classes, None, unstorable)
-        self.alias.pop(name, None)
+        self._part(name)
         if certain:
             self.must.add(name)
 
@@ -203,9 +207,18 @@ class Names:
                 self.draft.mutates.add(other)
 
     def same(self, name: str) -> set[str]:
-        """All names of the object that the name is bound to."""
-        group = self.alias.get(name)
-        return {name} if group is None else {name} | {other for other, its in self.alias.items() if its == group}
+        """All names of the object that the name is bound to, and of those that may share its memory."""
+        return {inner for other in self.share.of(name) for inner in self.alias.of(other)} | self.alias.of(name)
+
+    def _part(self, name: str) -> None:
+        """A name has another object from here on; on one path only, it may still have the old one."""
+        old = self.alias.of(name) | self.share.of(name)
+        if self.branches_open and len(old) > 1:
+            self.share.join(sorted(old))
+        elif len(self.share.of(name)) > 1:
+            self.share.leave(name)
+        if len(self.alias.of(name)) > 1:
+            self.alias.leave(name)
 
     def delete(self, name: str) -> None:
         """``del name``. On one path only it leaves the name in doubt: it may be gone, or as it was."""
@@ -225,7 +238,7 @@ class Names:
             self.forget(name)
             if name in self.above:
                 self.draft.deletes.add(name)
-        self.alias.pop(name, None)
+        self._part(name)
 
     def forget(self, name: str) -> None:
         """A name that this cell bound is gone again."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from jupyter_mlops.dataflow.effects import ROLES
 from jupyter_mlops.dataflow.facts import Bind, CellFacts, Role
+from jupyter_mlops.dataflow.groups import Groups
 from jupyter_mlops.dataflow.magics import IN_PLACE, MARKUP, REQUIREMENTS, SETUP, SHOWS, Magics
 from jupyter_mlops.dataflow.names import BUILTINS, Context
 from jupyter_mlops.dataflow.scopes import Scopes
@@ -22,12 +23,13 @@ class Above:
     """What a scan may know of the cells above. ``scan`` reads it; ``link`` carries it on."""
 
     binds: Mapping[str, Bind] = field(default_factory=dict)
-    alias: dict[str, str] = field(default_factory=dict)
+    alias: Groups = field(default_factory=Groups)
+    share: Groups = field(default_factory=Groups)
     lazy: bool = False
 
 
 def scan(cell: Cell, above: Above) -> CellFacts:
-    """The facts about a cell; ``above.alias`` and ``above.lazy`` become what holds after it."""
+    """The facts about a cell; ``above.alias``, ``.share`` and ``.lazy`` become what holds after it."""
     source = explicit_magic(strip_product_lines(cell.source), above.binds)
     try:
         python = translate(source)
@@ -39,9 +41,9 @@ def scan(cell: Cell, above: Above) -> CellFacts:
         return CellFacts(cell.index, work=True, diagnostics=(found,))
     context = Context(cell.index, Scopes(python.text), python.origin)
     walker = Magics(context, above.binds)
-    walker.alias, walker.lazy = above.alias, above.lazy
+    walker.alias, walker.share, walker.lazy = above.alias, above.share, above.lazy
     walker.block(python.tree.body)
-    above.alias, above.lazy = walker.alias, walker.lazy
+    above.lazy = walker.lazy
     return _freeze(walker, python.tree, above)
 
 
@@ -72,20 +74,12 @@ def _freeze(walker: Magics, tree: ast.Module, above: Above) -> CellFacts:
         doubts=tuple(dict.fromkeys(draft.doubts)),
         questions=tuple(draft.questions),
         lines=draft.lines,
-        groups=_groups(walker.alias),
+        groups=walker.alias.all(),
         work=any(_works(statement, draft.setup) for statement in tree.body),
         empty=not tree.body,
         role=_role(draft.calls),
         diagnostics=tuple(context.diagnostics),
     )
-
-
-def _groups(alias: Mapping[str, str]) -> tuple[frozenset[str], ...]:
-    """Names of one object, where there are several."""
-    by_group: dict[str, set[str]] = {}
-    for name, group in alias.items():
-        by_group.setdefault(group, set()).add(name)
-    return tuple(frozenset(names) for names in by_group.values() if len(names) > 1)
 
 
 def _role(calls: set[str]) -> Role:

@@ -58,19 +58,21 @@ class Scopes:
         reads: set[str] = set()
         writes: set[str] = set()
         unsure: set[str] = set()
+        local: set[str] = set()
         for inner in _called(table):
             method = inner.get_type() == "function"
             for symbol in inner.get_symbols():
-                if not method and symbol.is_local() and symbol.is_referenced():
-                    unsure.add(symbol.get_name())
+                if not method and symbol.is_local():
+                    (unsure if symbol.is_referenced() else local).add(symbol.get_name())
                 if symbol.is_global():
                     if symbol.is_referenced() or not method:
                         reads.add(symbol.get_name())
                     if symbol.is_assigned() and symbol.is_declared_global():
                         writes.add(symbol.get_name())
-        if writes:  # symtable does not call the target of `count += 1` referenced
+        if writes or local:  # symtable does not call the target of `count += 1` referenced
             augmented = {x.target.id for x in ast.walk(node) if isinstance(x, ast.AugAssign) and isinstance(x.target, ast.Name)}
             reads |= writes & augmented
+            unsure |= local & augmented
         return Free(frozenset(reads), frozenset(writes), frozenset(unsure))
 
 

@@ -148,6 +148,8 @@ def test_what_a_cell_does_beside_names(source: str, expected: dict[str, Any]) ->
         # the name of another cell's handler is not ours
         (("e = 1", "try:\n    pass\nexcept ValueError as e:\n    pass", "e"), {(0, 2, "d", "e")}),
         (("import os", "print(os.sep)", "import os", "os.sep"), {(0, 1, "c", "os"), (2, 3, "c", "os")}),
+        # a class body reads the notebook's name before it binds its own
+        (("b = 1\ndef f():\n    class A:\n        b += 1", "f()"), {(0, 1, "c", "f"), (0, 1, "d", "b")}),
         (("f = lambda: g()\ndef g(): return k\nk = 1", "f()"), {(0, 1, "c", "f g"), (0, 1, "d", "k")}),
         (("%%capture\nx = 1", "x"), {(0, 1, "d", "x")}),
         (("x = 1", "!echo {x} $x"), {(0, 1, "d", "x")}),
