@@ -104,4 +104,5 @@ def _step(step: StepRun) -> JSON:
         "message": step.message,
         "cached": step.cached,
         "cause": None if step.cause is None else failure_view(step.cause),
+        "failing": step.failing,
     }

@@ -681,6 +681,8 @@ export interface components {
             cached: boolean;
             /** @description Why it failed, or why it cannot start */
             cause?: components["schemas"]["Failure"] | null;
+            /** @description Its container has failed already though the phase does not say so yet */
+            failing?: boolean;
         };
         Failure: {
             code: string;

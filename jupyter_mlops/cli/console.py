@@ -114,8 +114,8 @@ def duration(value: float | None) -> str:
 
 
 def ago(when: float | None, now: float | None = None) -> str:
-    """A time as its distance from now; the date where it is more than a month away."""
-    if when is None:
+    """A time as its distance from now; the date where it is more than a month away. None and 0 are no time."""
+    if not when:
         return "-"
     passed = (time.time() if now is None else now) - when
     for limit, unit, name in ((MINUTE, 1, "s"), (HOUR, MINUTE, "min"), (2 * DAY, HOUR, "h"), (30 * DAY, DAY, "days")):

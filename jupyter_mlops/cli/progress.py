@@ -83,12 +83,13 @@ class Plain:
                 cached = " (cached)" if step.cached else ""
                 self._console.note(f"step {step.name}: {step.phase}{took}{cached}")
                 self._phases[step.name] = step.phase
-            waits = step.cause.message if step.cause and step.phase == "Pending" else ""
-            if waits and self._causes.get(step.name) != waits:
-                self._console.note(f"step {step.name} waits: {waits}")
-                if step.cause and step.cause.fix:
-                    self._console.note(f"  fix: {step.cause.fix}")
-            self._causes[step.name] = waits
+            told = told_early(step)
+            said = " ".join(told[:2]) if told else ""
+            if told and self._causes.get(step.name) != said:
+                self._console.note(f"step {step.name} {told[0]}: {told[1]}")
+                if told[2]:
+                    self._console.note(f"  fix: {told[2]}")
+            self._causes[step.name] = said
 
     def log(self, line: LogLine) -> None:
         """Not shown: ``jupyter mlops logs`` has it all."""
@@ -98,6 +99,13 @@ class Plain:
 
     def close(self) -> None:
         """Nothing to undo."""
+
+
+def told_early(step: StepRun) -> tuple[str, str, str] | None:
+    """What is said of a step before its phase says it: ``waits`` or ``failed``, why, and what to do; None if nothing is."""
+    if step.cause is None or step.phase in DONE or not (step.failing or step.phase == "Pending"):
+        return None
+    return "failed" if step.failing else "waits", step.cause.message, step.cause.fix
 
 
 class Live:
@@ -137,7 +145,7 @@ class Live:
 
     def _shown(self, run: Run) -> Sequence[StepRun]:
         """The steps that fit: a terminal cannot paint over what has left its upper edge. Finished ones go first."""
-        told = 2 * sum(step.cause is not None and step.phase == "Pending" for step in run.steps)
+        told = 2 * sum(told_early(step) is not None for step in run.steps)
         room = max(1, shutil.get_terminal_size((100, 24)).lines - TAIL - 2 - told)
         steps = run.steps
         if len(steps) <= room:
@@ -162,11 +170,12 @@ class Live:
         return "  ".join(part for part in parts if part)
 
     def _waits(self, step: StepRun) -> list[str]:
-        """Why a step cannot start, and what to do, while that is so; as long as the terminal is wide."""
-        if step.cause is None or step.phase != "Pending":
+        """Why a step cannot start or has just failed, and what to do, while that is so; as long as the terminal is wide."""
+        told = told_early(step)
+        if told is None:
             return []
-        fix = step.cause.fix.splitlines()
-        said = [f"waits: {step.cause.message}", *([f"fix: {fix[0]}"] if fix else [])]
+        state, why, fix = told
+        said = [f"{state}: {why}", *(f"fix: {line}" for line in fix.splitlines()[:1])]
         return [
             self._console.styled(f"  {clean(text)}"[: self._console.width - 1], "yellow", on=self._console.err) for text in said
         ]

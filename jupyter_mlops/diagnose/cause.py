@@ -24,3 +24,6 @@ class Cause:
 
     final: bool = False
     """True if it will not end by itself (waiting longer is of no use)."""
+
+    ended: bool = False
+    """True if a container has ended with it: what failed has begun, and nothing waits any more."""

@@ -52,6 +52,9 @@ class StepRun:
     cause: Failure | None = None
     """Why it failed, or, while it waits, why it cannot start."""
 
+    failing: bool = False
+    """Its container has failed already, though the engine calls it pending or running for a moment longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

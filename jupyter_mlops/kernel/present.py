@@ -58,8 +58,9 @@ def run_page(run: Run, tail: Sequence[str] = (), *, home: str | None = None, now
         Table(("step", "state", "cells", "time"), tuple(_step(step, moment) for step in run.steps)),
     ]
     for step in run.steps:
-        if step.cause is not None and step.phase == "Pending" and run.finished is None:
-            parts += [Line(f"{step.name} waits: {step.cause.message}"), *([Line(step.cause.fix)] if step.cause.fix else [])]
+        if step.cause is not None and run.finished is None and (step.failing or step.phase == "Pending"):
+            state = "failed" if step.failing else "waits"
+            parts += [Line(f"{step.name} {state}: {step.cause.message}"), *([Line(step.cause.fix)] if step.cause.fix else [])]
     if run.failure is not None:
         parts += _failure(run.failure)
     elif tail and run.finished is None:
@@ -69,7 +70,7 @@ def run_page(run: Run, tail: Sequence[str] = (), *, home: str | None = None, now
     parts += [Line(f"model {model['name']}:{model['tag']} registered") for model in run.models]
     if run.executed and run.finished is not None:
         parts.append(Line(f"executed notebook: {run.executed}", "quiet"))
-    about = {"run": run.name, "phase": run.phase}
+    about = {"run": run.name, "phase": run.phase, "target": run.target}
     return Page(tuple(parts), about if home is None else {**about, "home": home})
 
 
@@ -203,8 +204,8 @@ def duration(value: float) -> str:
 
 
 def age(created: float, now: float) -> str:
-    """How long ago."""
-    return f"{duration(max(0.0, now - created))} ago"
+    """How long ago; nothing for 0, the time of what has none."""
+    return "" if created == 0 else f"{duration(max(0.0, now - created))} ago"
 
 
 def metrics(values: Mapping[str, float]) -> str:

@@ -123,7 +123,12 @@ function Version(props: IVersionProps): JSX.Element {
         <Deploy {...props} />
       </div>
       <div className="jp-mlops-hint">
-        <Ago time={version.created} trans={trans} /> · {bytes(version.bytes)}
+        {version.created > 0 && (
+          <>
+            <Ago time={version.created} trans={trans} /> ·{' '}
+          </>
+        )}
+        {bytes(version.bytes)}
         {version.format && <> · {version.format}</>}
       </div>
       {metrics.length > 0 && (

@@ -32,9 +32,10 @@ export class RunRenderer extends ReactWidget implements IRenderMime.IRenderer {
       target?: unknown;
     } | null;
     const name = typeof data?.run === 'string' ? data.run : '';
-    if (this._model?.name !== name) {
+    const target = typeof data?.target === 'string' ? data.target : undefined;
+    if (this._model?.name !== name || this._target !== target) {
       this._model?.dispose();
-      const target = typeof data?.target === 'string' ? data.target : undefined;
+      this._target = target;
       this._model = name
         ? new RunModel(this._context.model.client.at(target), name)
         : null;
@@ -89,6 +90,7 @@ export class RunRenderer extends ReactWidget implements IRenderMime.IRenderer {
   }
 
   private _model: RunModel | null = null;
+  private _target: string | undefined;
 }
 
 function Mini(props: { run: Run; context: IContext }): JSX.Element {

@@ -211,7 +211,7 @@ function node(step: StepRun, { trans }: IContext) {
   };
 }
 
-/** Why steps cannot start, at the top as long as they wait; a failure has its own box. */
+/** Why steps cannot start or have just failed, at the top until the run has ended; its failure has its own box. */
 function Waiting(props: IPageProps): JSX.Element | null {
   const { run, context } = props;
   const waiting = run.steps.filter(step => step.cause && !isDone(step.phase));
@@ -219,7 +219,11 @@ function Waiting(props: IPageProps): JSX.Element | null {
     <div className="jp-mlops-waiting" role="status">
       {waiting.map(step => (
         <div key={step.name}>
-          <strong>{context.trans.__('%1 waits', step.name)}</strong>
+          <strong>
+            {step.failing
+              ? context.trans.__('%1 failed', step.name)
+              : context.trans.__('%1 waits', step.name)}
+          </strong>
           <Cause cause={step.cause!} trans={context.trans} />
         </div>
       ))}

@@ -96,7 +96,7 @@ def _step(
         failure = _step_failure(step.name, str(node.get("message") or ""), cause, report, told)
         return replace(step, cause=failure, message=failure.message if failure else step.message)
     if step.phase not in DONE and cause:
-        return replace(step, cause=failure_of_cause(cause, step.name), message=cause.message)
+        return replace(step, cause=failure_of_cause(cause, step.name), message=cause.message, failing=cause.ended)
     return step
 
 

@@ -177,11 +177,23 @@ def deployment(bench: Workbench, model: str, runtime: str) -> dict[str, Any]:
     backend = bench.services
     check_kserve(bench.cluster)
     found = runtimes(bench.cluster, bench.namespace).found
-    view: dict[str, Any] = {"image": bench.target.image, "runtimes": sorted(each.name for each in found)}
+    view: dict[str, Any] = {"image": _image(bench, model), "runtimes": sorted(each.name for each in found)}
     if not isinstance(backend, KServeBackend):
         return {**view, "mode": "", "reason": ""}
     mode = backend.mode(shell=_has_shell(bench, model), puller=not runtime)
     return {**view, "mode": mode.name, "reason": mode.reason}
+
+
+def _image(bench: Workbench, model: str) -> str:
+    """The image that serves a model where nobody chooses one: what ``deploy`` would take."""
+    from jupyter_mlops.serving.kserve.predictor import image_of
+
+    if not model:
+        return bench.target.image
+    try:
+        return bench.target.mirrored(image_of(bench.models.find(model), bench.target))
+    except NotFound:
+        return bench.target.image
 
 
 def _has_shell(bench: Workbench, model: str) -> bool:

@@ -57,6 +57,11 @@ def test_times(passed: float, shown: str) -> None:
     assert ago(now - passed, now).startswith(shown)
 
 
+@pytest.mark.parametrize("when", [None, 0.0])
+def test_no_time_is_not_1970(when: float | None) -> None:
+    assert ago(when) == "-"
+
+
 @pytest.mark.parametrize(
     ("count", "shown"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 KB"), (1_500_000, "1.5 MB"), (2.5e12, "2.5 TB")]
 )

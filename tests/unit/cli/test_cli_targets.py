@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -363,6 +364,18 @@ def test_plain_lines_say_once_why_a_step_waits() -> None:
     assert err.getvalue().splitlines() == [
         "step load waits: no node has a free GPU", "  fix: Ask for fewer.", "Or wait.", "step load: Running",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
+def test_a_step_whose_container_has_failed_is_said_to_have_failed(phase: Any) -> None:
+    err = io.StringIO()
+    plain = Plain(Console(io.StringIO(), err))
+    run = waiting(CAUSE, phase)
+    failing = replace(run, steps=(replace(run.steps[0], failing=True), *run.steps[1:]))
+    for state in (failing, failing, waiting(CAUSE, "Failed")):
+        plain.show(state)
+    lines = [line for line in err.getvalue().splitlines() if line != "step load: Running"]
+    assert lines == ["step load failed: no node has a free GPU", "  fix: Ask for fewer.", "Or wait.", "step load: Failed"]
 
 
 def test_a_terminal_says_it_below_the_step(monkeypatch: pytest.MonkeyPatch) -> None:

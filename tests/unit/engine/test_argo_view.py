@@ -177,6 +177,22 @@ def test_what_a_step_waits_for_is_said_while_it_waits() -> None:
     assert run.revision == 9
 
 
+@pytest.mark.parametrize(
+    ("state", "failing"),
+    [
+        ({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, True),
+        ({"terminated": {"exitCode": 1, "reason": "Error", "message": json.dumps(TOLD)}}, True),
+        ({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}, False),
+    ],
+)
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
+def test_a_container_that_has_failed_is_told_from_one_that_waits(phase: str, state: dict[str, Any], failing: bool) -> None:
+    step = look(Scene(document("Running", node("a", phase)), [pod("a", state)])).steps[0]
+    assert step.phase == phase
+    assert step.cause is not None
+    assert step.failing == failing
+
+
 def test_a_run_that_no_controller_took_up_says_so_at_its_first_step() -> None:
     made = document("")
     made["status"] = {}

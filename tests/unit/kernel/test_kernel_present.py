@@ -68,8 +68,10 @@ def test_a_finished_run_says_what_it_made():
 
 
 def test_the_mime_type_holds_a_name_and_a_phase():
-    assert bundle(present.run_page(a_run(), home="/h"))[MIME_RUN] == {"run": "churn-x7k2q", "phase": "Running", "home": "/h"}
-    assert bundle(present.run_page(a_run()))[MIME_RUN] == {"run": "churn-x7k2q", "phase": "Running"}
+    about = {"run": "churn-x7k2q", "phase": "Running", "target": "local"}
+    assert bundle(present.run_page(a_run(), home="/h"))[MIME_RUN] == {**about, "home": "/h"}
+    assert bundle(present.run_page(a_run()))[MIME_RUN] == about
+    assert bundle(present.run_page(a_run(target="dev")))[MIME_RUN] == {**about, "target": "dev"}
 
 
 def test_every_phase_has_a_sign():
@@ -96,6 +98,8 @@ class Model:
 def test_models():
     churn = Model("churn", (Version("v2", aliases=("latest",), metrics={"auc": 0.9}), Version("v1")))
     assert "churn  v2      latest   auc 0.9  1 min 0 s ago  2" in as_text(present.models_page([churn], now=100.0))
+    undated = replace(churn, versions=(replace(churn.versions[0], created=0.0),))
+    assert "ago" not in as_text(present.models_page([undated], now=1795000000.0))
     text = as_text(present.model_page(churn, now=100.0))
     assert text.splitlines()[2].startswith("v2")
     assert "sha256:000" in text

@@ -126,6 +126,16 @@ def test_a_step_that_waits_says_why_until_the_run_is_done():
     assert "waits" not in as_text(present.run_page(replace(waiting, finished=5.0, phase="Succeeded")))
 
 
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
+def test_a_step_that_has_failed_is_not_said_to_wait(phase):
+    run = a_run()
+    cause = Failure("out-of-memory", "it took more than 64Mi", fix="Give it more.")
+    failing = replace(run, steps=(replace(run.steps[0], phase=phase, cause=cause, failing=True), *run.steps[1:]))
+    shown = as_text(present.run_page(failing))
+    assert f"{run.steps[0].name} failed: it took more than 64Mi\nGive it more." in shown
+    assert "waits" not in shown
+
+
 def test_a_service_that_settles_is_told_by_its_backend(shell, bench):
     story = [a_service("Pending"), a_service("Ready")]
     seen = []

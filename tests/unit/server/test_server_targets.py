@@ -12,13 +12,15 @@ from urllib.parse import quote
 
 import pytest
 
-from jupyter_mlops.cluster.base import WORKFLOWS
+from jupyter_mlops.cluster.base import NODES, WORKFLOWS
 from jupyter_mlops.errors import Unavailable
+from jupyter_mlops.oci.modelpack import publish_model
 from jupyter_mlops.server.places import POOL, Circuit
 from jupyter_mlops.targets.find import Targets
 from jupyter_mlops.targets.probes.namespace import QUOTAS
 from jupyter_mlops.testing.cluster import KINDS, FakeCluster
 from jupyter_mlops.testing.embedded import embedded_registry
+from tests.unit.serving.support import python_model
 
 TOKEN = "hidden-token"
 ARN = "arn:aws:eks:eu-west-1:1:cluster/a b"
@@ -200,6 +202,32 @@ async def test_verbs_of_a_run_at_a_cluster(call: Any, at_cluster: FakeCluster) -
 async def test_how_a_model_would_be_served(call: Any, at_cluster: FakeCluster) -> None:
     local = (await call("GET", "/deployment", schema="Deployment", target="local")).body
     assert local == {"mode": "", "reason": "", "image": "", "runtimes": []}
+
+
+@pytest.mark.parametrize(
+    ("card", "image"),
+    [
+        ({"image": "docker.io/train:7"}, "m.example/train:7"),  # the model's own wins, where the target's mirrors put it
+        ({}, "t/image:1"),
+        (None, "t/image:1"),  # no such model yet
+    ],
+)
+async def test_the_image_that_is_shown_is_the_one_that_serves(
+    call: Any, at_cluster: FakeCluster, bench: Any, tmp_path: Path, card: dict[str, str] | None, image: str
+) -> None:
+    at_cluster.behaviour.fields["inferenceservices"] = frozenset({"spec.canary"})
+    node = {"metadata": {"name": "n"}, "status": {"nodeInfo": {"containerRuntimeVersion": "containerd://2.2.9"}}}
+    at_cluster.put(NODES, node)
+    bench.targets.set("dev", {"image": "t/image:1", "mirrors": {"docker.io/": "m.example/"}})
+    if card is not None:
+        folder = python_model(tmp_path / "model", lambda rows: rows, name="total")
+        document = json.loads((folder / "mlops.json").read_text())
+        (folder / "mlops.json").write_text(json.dumps({**document, **card}))
+        publish_model(bench.at("dev").store, "total", folder, key="run/step/1", annotations={}, metrics={})
+    answer = (await call("GET", "/deployment", schema="Deployment", target="dev", model="total")).body
+    assert answer["image"] == image
+    assert answer["mode"]
+    assert answer["reason"]
 
 
 async def test_a_dead_cluster_does_not_keep_this_machine_waiting(call: Any, at_cluster: FakeCluster, bench: Any) -> None:
