@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -181,3 +182,67 @@ async def test_a_new_run_says_where_it_is(call: Any, write_notebook: Any, bench:
         assert [output["text"] for output in outputs] in ([["3\n"]], ["3\n"])
     finally:
         bench.engine.control(name, "delete")
+
+
+CELLS = (
+    ("rows = [1, 2, 3]\nprint('loaded')", {"mlops": {"step": "load"}}),
+    ("lr = 0.5\nworks = False", {"tags": ["parameters"], "mlops": {"step": "train"}}),
+    ("assert works\nprint('lr', lr, sum(rows))", {"mlops": {"step": "train"}}),
+)
+
+
+@pytest.fixture
+def failed(call: Any, write_notebook: Any, bench: Any) -> Any:
+    """A function that runs the notebook above to its failure in the second step, and gives the run."""
+    made = []
+
+    async def run(parameters: dict[str, Any]) -> dict[str, Any]:
+        path = write_notebook("resume.ipynb", *(source for source, _ in CELLS))
+        notebook = json.loads(path.read_text())
+        for cell, (_, metadata) in zip(notebook["cells"], CELLS, strict=True):
+            cell["metadata"] = metadata
+        path.write_text(json.dumps(notebook))
+        answer = await call("POST", "/runs", {"path": "resume.ipynb", "parameters": parameters}, schema="Run")
+        made.append(answer.body["name"])
+        return await until(call, made[-1])
+
+    yield run
+    for run_ in bench.engine.list():
+        bench.engine.control(run_.name, "delete")
+
+
+async def test_a_resumed_run_takes_over_what_finished_and_keeps_what_is_not_said(call: Any, failed: Any) -> None:
+    before = await failed({"lr": 0.25})
+    assert (before["phase"], before["resumed"]) == ("Failed", None)
+    asked = {"path": "resume.ipynb", "parameters": {"works": True}, "resume": before["name"]}
+    answer = await call("POST", "/runs", asked, schema="Run")
+    assert (answer.status, answer.body["resumed"]) == (201, before["name"])
+    run = await until(call, answer.body["name"])
+    assert run["phase"] == "Succeeded", run["failure"]
+    assert run["parameters"] == {"lr": 0.25, "works": True}
+    assert {step["name"]: step["cached"] for step in run["steps"]} == {"load": True, "train": False}
+    logs = (await call("GET", f"/runs/{run['name']}/logs", schema="Logs", step="train")).body
+    assert [line["text"] for line in logs["lines"]] == [f"runs again: it did not succeed in {before['name']}", "lr 0.25 6"]
+
+
+async def test_without_resume_every_step_runs(call: Any, failed: Any) -> None:
+    await failed({})
+    answer = await call("POST", "/runs", {"path": "resume.ipynb", "parameters": {"works": True}}, schema="Run")
+    run = await until(call, answer.body["name"])
+    assert (run["phase"], run["resumed"]) == ("Succeeded", None)
+    assert not any(step["cached"] for step in run["steps"])
+
+
+async def test_a_resumption_that_cannot_be(call: Any, failed: Any) -> None:
+    run = await failed({})
+    for body, status in (
+        ({"path": "resume.ipynb", "resume": "nobody-00000"}, 404),
+        ({"path": "resume.ipynb", "resume": "../secret"}, 404),
+        ({"path": "resume.ipynb", "resume": 3}, 400),
+        ({"path": "other.ipynb", "resume": run["name"]}, 404),
+    ):
+        answer = await call("POST", "/runs", body)
+        assert answer.status == status, (body, answer.body)
+        assert answer.body["fix"]
+    listed = (await call("GET", "/runs", schema="Runs")).body["runs"]
+    assert [one["name"] for one in listed] == [run["name"]]
