@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from jupyter_mlops.session.mentions import Mentions, mentions_of
@@ -34,11 +36,16 @@ TRANSPARENT_MAGICS = frozenset({
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
 
-def asked_by(sources: list[str], shell: Any) -> Asked:
-    """What these cells ask for, taken together. A cell that does not parse asks for what its words say."""
+def asked_by(sources: list[str], shell: Any, known: Iterable[str] = ()) -> Asked:
+    """What these cells ask for, taken together. A cell that does not parse asks for what its words say.
+
+    ``known`` are names that earlier steps bound. They are not there yet, and IPython would take ``store["df"]`` or ``mv[0]``
+    for a magic of that name where the notebook has a variable.
+    """
     mentions, everything = Mentions(), False
     for source in sources:
-        text = shell.transform_cell(source)
+        with _bound(shell.user_ns, {*known, *mentions.stores}):
+            text = shell.transform_cell(source)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -51,6 +58,18 @@ def asked_by(sources: list[str], shell: Any) -> Asked:
         everything = everything or found.everything
         mentions = mentions | mentions_of(code) | Mentions(loads=frozenset(found.words))
     return Asked(mentions, everything)
+
+
+@contextmanager
+def _bound(namespace: dict[str, Any], names: set[str]) -> Iterator[None]:
+    """Let names be there for a moment."""
+    added = names - set(namespace)
+    namespace.update(dict.fromkeys(added))
+    try:
+        yield
+    finally:
+        for name in added:
+            del namespace[name]
 
 
 class _Reader(ast.NodeVisitor):

@@ -10,12 +10,12 @@ a class is never in two components, since it can change. Without the id the byte
 
 from __future__ import annotations
 
-import functools
+import abc
+import copyreg
+import enum
 import importlib
-import itertools
 import sys
 import types
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from cloudpickle import cloudpickle as cp
@@ -45,7 +45,7 @@ def reduce_function(pickler: Pickler, function: types.FunctionType) -> Any:
         mentioned = mentions_of(function.__code__)
         pickler.mentions |= mentioned.loads | mentioned.deletes
     elif home is not None and home.__dict__ is space:
-        found = _ModuleGlobals(home.__name__)
+        found = _ModuleGlobals(home if localmodules.is_made(home) else home.__name__)
     arguments = (function.__code__, found, function.__name__, function.__closure__)
     state = {name: getattr(function, name) for name in _STATE if hasattr(function, name)}
     return make_function, arguments, (state, function.__dict__), None, None, set_function
@@ -54,16 +54,16 @@ def reduce_function(pickler: Pickler, function: types.FunctionType) -> Any:
 class _ModuleGlobals:
     """Stands for the globals of an importable module."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, module: str | types.ModuleType) -> None:
+        self.module = module
 
     def __reduce__(self) -> Any:
-        return module_globals, (self.name,)
+        return module_globals, (self.module,)
 
 
-def module_globals(name: str) -> dict[str, Any]:
+def module_globals(module: str | types.ModuleType) -> dict[str, Any]:
     """The globals of a module."""
-    return importlib.import_module(name).__dict__
+    return (importlib.import_module(module) if isinstance(module, str) else module).__dict__
 
 
 def make_function(
@@ -106,11 +106,60 @@ def reduce_class(pickler: Pickler, cls: type) -> Any:
     found = cp._class_reduce(cls)  # noqa: SLF001
     if pickler.by_reference(cls) or found is NotImplemented:
         return localmodules.reduce_member(pickler, cls) if found is NotImplemented else found
-    make, arguments, state, *rest = found
+    make, arguments, state = found[:3]
     arguments = (*arguments[:-2], None, arguments[-1])  # the last but one is the tracker id, for plain classes and enums
+    known = _known_elsewhere(cls)
     if make is cp._make_skeleton_class:  # noqa: SLF001
-        make = make_class
-    return (make, arguments, state, *rest)
+        return make_class, arguments, (*state, None, known), None, None, set_class
+    bases, name, qualname, _, module, _, extra = arguments
+    assert issubclass(cls, enum.Enum)
+    members = {key: member.value for key, member in cls.__members__.items()}
+    marks = {member.name: vars(member) for member in cls}
+    state[0].update(dict.fromkeys(members))
+    for key in members:
+        state[0].pop(key)
+    return (
+        cp._make_skeleton_enum,  # noqa: SLF001
+        (bases, name, qualname, members, module, None, extra),
+        (*state, marks, known),
+        None,
+        None,
+        set_class,
+    )
+
+
+Known = tuple[list[abc.ABCMeta], Any]
+"""Abstract classes of the standard library with which a class is registered, and how ``copyreg`` was told to pickle it."""
+
+
+def _known_elsewhere(cls: type) -> Known:
+    """What was said about a class outside of it."""
+    homes = [sys.modules.get(name) for name in ("collections.abc", "numbers", "os")]
+    abstract = {id(x): x for home in homes if home for x in vars(home).values() if isinstance(x, abc.ABCMeta)}
+    found = [x for x in abstract.values() if any(one() is cls for one in abc._get_dump(x)[0])]  # type: ignore[attr-defined]  # noqa: SLF001
+    return found, copyreg.dispatch_table.get(cls)
+
+
+ClassState = tuple[dict[str, Any], dict[str, Any], dict[str, dict[str, Any]] | None, Known]
+
+
+def set_class(cls: type, state: ClassState) -> None:
+    """Give a class what it had, past what its metaclass does when attributes are set; enum members get their attributes."""
+    attributes = dict(state[0])
+    registered = attributes.pop("_abc_impl", ())
+    for name, value in attributes.items():
+        type.__setattr__(cls, name, value)
+    if "__firstlineno__" in attributes:  # Python 3.13 drops it when anything else is set
+        type.__setattr__(cls, "__firstlineno__", attributes["__firstlineno__"])
+    for other in registered:
+        abc.ABCMeta.register(cls, other)  # type: ignore[arg-type]  # only abstract classes have such a list
+    registered_with, pickled_by = state[3]
+    for home in registered_with:
+        home.register(cls)
+    if pickled_by is not None:
+        copyreg.pickle(cls, pickled_by)
+    for name, own in (state[2] or {}).items():
+        cls[name].__dict__.update(own)  # type: ignore[index]  # an enum
 
 
 def make_class(meta: type, name: str, bases: tuple[Any, ...], members: dict[str, Any], _: None, extra: Any) -> type:
@@ -142,168 +191,6 @@ def _of_notebook(cls: type) -> bool:
     return cls.__module__ == "__main__"
 
 
-# -- instances ---------------------------------------------------------------------------------------------------------
-
-
-def reduce_instance(value: Any) -> Any:
-    """An instance whose class answers for every attribute, without asking the instance; NotImplemented for any other.
-
-    Loading a pickle looks up ``__setstate__`` on the *instance*, and a ``__getattr__`` that has an answer for everything has
-    one for that.
-    """
-    kind: Any = type(value)
-    plain = kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__
-    if not plain or not hasattr(kind, "__getattr__") or hasattr(kind, "__setstate__"):
-        return NotImplemented
-    parts: tuple[Any, ...] = object.__reduce_ex__(value, 2)  # type: ignore[assignment]  # never a name at protocol 2
-    make, arguments, state, items, pairs = (*parts, None, None, None)[:5]
-    return make, arguments, state, items, pairs, set_instance
-
-
-def set_instance(value: Any, state: Any) -> None:
-    """Give an instance its attributes, as pickle does for a class without ``__setstate__``."""
-    attributes, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)  # noqa: PLR2004
-    object.__getattribute__(value, "__dict__").update(attributes or {})
-    for name, content in (slots or {}).items():
-        object.__setattr__(value, name, content)
-
-
-# -- what the standard library keeps by address ------------------------------------------------------------------------
-
-
 def refuse_file(_: Pickler, file: Any) -> Any:
     """An open file cannot travel; cloudpickle would make its text out of it, which is another thing."""
     raise TypeError(f"cannot pickle the file {file.name!r}")
-
-
-def reduce_weakref(_: Pickler, reference: weakref.ref[Any]) -> Any:
-    """A weak reference; a dead one stays dead. The pickle keeps the target alive until its strong holders are there."""
-    if type(reference) is not weakref.ref:
-        return NotImplemented
-    target = reference()
-    if target is None:
-        return dead_reference, ()
-    return make_reference, (target, getattr(reference, "__callback__", None))
-
-
-class _Mortal:
-    """Something to refer to for a moment."""
-
-
-def dead_reference() -> weakref.ref[Any]:
-    """A reference whose target is gone."""
-    return weakref.ref(_Mortal())
-
-
-def make_reference(target: Any, callback: Any) -> weakref.ref[Any]:
-    """A reference with its callback."""
-    return weakref.ref(target, callback) if callback is not None else weakref.ref(target)
-
-
-def reduce_weak_mapping(_: Pickler, mapping: Any) -> Any:
-    """``WeakValueDictionary`` and ``WeakKeyDictionary``: their live entries."""
-    return type(mapping), (dict(mapping.items()),)
-
-
-def reduce_cached_property(_: Pickler, found: Any) -> Any:
-    """A ``cached_property``; before Python 3.12 it holds a lock, which is made anew."""
-    return make_cached_property, (), (found.func, found.attrname, found.__doc__), None, None, set_cached_property
-
-
-def make_cached_property() -> Any:
-    """One without its function."""
-    return functools.cached_property(_Replayed())
-
-
-def set_cached_property(found: Any, state: tuple[Any, str | None, str | None]) -> None:
-    """Give it its function and its name."""
-    found.func, found.attrname, found.__doc__ = state
-
-
-def reduce_cached(_: Pickler, cached: Any) -> Any:
-    """A function under ``functools.lru_cache``, with what it has remembered (see :class:`_Replayed`)."""
-    parameters = cached.cache_parameters()
-    info = cached.cache_info()
-    remembered = _remembered(cached) if info.currsize else []
-    arguments = (parameters["maxsize"], parameters["typed"])
-    return make_cached, arguments, (cached.__wrapped__, remembered, info.hits, info.misses, cached.__dict__), None, None, set_cached
-
-
-class _Replayed:
-    """The function below a restored cache: gives stored results while the cache is filled, and then the real function's.
-
-    A cache cannot be filled from outside but by calling it; so it is built over this, called with every remembered argument,
-    and only then told its function.
-    """
-
-    def __init__(self) -> None:
-        self.stored: Any = None
-        self.function: Any = None
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs) if self.stored is None else next(self.stored)
-
-
-def make_cached(maxsize: int | None, typed: bool) -> Any:
-    """An empty cache over nothing yet."""
-    return functools.lru_cache(maxsize, typed)(_Replayed())
-
-
-def set_cached(cached: Any, state: tuple[Any, list[tuple[tuple[Any, ...], dict[str, Any], Any]], int, int, dict[str, Any]]) -> None:
-    """Fill a cache, oldest entry first, with its counters as far as calls can make them."""
-    function, remembered, hits, misses, attributes = state
-    replayed = cached.__wrapped__
-    dropped = misses - len(remembered)
-    replayed.stored = itertools.chain(itertools.repeat(None, dropped), (result for *_, result in remembered))
-    for number in range(dropped if cached.cache_parameters()["maxsize"] is not None else 0):
-        cached(_Mortal(), number)  # pushed out again by the real entries: it was full
-    for args, kwargs, _ in remembered:
-        cached(*args, **kwargs)
-    if remembered:
-        args, kwargs, _ = remembered[-1]
-        for _ in range(min(hits, 100_000)):
-            cached(*args, **kwargs)
-    replayed.stored, replayed.function = None, function
-    cached.__dict__.update(attributes)
-    cached.__wrapped__ = function
-
-
-def _remembered(cached: Any) -> list[tuple[tuple[Any, ...], dict[str, Any], Any]]:
-    """(arguments, keywords, result) of every entry of a cache, the one that is dropped next first.
-
-    The C implementation shows its entries only to the garbage collector (``lru_cache_tp_traverse``): a bounded cache visits
-    its list, oldest first, as key and result one after the other, and then its table; an unbounded one holds results in the
-    table. After the table come the function and the mark that stands before keywords in a key.
-    """
-    import gc
-
-    seen = gc.get_referents(cached)
-    at, table = next((place, x) for place, x in enumerate(seen) if type(x) is dict)
-    mark = next((x for x in seen[at:] if type(x) is object), None)
-    typed = cached.cache_parameters()["typed"]
-    entries = list(table.items())
-    if cached.cache_parameters()["maxsize"] is not None:
-        keys, place, entries = {id(key) for key in table}, 0, []
-        while place < at:
-            if id(seen[place]) in keys and len(entries) < len(table):
-                entries.append((seen[place], seen[place + 1]))
-                place += 1
-            place += 1
-    return [(*_arguments(key, mark, typed), result) for key, result in entries]
-
-
-def _arguments(key: Any, mark: Any, typed: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The call that made a key, which is built as ``functools._make_key`` builds it.
-
-    One argument that is exactly an int or a text is its own key. Else the key is the arguments, the mark and the keyword
-    items if there are any, and, where types count, the type of every argument and then of every keyword's value.
-    """
-    if not isinstance(key, tuple):
-        return (key,), {}
-    items = list(key)
-    at = next((place for place, item in enumerate(items) if item is mark), None)
-    if at is None:
-        return tuple(items[: len(items) // 2] if typed else items), {}
-    rest = items[at + 1 :]
-    pairs = rest[: 2 * ((len(rest) - at) // 3)] if typed else rest
-    return tuple(items[:at]), dict(zip(pairs[::2], pairs[1::2], strict=True))

@@ -6,6 +6,7 @@ library keeps state too, but of that only what has a carrier travels.
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import operator
 import sys
@@ -29,8 +30,32 @@ def is_local(module: Any, root: Path | None) -> bool:
     return path.is_relative_to(root) and not _INSTALLED.intersection(path.parts)
 
 
+def is_made(module: Any) -> bool:
+    """Whether a module came from no file and no finder: ``types.ModuleType("name")`` in a cell."""
+    return (
+        type(module) is types.ModuleType
+        and vars(module).get("__spec__") is None
+        and "__file__" not in vars(module)
+        and module.__name__ not in {"__main__", "builtins"}
+    )
+
+
+def make_module(name: str, listed: bool) -> types.ModuleType:
+    """A module without its data, where it can be imported from if it could."""
+    module = types.ModuleType(name)
+    module.__dict__["__builtins__"] = builtins
+    if listed:
+        sys.modules[name] = module
+    return module
+
+
 def reduce_module(pickler: Pickler, module: types.ModuleType) -> Any:
     """A module of the working folder with its data; NotImplemented for any other."""
+    if is_made(module):
+        pickler.places[id(module)] = module
+        listed = sys.modules.get(module.__name__) is module
+        data = {name: value for name, value in vars(module).items() if name != "__builtins__"}
+        return make_module, (module.__name__, listed), data, None, None, set_module
     if not is_local(module, pickler.scope.root):
         return NotImplemented
     pickler.places[id(module)] = module

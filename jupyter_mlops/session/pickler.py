@@ -16,6 +16,7 @@ import io
 import pickle
 import re
 import sys
+import threading
 import types
 import warnings
 import weakref
@@ -28,7 +29,7 @@ from typing import Any, Protocol
 
 from cloudpickle import cloudpickle as cp
 
-from jupyter_mlops.session import arrays, buffers, definitions, frames, localmodules
+from jupyter_mlops.session import arrays, buffers, caches, definitions, frames, instances, localmodules, references, typenames
 from jupyter_mlops.session.scope import GLOBALS, Scope
 from jupyter_mlops.session.state import EVERYTHING
 
@@ -45,13 +46,26 @@ REDUCERS: dict[type, Callable[[Any, Any], Any]] = {
     types.ModuleType: localmodules.reduce_module,
     io.TextIOWrapper: definitions.refuse_file,
     memoryview: buffers.reduce_memoryview,
-    weakref.ref: definitions.reduce_weakref,
-    weakref.WeakValueDictionary: definitions.reduce_weak_mapping,
-    weakref.WeakKeyDictionary: definitions.reduce_weak_mapping,
-    functools.cached_property: definitions.reduce_cached_property,
-    functools._lru_cache_wrapper: definitions.reduce_cached,  # noqa: SLF001
+    weakref.ref: references.reduce_weakref,
+    weakref.WeakMethod: references.reduce_weak_method,
+    weakref.ProxyType: references.reduce_proxy,
+    weakref.CallableProxyType: references.reduce_proxy,
+    weakref.WeakValueDictionary: references.reduce_weak_mapping,
+    weakref.WeakKeyDictionary: references.reduce_weak_mapping,
+    types.MappingProxyType: references.reduce_mapping_proxy,
+    re.Match: references.reduce_match,
+    functools.cached_property: caches.reduce_cached_property,
+    functools._lru_cache_wrapper: caches.reduce_cached,  # noqa: SLF001
+    **dict.fromkeys(references.DICT_VIEWS, references.reduce_dict_view),
+    **dict.fromkeys(typenames.KINDS, typenames.reduce_type_name),
 }
 
+
+STACK = 512 << 20
+"""Bytes of address space for pickling what is nested deeply; only what is used takes memory."""
+
+DEPTH = 200_000
+"""Calls that fit into it: pickling takes less than 2 KiB a call."""
 
 _IMMUTABLE = (PurePath, Fraction, dt.date, dt.time, dt.timedelta, dt.tzinfo)
 _IMMUTABLE_BY_LIBRARY = (
@@ -122,12 +136,18 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         self._immutable = immutable_types()
         self._frames = frames.reducers()
 
+    def dump(self, value: Any) -> None:
+        """Write a value. Unlike cloudpickle's, a recursion that is too deep stays a RecursionError (see :func:`in_depth`)."""
+        pickle.Pickler.dump(self, value)
+
     def by_reference(self, value: Any) -> bool:
         """Whether a class or function is imported where it arrives."""
         known = self._importable.get(id(value))
         if known is None:
-            builtin = isinstance(value, type) and value in cp._BUILTIN_TYPE_NAMES  # noqa: SLF001
-            known = self._importable[id(value)] = (value, builtin or bool(cp._should_pickle_by_reference(value)))  # noqa: SLF001
+            found = isinstance(value, type) and value in cp._BUILTIN_TYPE_NAMES  # noqa: SLF001
+            if not found and cp._should_pickle_by_reference(value):  # noqa: SLF001
+                found = not localmodules.is_made(sys.modules.get(value.__module__))
+            known = self._importable[id(value)] = (value, found)
         return known[1]
 
     def persistent_id(self, value: Any) -> Any:  # noqa: PLR0911  (one return a kind; this is the hot path)
@@ -183,7 +203,7 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         for parent, reduce in self._frames:
             if isinstance(value, parent):
                 return reduce(value)
-        found = definitions.reduce_class(self, value) if isinstance(value, type) else definitions.reduce_instance(value)
+        found = definitions.reduce_class(self, value) if isinstance(value, type) else instances.reduce_instance(value)
         return super().reducer_override(value) if found is NotImplemented else found
 
     def _part(self, view: memoryview) -> int:
@@ -230,11 +250,42 @@ def dumps(value: Any, scope: Scope, detached: frozenset[int] = frozenset()) -> P
     pickler = Pickler(file, scope, detached)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pickler.dump(value)
+        try:
+            pickler.dump(value)
+        except RecursionError:
+            file = io.BytesIO()
+            pickler = Pickler(file, scope, detached)
+            in_depth(lambda: pickler.dump(value))
     if not detached and (waste := arrays.wasteful(pickler)):
         again = dumps(value, scope, frozenset(waste))
         return Pickled(again.stream, again.buffers, frozenset(pickler.places), again.mentions, (pickler.places, again.keep))
     return Pickled(file.getvalue(), tuple(pickler.buffers), frozenset(pickler.places), frozenset(pickler.mentions), pickler.places)
+
+
+def in_depth(work: Callable[[], None]) -> None:
+    """Run something that recurses as deep as its data (a linked list, a tree of one branch), on a stack that has room for it.
+
+    From Python 3.12 on, the interpreter bounds recursion in C whatever the stack: then the value is refused by name.
+    """
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001  (raised again below, by who waits)
+            failed.append(error)
+
+    size, limit = threading.stack_size(STACK), sys.getrecursionlimit()
+    try:
+        thread = threading.Thread(target=run, name="mlops-pickler")
+        sys.setrecursionlimit(max(limit, DEPTH))
+        thread.start()
+        thread.join()
+    finally:
+        sys.setrecursionlimit(limit)
+        threading.stack_size(size)
+    if failed:
+        raise failed[0]
 
 
 def loads(stream: bytes, sources: Sequence[Source], scope: Scope) -> Any:

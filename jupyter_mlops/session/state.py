@@ -8,10 +8,10 @@ that the run itself did not write.
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from json import dumps as json_text  # by value: the notebook of a step may patch json
 from typing import Any
 
 from jupyter_mlops.errors import Corrupt, Refused
@@ -42,7 +42,7 @@ class Component:
     @property
     def digest(self) -> str:
         """Of the list of its parts."""
-        text = json.dumps([list(part) for part in self.parts], separators=(",", ":"))
+        text = json_text([list(part) for part in self.parts], separators=(",", ":"))
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -9,6 +9,7 @@ stored, when both pickles are equal. What was not delivered is carried on untouc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -120,10 +121,30 @@ def reach(wanted: Iterable[str], state: State) -> tuple[list[str], set[str]]:
         names = set(state.names) | set(state.lost) if EVERYTHING in asked else asked
         fresh = sorted({state.names[name] for name in names if name in state.names} - set(done))
         if not fresh:
-            return list(done), asked
+            return in_order(done, state), asked
         for digest in fresh:
             done[digest] = None
             asked |= set(state.components[digest].mentions)
+
+
+def in_order(digests: Iterable[str], state: State) -> list[str]:
+    """Components with those first that others mention: loading may run code of a class (``__setstate__``, ``__hash__``)."""
+    wanted = sorted(digests)
+    found: dict[str, None] = {}
+    begun: set[str] = set()
+    waiting = [(digest, False) for digest in reversed(wanted)]
+    while waiting:
+        digest, after = waiting.pop()
+        if after:
+            found[digest] = None
+            continue
+        if digest in begun:
+            continue
+        begun.add(digest)
+        waiting.append((digest, True))
+        named = {state.names[name] for name in state.components[digest].mentions if name in state.names}
+        waiting += [(other, False) for other in sorted(named & set(wanted), reverse=True)]
+    return list(found)
 
 
 def deliver(digests: Iterable[str], state: State, blobs: Blobs, scope: Scope) -> Delivery:
@@ -168,8 +189,9 @@ def note_arrival(delivery: Delivery, scope: Scope) -> None:
         members.setdefault(digest, []).append(name)
     for digest, names in members.items():
         ordered = tuple(sorted(names))
-        pickled = dumps({name: scope.namespace[name] for name in ordered}, scope)
-        delivery.arrived[ordered] = (digest, pickled.fingerprint)
+        with suppress(Exception):  # a class may refuse its second pickle: then it is stored anew, or refused by name, at the end
+            pickled = dumps({name: scope.namespace[name] for name in ordered}, scope)
+            delivery.arrived[ordered] = (digest, pickled.fingerprint)
 
 
 @dataclass(frozen=True)

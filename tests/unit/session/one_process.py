@@ -27,9 +27,9 @@ class Chain:
         self.state = State()
         self.delivery = Delivery()
 
-    def run(self, source: str) -> dict[str, Any]:
+    def run(self, source: str, space: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run a cell in a fresh namespace and hand on what it leaves; the namespace as it was at its end."""
-        scope = Scope(namespace())
+        scope = Scope(namespace() if space is None else space)
         code = compile(source, "<cell>", "exec", dont_inherit=True)
         mentions = mentions_of(code)
         lost.check(mentions.loads - mentions.stores, self.state.lost)
