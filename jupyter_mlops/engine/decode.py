@@ -108,16 +108,48 @@ def _steps(
         if node is None:
             yield StepRun(name, "Skipped" if phase in DONE else "Pending", cells, needs)
             continue
-        message = str(node.get("message") or "")
-        own = _PHASES.get(str(node.get("phase") or ""), "Running")
-        if phase == "Stopped" and own in {"Failed", "Error"} and _STOPPED.search(message):
-            own = "Stopped"
-        if own in {"Failed", "Error"} and (found := failure_of_message(message, name)):
-            message = found.message
-        begun, ended = (None, None) if own == "Skipped" else (moment(node.get("startedAt")), moment(node.get("finishedAt")))
-        cached = _output(node, "cached") == "true"
-        progress = _progress(told.get(name) or node.get("progress"), len(cells))
-        yield StepRun(name, own, cells, needs, begun, ended, progress, message, cached)
+        yield _step(name, cells, needs, node, phase, told)
+        for branch in sorted((one for one in nodes if group_of(one) == name), key=lambda one: branch_of(one) or 0):
+            yield _step(branch, cells, needs, nodes[branch], phase, told)
+
+
+def _step(
+    name: str, cells: tuple[int, ...], needs: tuple[str, ...], node: Mapping[str, Any], phase: Phase, told: Mapping[str, Any]
+) -> StepRun:
+    """One step, or one branch of a step that fans out."""
+    message = str(node.get("message") or "")
+    own = _PHASES.get(str(node.get("phase") or ""), "Running")
+    if phase == "Stopped" and own in {"Failed", "Error"} and _STOPPED.search(message):
+        own = "Stopped"
+    if own in {"Failed", "Error"} and (found := failure_of_message(message, name)):
+        message = found.message
+    begun, ended = (None, None) if own == "Skipped" else (moment(node.get("startedAt")), moment(node.get("finishedAt")))
+    cached = _output(node, "cached") == "true"
+    progress = None if node.get("type") == GROUP else _progress(told.get(name) or node.get("progress"), len(cells))
+    return StepRun(name, own, cells, needs, begun, ended, progress, message, cached)
+
+
+GROUP = "TaskGroup"
+"""Type of the node above the branches of a step that fans out."""
+
+_BRANCH = re.compile(r"^([a-zA-Z0-9][-a-zA-Z0-9]*)\(([0-9]+)(?::.*)?\)$", re.DOTALL)
+
+
+def branch_of(step: str) -> int | None:
+    """Number of a branch, by the name of its step or node; None for what is none."""
+    match = _BRANCH.match(step)
+    return int(match[2]) if match else None
+
+
+def group_of(step: str) -> str:
+    """The step that a branch belongs to; '' for what is none."""
+    match = _BRANCH.match(step)
+    return match[1] if match else ""
+
+
+def label_of(step: str) -> str:
+    """How a step is called in the tags of what it leaves: ``train``, ``train.0``."""
+    return f"{group_of(step)}.{branch_of(step)}" if group_of(step) else step
 
 
 def _planned(workflow: Mapping[str, Any], annotations: Mapping[str, Any]) -> list[tuple[str, tuple[int, ...], tuple[str, ...]]]:
@@ -155,7 +187,7 @@ def step_nodes(workflow: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     nodes = {str(key): node for key, node in _mapping(status.get("nodes")).items() if isinstance(node, dict)}
     found: dict[str, Mapping[str, Any]] = {}
     for node in nodes.values():
-        if node.get("type") in {"DAG", "Steps", "StepGroup", "TaskGroup"} or _is_attempt(node):
+        if node.get("type") in {"DAG", "Steps", "StepGroup"} or _is_attempt(node):
             continue
         attempts = [nodes[child] for child in _texts(node.get("children")) if _is_attempt(nodes.get(child, {}))]
         if node.get("type") == "Retry" and attempts:
@@ -164,6 +196,8 @@ def step_nodes(workflow: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
             outputs = last.get("outputs") or node.get("outputs")
             node = {**node, "progress": last.get("progress"), "message": message, "outputs": outputs}  # noqa: PLW2901
         name = str(node.get("displayName") or "")
+        if group_of(name):
+            name = f"{group_of(name)}({branch_of(name)})"
         single = node.get("name") == metadata.get("name")
         found[str(node.get("templateName")) if single else name] = node
     return found

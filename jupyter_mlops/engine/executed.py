@@ -19,6 +19,7 @@ class ExecutedNotebook:
         self._source: Mapping[str, Any] = {}
         self._outputs: dict[int, Mapping[str, Any]] = {}
         self._ended: dict[int, Mapping[str, Any]] = {}
+        self._branches: dict[int, dict[int, Mapping[str, Any]]] = {}
 
     @property
     def known(self) -> bool:
@@ -30,9 +31,16 @@ class ExecutedNotebook:
         if not self._source and isinstance(document.get("cells"), list):
             self._source = document
 
-    def take_outputs(self, reported: Mapping[str, Any]) -> None:
-        """Take over what a step has reported: outputs by cell, and what became of earlier displays."""
+    def take_outputs(self, reported: Mapping[str, Any], branch: int | None = None) -> None:
+        """Take over what a step has reported: outputs by cell, and what became of earlier displays.
+
+        A cell that ran in several branches shows the outputs of all, in the order of the items.
+        """
         own = {int(key): cell for key, cell in reported.items() if key.isdecimal() and isinstance(cell, Mapping)}
+        if branch is not None:
+            for index, cell in own.items():
+                self._branches.setdefault(index, {})[branch] = cell
+                own[index] = _one_after_the_other(self._branches[index])
         updates = reported.get("updates")
         if isinstance(updates, Mapping):
             for index in self._outputs.keys() - own.keys():
@@ -57,6 +65,12 @@ class ExecutedNotebook:
             if index in self._ended and not any(output.get("output_type") == "error" for output in cell["outputs"]):
                 cell["outputs"].append(self._ended[index])
         return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _one_after_the_other(branches: Mapping[int, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """One cell's outputs in several branches."""
+    ordered = [branches[number] for number in sorted(branches)]
+    return {**ordered[0], "outputs": [output for cell in ordered for output in cell.get("outputs") or ()]}
 
 
 def _updated(cell: Mapping[str, Any], updates: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -32,6 +32,12 @@ FLAGS: Mapping[str, str] = {
     "--secret": "secrets",
     "--node-selector": "node_selector",
     "--resource": "resources",
+    "--toleration": "tolerations",
+    "--volume": "volumes",
+    "--cache": "cache",
+    "--each": "each",
+    "--when": "when",
+    "--finally": "finally",
 }
 """Option of ``%%step`` → key of the metadata schema."""
 
@@ -99,6 +105,20 @@ def _take(options: dict[str, Any], key: str, value: str) -> str:
         options.setdefault(key, []).append({"env": match[1], "secret": match[2], "key": match[3]})
     elif key == "outputs":
         options.setdefault(key, []).append(value)
+    elif key == "tolerations":
+        match = re.fullmatch(r"([^=:]+)(?:=([^=:]*))?(?::(\w+))?", value)
+        if not match:
+            return "expected KEY[=VALUE][:EFFECT]"
+        told = {"key": match[1], "operator": "Exists"} if match[2] is None else {"key": match[1], "value": match[2]}
+        options.setdefault(key, []).append(told | ({"effect": match[3]} if match[3] else {}))
+    elif key == "volumes":
+        match = re.fullmatch(r"([^:]*):(/[^:]*)(:ro)?", value)
+        if not match:
+            return "expected CLAIM:/path, CLAIM:/path:ro, or :/path for an empty folder"
+        claim = {"claim": match[1]} if match[1] else {}
+        options.setdefault(key, []).append({**claim, "mount": match[2], **({"read_only": True} if match[3] else {})})
+    elif key == "finally":
+        options[key] = value == "true" or value
     else:
         options[key] = int(value) if key in NUMBERS and value.isdecimal() else value
     return ""

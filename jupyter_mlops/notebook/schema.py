@@ -6,6 +6,7 @@ what JSON holds and returns the value as ``pipeline.Options`` has it, or raises 
 
 from __future__ import annotations
 
+import ast
 import keyword
 import re
 from collections.abc import Callable, Mapping
@@ -24,6 +25,9 @@ SECRET_KEY = re.compile(r"[-._A-Za-z0-9]{1,253}")
 DURATION = re.compile(r"(\d+)\s*([smhd]?)")
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+MOUNT = re.compile(r"/[-\w./]{1,200}")
+RESERVED = ("/mlops", "/proc", "/sys", "/dev")
+"""Beginnings of paths of a container that are not the step's to mount something at."""
 
 
 class Unfit(ValueError):
@@ -189,6 +193,73 @@ def outputs(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(listed))
 
 
+def variable(value: Any) -> str:
+    """A name of the notebook."""
+    if not isinstance(value, str) or not value.isidentifier() or keyword.iskeyword(value):
+        raise Unfit(f"{str(value)[:40]!r} is no name of a variable")
+    return value
+
+
+def expression(value: Any) -> str:
+    """A Python expression, on one line."""
+    found = " ".join(text(value).split())
+    try:
+        ast.parse(found, mode="eval")
+    except (SyntaxError, ValueError) as error:
+        raise Unfit(f"expected a Python expression; {getattr(error, 'msg', error)}") from error
+    return found
+
+
+def each(value: Any) -> str:
+    """``NAME in LIST``, or ``{NAME: LIST}``, as ``NAME in EXPRESSION``; LIST is an expression, or a JSON list."""
+    shape = 'expected "NAME in LIST" such as "rate in rates", or {"rate": [0.1, 0.01]}'
+    if isinstance(value, Mapping):
+        if len(value) != 1:
+            raise Unfit(shape)
+        (name, listed), *_ = value.items()
+        return f"{variable(name)} in {repr(listed) if isinstance(listed, list) else expression(listed)}"
+    name, between, listed = text(value).partition(" in ")
+    if not between:
+        raise Unfit(shape)
+    return f"{variable(name.strip())} in {expression(listed)}"
+
+
+def final(value: Any) -> str | None:
+    """True, or the name that the outcome is bound to; '' binds none. None: the step runs in its turn."""
+    if isinstance(value, bool):
+        return "" if value else None
+    return variable(value)
+
+
+def cache(value: Any) -> str:
+    """``auto``, or ``off``."""
+    if not isinstance(value, str) or value not in {"auto", "off"}:
+        raise Unfit("expected auto or off")
+    return str(value)
+
+
+def volumes(value: Any) -> tuple[dict[str, Any], ...]:
+    """List of volumes: a claim, or a folder that ends with the step, and where it is mounted."""
+    shape = 'expected a list of {"mount": "/path"} with "claim": NAME, or with "size": QUANTITY for one that ends with the step'
+    if not isinstance(value, list):
+        raise Unfit(shape)
+    found = []
+    for item in value:
+        if not isinstance(item, Mapping) or set(item) - {"mount", "claim", "size", "read_only"} or {"claim", "size"} <= set(item):
+            raise Unfit(shape)
+        mount = item.get("mount")
+        if not isinstance(mount, str) or not MOUNT.fullmatch(mount) or mount.startswith(RESERVED) or ".." in mount:
+            raise Unfit(f"{shape}; {str(mount)[:40]!r} is no path of a container, or one that a step needs itself")
+        if "claim" in item and not (isinstance(item["claim"], str) and OBJECT_NAME.fullmatch(item["claim"])):
+            raise Unfit(f"{shape}; {str(item['claim'])[:40]!r} is no name of a PersistentVolumeClaim")
+        one: dict[str, Any] = {"mount": mount.rstrip("/")}
+        one |= {"claim": item["claim"]} if "claim" in item else {}
+        one |= {"size": quantity(item["size"])} if "size" in item else {}
+        one |= {"read_only": True} if flag(item.get("read_only", False)) else {}
+        found.append(one)
+    return tuple(found)
+
+
 _TEXT: Mapping[str, Any] = {"type": "string", "minLength": 1}
 _COUNT: Mapping[str, Any] = {"type": "integer", "minimum": 0}
 _QUANTITY: Mapping[str, Any] = {"type": ["string", "number"], "pattern": f"^{QUANTITY.pattern}$", "minimum": 0}
@@ -209,6 +280,18 @@ _SECRET: Mapping[str, Any] = {
     "additionalProperties": False,
     "required": ["env", "secret", "key"],
     "properties": {"env": {"type": "string"}, "secret": {"type": "string"}, "key": {"type": "string"}},
+}
+_EACH: Mapping[str, Any] = {"type": ["string", "object"], "pattern": r"^\w+\s+in\s", "minProperties": 1, "maxProperties": 1}
+_VOLUME: Mapping[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["mount"],
+    "properties": {
+        "mount": {"type": "string", "pattern": f"^{MOUNT.pattern}$"},
+        "claim": {"type": "string"},
+        "size": {"type": ["string", "number"]},
+        "read_only": {"type": "boolean"},
+    },
 }
 _OUTPUTS: Mapping[str, Any] = {"type": ["string", "array"], "items": {"type": "string", "pattern": "^model(:.+)?$"}}
 
@@ -233,6 +316,15 @@ KEYS: Mapping[str, Key] = {
             [{"env": "TOKEN", "secret": "hub", "key": "token"}]),
         Key("retries", count, _COUNT, "How often a failed step is tried again.", 2),
         Key("timeout", seconds, _SECONDS, "Seconds (or `30m`, `2h`) until the step is given up, waiting included.", "2h"),
+        Key("volumes", volumes, {"type": "array", "items": _VOLUME}, "Volumes: a claim, or an empty folder as long as the step.",
+            [{"claim": "datasets", "mount": "/data", "read_only": True}]),
+        Key("cache", cache, {"enum": ["auto", "off"]}, "`off`: a resumed run runs the step again whatever has not changed.", "off"),
+        Key("each", each, _EACH, "Runs the step once for each item of a list, all from the same state; see below.",
+            "rate in rates", notebook=False),
+        Key("when", expression, _TEXT, "A Python expression: the step runs only if it is true; see below.", "score < 0.9",
+            notebook=False),
+        Key("finally", final, {"type": ["boolean", "string"]}, "true, or NAME: the step runs at the end whatever happened.",
+            "outcome", notebook=False),
         Key("outputs", outputs, _OUTPUTS, "`model` or `model:VARIABLE`: that variable is registered when the step ends.",
             ["model:clf"], notebook=False),
     )

@@ -16,6 +16,10 @@ from jupyter_mlops.notebook.metadata import Request
 from jupyter_mlops.pipeline.pipeline import Options
 
 DEFAULT = Options()
+FIELD: Mapping[str, str] = {"finally": "final"}
+"""Key of the metadata → field of ``Options``, where Python keeps the key for itself."""
+
+KEY_OF: Mapping[str, str] = {field: key for key, field in FIELD.items()}
 
 
 def step_options(defaults: Mapping[str, Any], requests: Iterable[Request]) -> tuple[Options, list[Diagnostic]]:
@@ -38,7 +42,7 @@ def step_options(defaults: Mapping[str, Any], requests: Iterable[Request]) -> tu
                 found.append(_conflict(key, request.cell))
     for key, value in defaults.items():
         values[key] = {**value, **values.get(key, {})} if isinstance(value, dict) else values.get(key, value)
-    return Options(**values), found
+    return Options(**{FIELD.get(key, key): value for key, value in values.items()}), found
 
 
 def _conflict(key: str, cell: int) -> Diagnostic:
@@ -49,7 +53,7 @@ def _conflict(key: str, cell: int) -> Diagnostic:
 def set_options(options: Options) -> dict[str, Any]:
     """Only what is set, as JSON has it: the form of the REST interface and of ``convert --json``."""
     chosen = {f.name: getattr(options, f.name) for f in fields(options) if getattr(options, f.name) != getattr(DEFAULT, f.name)}
-    return {name: _plain(value) for name, value in chosen.items()}
+    return {KEY_OF.get(name, name): True if name == "final" and value == "" else _plain(value) for name, value in chosen.items()}
 
 
 def _plain(value: Any) -> Any:

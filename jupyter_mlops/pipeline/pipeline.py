@@ -52,6 +52,21 @@ class Options:
     timeout: int | None = None
     """Seconds, waiting included."""
 
+    volumes: tuple[Mapping[str, Any], ...] = ()
+    """Each ``{"mount": path}`` with ``claim`` (a PersistentVolumeClaim) or ``size`` (an emptyDir's), and ``read_only``."""
+
+    cache: str = "auto"
+    """``off``: never taken over from an earlier run."""
+
+    each: str = ""
+    """``NAME in EXPRESSION``: once for each item, all from the same state; '' runs once."""
+
+    when: str = ""
+    """Expression: the step runs only if it is true; '' runs always."""
+
+    final: str | None = None
+    """Not None: runs at the end whatever happened, with the outcome under this name ('' for none). ``finally`` in metadata."""
+
     outputs: tuple[str, ...] = ()
     """``("model",)`` or ``("model:NAME",)``: the variable ``model`` (NAME) of the step is registered when it ends."""
 

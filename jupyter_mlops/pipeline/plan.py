@@ -14,6 +14,7 @@ from jupyter_mlops.dataflow.link import analyse
 from jupyter_mlops.errors import Diagnostic, Refused, Where
 from jupyter_mlops.notebook.document import Notebook
 from jupyter_mlops.notebook.metadata import Requests, read_requests
+from jupyter_mlops.pipeline.control import check_control, with_evaluation
 from jupyter_mlops.pipeline.gpu import Use, gpu_use
 from jupyter_mlops.pipeline.groups import Group, named_groups
 from jupyter_mlops.pipeline.names import pipeline_name, step_name, unique
@@ -46,6 +47,7 @@ def plan(notebook: Notebook) -> Pipeline:
     parameters, problems = read_parameters(cell for cell in runnable if requests.cells[cell.index].parameters)
     found += problems
     steps, problems = _steps(groups, requests, analysis)
+    found += check_control(steps, analysis, parameters)
     found += [*problems, *_crossing(steps, analysis), *_unasked(steps, gpu)]
     found = sorted(dict.fromkeys(found), key=lambda d: (-1 if d.cell is None else d.cell, d.line or 0))
     name = f"{notebook.name}.ipynb"
@@ -53,7 +55,7 @@ def plan(notebook: Notebook) -> Pipeline:
     return Pipeline(
         name=pipeline_name(notebook.name),
         notebook=name,
-        steps=steps,
+        steps=with_evaluation(steps),
         links=tuple(Link(flow.source, flow.target, tuple(sorted(flow.names)), flow.kind) for flow in analysis.flows),
         parameters=parameters,
         diagnostics=tuple(found),

@@ -26,7 +26,8 @@ from jupyter_mlops.oci.digest import digest_of
 from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_CONFIG, BUNDLE_DATA, BUNDLE_IPYTHON, BUNDLE_RUNNER
 from jupyter_mlops.oci.store import Descriptor, Store
 from jupyter_mlops.oci.tar import tar_chunks
-from jupyter_mlops.pipeline.pipeline import Pipeline
+from jupyter_mlops.pipeline.control import asks, literal_items, loop_of
+from jupyter_mlops.pipeline.pipeline import Pipeline, Step
 from jupyter_mlops.registry.ipythonlayer import ipython_layer
 from jupyter_mlops.registry.localmodules import local_modules
 
@@ -133,11 +134,31 @@ def plan_document(pipeline: Pipeline) -> dict[str, Any]:
                 "outputs": list(step.options.outputs),
                 "declared": sorted({*step.options.env, *(secret["env"] for secret in step.options.secrets)}),
                 "secrets": sorted(secret["env"] for secret in step.options.secrets),
+                **control_document(step, following),
             }
-            for step in pipeline.steps
+            for step, following in zip(pipeline.steps, (*pipeline.steps[1:], None), strict=True)
         ],
         "parameters": [{"name": x.name, "type": x.type, "default": x.default, "cell": x.cell} for x in pipeline.parameters],
     }
+
+
+def control_document(step: Step, following: Step | None) -> dict[str, Any]:
+    """What the runner needs to know of a step's control flow; nothing for most.
+
+    ``ask`` is the expression that the step evaluates at its end for the one after it, ``for`` that step's first cell.
+    """
+    options = step.options
+    found: dict[str, Any] = {"cache": "off"} if options.cache == "off" else {}
+    if options.each:
+        found["each"] = loop_of(options.each)[0]
+        items = literal_items(options.each)
+        found |= {} if items is None else {"items": items}
+    found |= {"when": True} if options.when else {}
+    found |= {"finally": options.final} if options.final is not None else {}
+    if following is not None and asks(following):
+        kind = "when" if following.options.when else "each"
+        found["ask"] = {"kind": kind, "expression": asks(following), "step": following.name, "cell": following.cells[0]}
+    return found
 
 
 def _without_outputs(notebook: Notebook) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from jupyter_mlops.errors import WrongUsage
 
 DEFAULT_TERMINATION = "/dev/termination-log"
 _NAMES = ("registry", "bundle", "run", "step", "state", "out")
-_OPTIONAL = ("resume",)
+_OPTIONAL = ("resume", "after", "item", "outcome")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,19 @@ class Arguments:
     out: Path
     parameters: dict[str, Any] = field(default_factory=dict)
     resume: str = ""
+    after: str = ""
+    """``STEP:PHASE`` of the step between ``state`` and this one, which fans out or may have been skipped."""
+
+    item: str = ""
+    """``INDEX:ITEM`` of a branch (see :func:`item_of`)."""
+
+    outcome: str = ""
+    """Argo's phase of the run so far, for the step that runs at its end."""
+
+    @property
+    def label(self) -> str:
+        """The step, with the number of its branch: the end of the tags of what it leaves."""
+        return f"{self.step}.{self.item.partition(':')[0]}" if self.item else self.step
 
     @property
     def repository(self) -> str:
@@ -64,6 +78,20 @@ def parse(argv: Sequence[str]) -> Arguments:
     if missing := [name for name in _NAMES if name not in given]:
         raise WrongUsage(f"missing option --{missing[0]}", fix="Start steps from the Workflow that was compiled.")
     return Arguments(**{**given, "out": Path(given["out"]), "parameters": parameters})  # type: ignore[arg-type]
+
+
+def item_of(text: str) -> Any:
+    """The value of an item as the Workflow writes it: ``INDEX:`` and JSON in which ``=XX`` is a character.
+
+    Raises:
+        WrongUsage: it is no such text.
+    """
+    try:
+        index, _, written = text.partition(":")
+        int(index)
+        return json.loads(re.sub(r"=([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), written))
+    except ValueError as error:
+        raise WrongUsage(f"{text[:60]!r} is not an item", fix="Start steps from the Workflow that was compiled.") from error
 
 
 def termination_path() -> Path:

@@ -13,21 +13,24 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jupyter_mlops.errors import Bug, MlopsError, Refused
 from jupyter_mlops.oci.open import open_store
 from jupyter_mlops.oci.store import Store
 from jupyter_mlops.runner import failure, packages, record, reuse
+from jupyter_mlops.runner.answer import answer, write_answer
 from jupyter_mlops.runner.arguments import Arguments, parse, termination_path
 from jupyter_mlops.runner.asks import asked_by
+from jupyter_mlops.runner.branch import Branching
 from jupyter_mlops.runner.certificates import add_certificates
 from jupyter_mlops.runner.execute import Execution
+from jupyter_mlops.runner.gather import state_before
 from jupyter_mlops.runner.ipython import provide_ipython
 from jupyter_mlops.runner.leave import leave
 from jupyter_mlops.runner.outputs import Outputs
 from jupyter_mlops.runner.patience import patiently
-from jupyter_mlops.runner.plan import Plan, StepPlan, read_plan
+from jupyter_mlops.runner.plan import Plan, StepPlan, evaluated, first_cell, read_plan
 from jupyter_mlops.runner.progress import Log, now
 from jupyter_mlops.runner.report import Report
 from jupyter_mlops.runner.shell import make_shell
@@ -62,7 +65,7 @@ class _Step:
         self.step = step
         self.log = log
         self.outputs = Outputs()
-        tag = f"report.{arguments.run}.{step.name}"
+        tag = f"report.{arguments.run}.{arguments.label}"
         self.report = Report(step.name, tag, arguments.out, arguments.repository, self.outputs, log)
         self.execution: Execution | None = None
 
@@ -103,13 +106,14 @@ class _Step:
         add_certificates(_cache())
         here = arguments.registry.startswith("file:")
         store = self.report.store = open_store(arguments.registry)
-        before = load_state(store, arguments.repository, arguments.state)
+        found = state_before(store, arguments, self.plan, self.step)
+        before = found.state
         if not here:
             self.report.push_beside()
         root = Path.cwd().resolve()
         _provide(self.plan.files, root)
-        self.report.key = dict(reuse.key_of(self.plan, self.step, arguments, before, root, _ours(arguments)))
-        if arguments.resume and self._taken_over(store, root):
+        self.report.key = dict(reuse.key_of(self.plan, self.step, arguments, found, root, _ours(arguments)))
+        if arguments.resume and self.step.cache != "off" and self.step.final is None and self._taken_over(store, root):
             return None
         _look_like_a_kernel()
         provide_ipython(store, arguments.bundle, self.plan.no_ipython, _cache())
@@ -121,38 +125,49 @@ class _Step:
         execution = self.execution = Execution(
             self.plan, self.step, shell, self.outputs, self.report, self.log, arguments.parameters
         )
-        recorder = record.Recorder(
-            arguments.run,
-            self.step.name,
-            self.plan.pipeline,
-            self.log,
-            kernel=self.plan.kernel or "python3",
-            scratch=scratch,
-            image="" if here else os.environ.get("MLOPS_IMAGE", ""),
-        )
-        record.begin(recorder)
+        recorder = self._recorder(scratch, "" if here else os.environ.get("MLOPS_IMAGE", ""))
         context.metrics = recorder.metrics
-        self.report.metrics = recorder.own
         sources = execution.sources()
+        branch = Branching(self.step, arguments, session)
         with execution.streams.redirected():
-            session.restore(asked_by(sources, shell))
+            session.restore(found.asked(asked_by([*sources, *evaluated(self.step)], shell)))
+            execution.made_in |= dict.fromkeys(found.place(store, arguments.repository, session.scope), first_cell(self.step))
+            branch.begin()
             failed = execution.run()
             if failed:
                 return failed
             record.register_outputs(recorder, self.step.outputs, shell.user_ns)
+            self._answer(shell.user_ns)
         context.cells += sources
-        tag = f"state.{arguments.run}.{self.step.name}"
+        tag = f"state.{arguments.run}.{arguments.label}"
         state = patiently(
             lambda: session.finish(execution.made_in, shell.execution_count, tag), self.log, f"what {self.step.name} reached"
         )
+        self.report.control |= branch.end(load_state(store, arguments.repository, state), execution, shell)
         for task in execution.loop.pending():
             context.warn(f"the asyncio task of {task} had not ended at the step's end, and ended with it")
+        context.warnings[:0] = found.warnings
         self.report.warnings += context.warnings
         for message in context.warnings:
             self.log.text(f"warning: {message}\n")
         self.report.models, self.report.datasets = recorder.publish(store)
         self._reached(state)
         return None
+
+    def _recorder(self, scratch: Path, image: str) -> record.Recorder:
+        """What ``log_model`` and its like record into."""
+        arguments, plan = self.arguments, self.plan
+        recorder = record.Recorder(
+            arguments.run, arguments.label, plan.pipeline, self.log, kernel=plan.kernel or "python3", scratch=scratch, image=image
+        )
+        record.begin(recorder)
+        self.report.metrics = recorder.own
+        return recorder
+
+    def _answer(self, namespace: dict[str, Any]) -> None:
+        """Evaluate what the next step asks."""
+        if self.step.ask is not None:
+            self.report.control |= answer(self.step.ask, namespace, self.plan, self.arguments.parameters)
 
     def _taken_over(self, store: Store, root: Path) -> bool:
         """Whether the resumed run had got past this step already; then its state is this run's, and nothing is run."""
@@ -165,7 +180,7 @@ class _Step:
             reuse.restore_files(store, arguments.repository, earlier.state, root)
         reuse.take_over(earlier, self.report)
         found = store.get_manifest(arguments.repository, self.report.state)
-        store.put_manifest(arguments.repository, found.document, tags=[f"state.{arguments.run}.{self.step.name}"])
+        store.put_manifest(arguments.repository, found.document, tags=[f"state.{arguments.run}.{arguments.label}"])
         self.log.text(f"taken over from {arguments.resume}: nothing that it depends on has changed\n")
         self._reached(self.report.state)
         return True
@@ -177,6 +192,7 @@ class _Step:
         out.mkdir(parents=True, exist_ok=True)
         if self.report.cached:
             (out / "cached").write_text("true")
+        write_answer(self.report.control, out)
         fresh = out / ".state"
         fresh.write_text(state)
         fresh.replace(out / "state")

@@ -24,6 +24,17 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Ask:
+    """What a step evaluates at its end for the step after it: a list (``each``) or a condition (``when``)."""
+
+    kind: str
+    expression: str
+    step: str
+    cell: int
+    """First cell of the step that asks."""
+
+
+@dataclass(frozen=True)
 class StepPlan:
     """One step. ``declared`` are the variables that its own options set, ``secrets`` those of them that hold secrets."""
 
@@ -32,6 +43,20 @@ class StepPlan:
     outputs: tuple[str, ...] = ()
     declared: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    each: str = ""
+    """Name of the item, where the step runs once for each of a list."""
+
+    items: tuple[Any, ...] | None = None
+    """The items, where they stand in the notebook's metadata."""
+
+    when: bool = False
+    """Whether the step may be skipped."""
+
+    final: str | None = None
+    """Not None: it runs at the end, with the outcome under this name ('' for none)."""
+
+    cache: str = "auto"
+    ask: Ask | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +88,16 @@ class Plan:
             if step.name == name:
                 return step
         raise NotFound(f"the bundle has no step {name!r}", fix=f"Steps: {', '.join(step.name for step in self.steps)}.")
+
+
+def first_cell(step: StepPlan) -> int:
+    """Where a step begins; a step without cells belongs to the one that it evaluates for."""
+    return step.cells[0] if step.cells else step.ask.cell if step.ask else 0
+
+
+def evaluated(step: StepPlan) -> list[str]:
+    """What a step evaluates beside its cells."""
+    return [step.ask.expression] if step.ask else []
 
 
 def read_plan(folder: Path) -> Plan:
@@ -99,6 +134,12 @@ def _step(document: dict[str, Any]) -> StepPlan:
         tuple(document.get("outputs", ())),
         tuple(document.get("declared", ())),
         tuple(document.get("secrets", ())),
+        each=document.get("each", ""),
+        items=tuple(document["items"]) if "items" in document else None,
+        when=bool(document.get("when")),
+        final=document.get("finally"),
+        cache=document.get("cache", "auto"),
+        ask=Ask(**document["ask"]) if "ask" in document else None,
     )
 
 

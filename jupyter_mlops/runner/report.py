@@ -63,6 +63,9 @@ class Report:
     state: str = ""
     """Digest of the state that was reached; '' while it has not been."""
 
+    control: dict[str, Any] = field(default_factory=dict)
+    """What it found out for the flow: ``go`` or ``items`` of the next step, ``bound`` and ``defined`` of a branch."""
+
     cached: bool = False
     """Nothing was run: all of it was taken over from an earlier run."""
 
@@ -84,6 +87,7 @@ class Report:
             "cells": self.cells, "metrics": metrics, "models": self.models, "datasets": self.datasets,
             "failure": self.failure.to_json() if self.failure else None, "warnings": self.warnings,
             "key": self.key, "state": self.state, "cached": self.cached,
+            **({"control": self.control} if self.control else {}),
         }  # fmt: skip
 
     def outputs_json(self) -> dict[str, Any]:

@@ -26,7 +26,8 @@ from jupyter_mlops.oci.canonical import parse_object
 from jupyter_mlops.oci.names import REPORT, REPORT_OUTPUTS
 from jupyter_mlops.oci.store import Store
 from jupyter_mlops.runner.arguments import Arguments
-from jupyter_mlops.runner.plan import Plan, StepPlan
+from jupyter_mlops.runner.gather import Before
+from jupyter_mlops.runner.plan import Plan, StepPlan, evaluated
 from jupyter_mlops.runner.sources import runnable
 from jupyter_mlops.session import files
 from jupyter_mlops.session.session import load_state
@@ -57,14 +58,17 @@ class Earlier:
     state: State
 
 
-def key_of(plan: Plan, step: StepPlan, arguments: Arguments, before: State, root: Path, excluded: Iterable[Path]) -> Key:
+def key_of(plan: Plan, step: StepPlan, arguments: Arguments, before: Before, root: Path, excluded: Iterable[Path]) -> Key:
     """The key of a step that has not started, in a working folder as the platform and the steps before left it."""
+    given: dict[str, Any] = dict(sorted(arguments.parameters.items()))
+    if step.each:  # the item is one more, whatever its place
+        given = {"parameters": given, "item": arguments.item.partition(":")[2], "name": step.each}
     return {
-        "source": _digest([_normal(runnable(plan.sources.get(cell, ""))) for cell in step.cells]),
-        "state": arguments.state,
-        "parameters": _digest(dict(sorted(arguments.parameters.items()))),
+        "source": _digest([*(_normal(runnable(plan.sources.get(cell, ""))) for cell in step.cells), *evaluated(step)]),
+        "state": before.digest,
+        "parameters": _digest(given),
         "modules": _digest(_contents(plan.files)),
-        "files": _digest(_inputs(root, before, plan, excluded)),
+        "files": _digest(_inputs(root, before.state, plan, excluded)),
         "environment": _digest(_environment(step)),
     }
 
@@ -77,7 +81,7 @@ def find_earlier(store: Store, arguments: Arguments, key: Key) -> Earlier | str:
     """
     repository = arguments.repository
     try:
-        manifest = store.get_manifest(repository, f"report.{arguments.resume}.{arguments.step}")
+        manifest = store.get_manifest(repository, f"report.{arguments.resume}.{arguments.label}")
         report = read_config(store, repository, manifest)
         if manifest.document.get("artifactType") != REPORT or report.get("phase") != "succeeded":
             return f"it did not succeed in {arguments.resume}"
@@ -104,6 +108,7 @@ def take_over(earlier: Earlier, report: Report) -> None:
     report.models = list(found.get("models") or ())
     report.datasets = list(found.get("datasets") or ())
     report.warnings = list(found.get("warnings") or ())
+    report.control = dict(found.get("control") or {})
     for name, cell in earlier.outputs.items():
         if name.isdecimal():
             report.outputs.cells[int(name)] = list(cell.get("outputs") or ())

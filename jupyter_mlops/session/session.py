@@ -70,6 +70,11 @@ class Session:
         self._carrying = Carrying(context, self.scope, self._blobs, before.carriers)
         self._snapshot = files.Snapshot({})
 
+    @property
+    def blobs(self) -> Blobs:
+        """Where the parts of its states lie."""
+        return self._blobs
+
     def restore(self, asked: Asked) -> None:
         """Make this process the one that the last step left, as far as the cells can tell.
 

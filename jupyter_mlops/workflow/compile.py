@@ -8,17 +8,19 @@ template, because a Workflow may hold 200 templates at most and people read it. 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jupyter_mlops.errors import Diagnostic, Refused, Where
 from jupyter_mlops.oci.names import LABEL
+from jupyter_mlops.pipeline.options import set_options
 from jupyter_mlops.pipeline.pipeline import Pipeline, Step
 from jupyter_mlops.settings import DEFAULT_IMAGE, Target
 from jupyter_mlops.workflow.bootstrap import bootstrap_text
 from jupyter_mlops.workflow.container import container_template, template_key
 from jupyter_mlops.workflow.limits import MAX_TASKS, PLAN_BYTES
 from jupyter_mlops.workflow.place import NOWHERE, labels_of, spec_of, volumes_of
+from jupyter_mlops.workflow.tasks import EXIT, Turn, task, turns, wanted_parameters
 
 DAYS = 86_400
 KEEP_FINISHED = 7 * DAYS
@@ -76,7 +78,7 @@ def compile_workflow(
         "kind": "Workflow",
         "metadata": _metadata(pipeline, source_digest, place.namespace, creator),
         "spec": {
-            "entrypoint": "pipeline",
+            **_start_of(pipeline),
             **spec_of(place),
             "arguments": {"parameters": _arguments(pipeline, given, parameters or {})},
             "podMetadata": {"annotations": dict(NO_SIDECAR), "labels": {**NO_SIDECAR, **labels_of(place)}},
@@ -91,7 +93,7 @@ def compile_workflow(
             "ttlStrategy": {"secondsAfterCompletion": KEEP_FINISHED},
             "podGC": {"strategy": "OnWorkflowSuccess", "deleteDelayDuration": KEEP_PODS},
             "volumes": [{"name": "mlops", "emptyDir": {}}, {"name": "work", "emptyDir": {}}, *volumes_of(place)],
-            "templates": [_entrypoint(pipeline, chosen), *templates],
+            "templates": [*_graphs(pipeline, chosen), *templates],
         },
     }
 
@@ -106,6 +108,12 @@ def _check_size(pipeline: Pipeline) -> None:
         message = f"the plan of {pipeline.notebook} is larger than {PLAN_BYTES} bytes"
         found = Diagnostic("too-many-cells", "error", message, fix="Split the notebook.")
         raise Refused(message, found.code, found.fix, Where(pipeline.notebook), (found,))
+
+
+def _start_of(pipeline: Pipeline) -> dict[str, str]:
+    """Which template runs, and which at the end whatever happened."""
+    last = any(step.options.final is not None for step in pipeline.steps)
+    return {"entrypoint": "pipeline", **({"onExit": EXIT} if last else {})}
 
 
 def _metadata(pipeline: Pipeline, source_digest: str, namespace: str, creator: str) -> dict[str, Any]:
@@ -125,8 +133,15 @@ def _metadata(pipeline: Pipeline, source_digest: str, namespace: str, creator: s
 
 def plan_annotation(pipeline: Pipeline) -> str:
     """The steps with their cells and needs as compact JSON: what a run shows without the bundle."""
-    steps = [{"name": step.name, "cells": list(step.cells), "needs": list(step.needs)} for step in pipeline.steps]
+    steps = [
+        {"name": step.name, "cells": list(step.cells), "needs": list(step.needs), **control_of(step)} for step in pipeline.steps
+    ]
     return json.dumps({"steps": steps}, separators=(",", ":"))
+
+
+def control_of(step: Step) -> dict[str, Any]:
+    """What a step asks of the flow, as its metadata says it; nothing for most."""
+    return {key: value for key, value in set_options(step.options).items() if key in {"each", "when", "finally"}}
 
 
 def _arguments(pipeline: Pipeline, given: Mapping[str, str], values: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -149,32 +164,25 @@ def _templates(pipeline: Pipeline, target: Target) -> tuple[list[dict[str, Any]]
     templates: list[dict[str, Any]] = []
     names: dict[str, str] = {}
     chosen: dict[str, str] = {}
-    for step in pipeline.steps:
-        wanted = tuple(parameter.name for parameter in pipeline.parameters if parameter.cell in step.cells)
-        key = template_key(step.options, wanted)
+    for turn in turns(pipeline):
+        step, shape, wanted = turn.step, turn.shape, wanted_parameters(pipeline, turn)
+        key = template_key(step.options, wanted, shape)
         if key not in names:
             names[key] = f"run-{step.name}"
-            templates.append(container_template(names[key], step.options, wanted, bootstrap_text(), target))
+            templates.append(container_template(names[key], step.options, wanted, bootstrap_text(), target, shape))
         chosen[step.name] = names[key]
     return templates, chosen
 
 
-def _entrypoint(pipeline: Pipeline, chosen: Mapping[str, str]) -> dict[str, Any]:
-    """The DAG in document order; a pipeline of no steps is one that is done at once, since Argo takes no empty DAG."""
-    if not pipeline.steps:
-        return {"name": "pipeline", "suspend": {"duration": "0"}}
-    before: tuple[Step | None, ...] = (None, *pipeline.steps[:-1])
-    return {
-        "name": "pipeline",
-        "dag": {"tasks": [_task(step, previous, chosen[step.name]) for step, previous in zip(pipeline.steps, before, strict=True)]},
-    }
+def _graphs(pipeline: Pipeline, chosen: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The DAG in document order, and that of the end; no steps are one that is done at once, since Argo takes no empty DAG."""
+    found = list(turns(pipeline))
+    main = _dag("pipeline", [turn for turn in found if turn.step.options.final is None], chosen)
+    last = [turn for turn in found if turn.step.options.final is not None]
+    return [main, _dag(EXIT, last, chosen)] if last else [main]
 
 
-def _task(step: Step, previous: Step | None, template: str) -> dict[str, Any]:
-    """One step; it takes the state that the previous one left."""
-    state = f"{{{{tasks.{previous.name}.outputs.parameters.state}}}}" if previous else ""
-    task: dict[str, Any] = {"name": step.name, "template": template}
-    if previous:
-        task["depends"] = f"{previous.name}.Succeeded"
-    task["arguments"] = {"parameters": [{"name": "step", "value": step.name}, {"name": "state", "value": state}]}
-    return task
+def _dag(name: str, found: Sequence[Turn], chosen: Mapping[str, str]) -> dict[str, Any]:
+    if not found:
+        return {"name": name, "suspend": {"duration": "0"}}
+    return {"name": name, "dag": {"tasks": [task(turn, chosen[turn.step.name]) for turn in found]}}

@@ -31,7 +31,7 @@ from jupyter_mlops.engine.argo.submission import prepare
 from jupyter_mlops.engine.argo.telling import Tellings
 from jupyter_mlops.engine.argo.view import Scene, view
 from jupyter_mlops.engine.base import DONE, LogLine, Run, Submission, Verb
-from jupyter_mlops.engine.decode import run_of
+from jupyter_mlops.engine.decode import group_of, label_of, run_of
 from jupyter_mlops.engine.local.names import check_name
 from jupyter_mlops.engine.logs import event_of
 from jupyter_mlops.engine.times import moment
@@ -286,7 +286,7 @@ class ArgoEngine:
             self._looking.complete(scene, PATIENT)
         reports: dict[str, Report] = dict(scene.reports)
         for step in run.steps:
-            tag = f"report.{run.name}.{step.name}"
+            tag = f"report.{run.name}.{label_of(step.name)}"
             if step.name not in reports and step.phase == "Running" and (report := self._reports.now(repository, tag)):
                 reports[step.name] = report
         return self._files.refresh(run, bundle, reports)
@@ -308,7 +308,9 @@ class ArgoEngine:
         found = sources(run.workflow, pods, step)
         there = {source.step for source in found if source.container == "main"}
         begun = sorted((one for one in run.steps if one.started is not None), key=lambda one: one.started or 0.0)
-        gone = [one.name for one in begun if one.name not in there and step in {None, one.name} and one.phase in DONE]
+        groups = {group_of(one.name) for one in begun}  # have no pods, and no log, of their own
+        wanted = [one for one in begun if one.name not in groups and step in {None, one.name, group_of(one.name)}]
+        gone = [one.name for one in wanted if one.name not in there and one.phase in DONE]
         if not gone:
             yield from read_pods(self._cluster, self.namespace, found)
             return

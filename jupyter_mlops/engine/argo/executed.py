@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from jupyter_mlops.engine.decode import branch_of
 from jupyter_mlops.engine.executed import ExecutedNotebook
 from jupyter_mlops.engine.local.folder import replace_file
 from jupyter_mlops.errors import MlopsError
@@ -121,7 +122,7 @@ class ExecutedFiles:
             if report is not None and taken.get(step.name) != report.digest:
                 if not notebook.known:
                     notebook.take_notebook(source_notebook(self._store, bundle))
-                notebook.take_outputs(self._reports.outputs(repository, report))
+                notebook.take_outputs(self._reports.outputs(repository, report), branch_of(step.name))
                 taken[step.name] = report.digest
                 changed = True
             if step.cause and step.cause.cell is not None and taken.get(f"{step.name} ended") != step.cause.message:

@@ -32,6 +32,7 @@ from jupyter_mlops.engine.argo.pods import (
 )
 from jupyter_mlops.engine.argo.stage import FINISHED
 from jupyter_mlops.engine.base import LogLine
+from jupyter_mlops.engine.decode import group_of
 from jupyter_mlops.errors import MlopsError, NotFound
 
 _NEVER = float("inf")
@@ -63,7 +64,7 @@ def sources(workflow: Mapping[str, Any], pods: Sequence[Pod], step: str | None) 
     found: list[Source] = []
     for pod in pods:
         name = steps.get(node_of_pod(pod))
-        if name is None or step not in {None, name}:
+        if name is None or step not in {None, name, group_of(name)}:
             continue
         if has_log(pod):
             found.append(Source(name, pod))
@@ -189,7 +190,8 @@ class Followed:
         return self._step is not None and self._step_over()
 
     def _wanted(self, pod: Pod) -> bool:
-        return self._step is None or steps_of_nodes(self._workflow).get(node_of_pod(pod)) == self._step
+        name = steps_of_nodes(self._workflow).get(node_of_pod(pod)) or ""
+        return self._step in {None, name, group_of(name)}
 
     def _step_over(self) -> bool:
         """Whether the one step that is asked for has ended."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.engine.argo.patience import in_background
+from jupyter_mlops.engine.decode import label_of
 from jupyter_mlops.errors import MlopsError, NotFound, Unavailable
 from jupyter_mlops.oci.artifact import layers_of, read_config
 from jupyter_mlops.oci.modelpack import TITLE
@@ -137,7 +138,7 @@ class Reports:
         try:
             with self._turns:
                 if not self.away:
-                    report, known = self._fetch(repository, f"report.{run}.{step}"), True
+                    report, known = self._fetch(repository, f"report.{run}.{label_of(step)}"), True
         except NotFound:
             known = True
         except (MlopsError, OSError) as error:

@@ -36,9 +36,9 @@ class Executed(ExecutedNotebook):
             if not self.known:
                 self.take_notebook(read_json(path))
 
-    def add(self, folder: Path) -> None:
-        """Take over what a step has reported in ``outputs.json``."""
-        self.take_outputs(read_json(folder / "outputs.json"))
+    def add(self, folder: Path, branch: int | None = None) -> None:
+        """Take over what a step, or a branch of one, has reported in ``outputs.json``."""
+        self.take_outputs(read_json(folder / "outputs.json"), branch)
 
     def write(self) -> None:
         """Replace the file, if there is anything to show."""

@@ -1,7 +1,7 @@
-"""``depends`` of a DAG task, for the subset that a pipeline compiles to: all of these steps have succeeded.
+"""``depends`` of a DAG task, for the subset that a pipeline compiles to: these steps have succeeded, or were skipped.
 
-Argo's full language (``||``, ``!``, ``A.Failed``) is refused by name rather than half understood: what such a task would
-do when a step fails is part of Argo's controller, and a pipeline never needs it.
+Argo's full language (``!``, ``A.Failed``, alternatives of several tasks) is refused by name rather than half understood: what such
+a task would do when a step fails is part of Argo's controller, and a pipeline never needs it.
 """
 
 from __future__ import annotations
@@ -9,21 +9,34 @@ from __future__ import annotations
 import re
 
 _NAME = r"[a-zA-Z0-9][-a-zA-Z0-9]*"
-_TERM = re.compile(rf"^({_NAME})(?:\.Succeeded)?$")
+_TERM = re.compile(rf"^({_NAME})(?:\.(Succeeded|Skipped))?$")
 
 
-def needs_of(expression: str) -> tuple[str, ...] | None:
-    """The tasks that must have succeeded, in order and once each; None if the expression says anything else.
+def needs_of(expression: str) -> dict[str, bool] | None:
+    """The tasks that must have ended well, in order, each with whether it may have been skipped; None for anything else.
 
-    ``A`` alone means ``A.Succeeded || A.Skipped || A.Daemoned`` to Argo; within the subset nothing is skipped or a daemon.
+    ``A`` alone means ``A.Succeeded || A.Skipped || A.Daemoned`` to Argo.
     """
-    found: dict[str, None] = {}
+    found: dict[str, bool] = {}
     for part in expression.split("&&"):
-        term = part.strip()
-        while term.startswith("(") and term.endswith(")"):
-            term = term[1:-1].strip()
-        match = _TERM.match(term)
-        if match is None:
+        outcomes: dict[str, set[str]] = {}
+        for alternative in _bare(part).split("||"):
+            match = _TERM.match(_bare(alternative))
+            if match is None:
+                return None
+            outcomes.setdefault(match[1], set()).update({match[2]} if match[2] else {"Succeeded", "Skipped"})
+        if len(outcomes) != 1:
             return None
-        found[match.group(1)] = None
-    return tuple(found)
+        (name, allowed), *_ = outcomes.items()
+        if "Succeeded" not in allowed:
+            return None
+        found[name] = found.get(name, True) and "Skipped" in allowed
+    return found
+
+
+def _bare(term: str) -> str:
+    """Without blanks and parentheses around it."""
+    found = term.strip()
+    while found.startswith("(") and found.endswith(")"):
+        found = found[1:-1].strip()
+    return found

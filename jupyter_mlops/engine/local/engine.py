@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from jupyter_mlops.engine.base import DONE, Failure, LogLine, Run, Submission, Verb
-from jupyter_mlops.engine.decode import run_of
+from jupyter_mlops.engine.decode import group_of, run_of
 from jupyter_mlops.engine.local.folder import RunFolder
 from jupyter_mlops.engine.local.identity import alive
 from jupyter_mlops.engine.local.launch import check_machine, start_supervisor, storage_error
@@ -174,7 +174,7 @@ class LocalEngine:
             except MlopsError:
                 return {}, True
             begun = sorted((known for known in now.steps if known.started is not None), key=lambda known: known.started or 0.0)
-            wanted = [known for known in begun if step in {None, known.name}]
+            wanted = [known for known in begun if step in {None, known.name, group_of(known.name)}]
             over = now.phase in DONE or (step is not None and all(known.phase in DONE for known in wanted) and bool(wanted))
             return {known.name: folder.log(known.name) for known in wanted}, over
 

@@ -18,14 +18,14 @@ _PLACEMENT = frozenset({
 })  # fmt: skip
 
 USED: Mapping[str, frozenset[str]] = {
-    "spec": frozenset({"entrypoint", "arguments", "templates", "activeDeadlineSeconds", "volumes", "parallelism"}),
+    "spec": frozenset({"entrypoint", "arguments", "templates", "activeDeadlineSeconds", "onExit", "volumes", "parallelism"}),
     "template": frozenset({
         "name", "container", "dag", "inputs", "outputs", "retryStrategy", "suspend", "timeout", "activeDeadlineSeconds",
         "volumes",
     }),
     "container": frozenset({"name", "image", "command", "args", "env", "resources", "volumeMounts", "workingDir"}),
     "dag": frozenset({"tasks", "failFast"}),
-    "task": frozenset({"name", "template", "depends", "dependencies", "arguments"}),
+    "task": frozenset({"name", "template", "depends", "dependencies", "arguments", "when", "withParam"}),
     "arguments": frozenset({"parameters"}),
     "parameter": frozenset({"name", "value", "default", "description", "enum", "valueFrom"}),
     "retryStrategy": frozenset({"limit", "retryPolicy"}),

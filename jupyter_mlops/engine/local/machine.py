@@ -45,6 +45,8 @@ class Machine:
 
     def devices(self, resource: str) -> int:
         """Devices behind an extended resource name: ``nvidia.com/*`` and ``amd.com/*`` are counted, others are not known."""
+        if resource.startswith("nvidia.com/mig-"):  # slices of one GPU, made by its administrator; which profile is not told
+            return sum(1 for _ in Path("/proc/driver/nvidia/capabilities").glob("gpu*/mig/gi*"))
         if resource.startswith("nvidia.com/"):
             return sum(1 for path in Path("/dev").glob("nvidia*") if re.fullmatch(r"nvidia\d+", path.name))
         if resource.startswith("amd.com/"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jupyter_mlops.engine.local.depends import needs_of
@@ -44,7 +44,10 @@ class Template:
     """Seconds an attempt may take; on one machine nothing waits for a node, so ``timeout`` and the pod's deadline are one."""
 
     volumes: tuple[str, ...] = ()
-    """Names of the emptyDir volumes that its mounts may use."""
+    """Names of the volumes that its mounts may use."""
+
+    claims: Mapping[str, str] = field(default_factory=dict)
+    """Those of them that outlive the run, each with the name of its PersistentVolumeClaim: folders on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,23 @@ class Task:
     template: Template
     needs: tuple[str, ...] = ()
     arguments: Mapping[str, str] = field(default_factory=dict)
+    skippable: frozenset[str] = frozenset()
+    """Those of ``needs`` that may have been skipped."""
+
+    when: str = ""
+    """Condition of the form ``A == B``; '' for none."""
+
+    items: str = ""
+    """``withParam``: a JSON list, or the tag of one; '' where the task runs once."""
+
+    node: str = ""
+    """Name of its node, where that is another than its own: a branch is called after its item in Argo."""
+
+    group: str = ""
+    """The task that it is a branch of."""
+
+    last: bool = False
+    """Whether it belongs to the exit handler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +90,11 @@ class Program:
     deadline: float | None = None
     parallelism: int | None = None
     fail_fast: bool = True
+    last: tuple[Task, ...] = ()
+    """Tasks of the exit handler."""
+
+    exit: str = ""
+    """Template of the exit handler; '' for none."""
 
 
 def read_program(workflow: Mapping[str, Any]) -> Program:
@@ -89,10 +114,12 @@ def read_program(workflow: Mapping[str, Any]) -> Program:
         raise refusal("spec.entrypoint", f"there is no template named {entrypoint!r}")
     path, entry = documents[entrypoint]
     fail_fast = True
+    templates = {
+        name: _template(document, place, volumes)
+        for name, (place, document) in documents.items()
+        if document.get("container") and (entry.get("dag") or spec.get("onExit"))
+    }
     if entry.get("dag"):
-        templates = {
-            name: _template(document, place, volumes) for name, (place, document) in documents.items() if document.get("container")
-        }
         dag = check("dag", entry["dag"], f"{path}.dag")
         fail_fast = dag.get("failFast") is not False
         tasks = _tasks(dag, f"{path}.dag", templates)
@@ -101,10 +128,34 @@ def read_program(workflow: Mapping[str, Any]) -> Program:
         tasks = ()
     else:
         tasks = (Task(entrypoint, _template(entry, path, volumes)),)
+    last = _exit(spec, documents, templates)
     for task in tasks:
         _check_tags(task, parameters, {t.name: t for t in tasks})
+    for task in last:
+        _check_tags(task, parameters, {t.name: t for t in last}, frozenset({"workflow.status"}))
     deadline = _time(spec, "activeDeadlineSeconds", "spec")
-    return Program(entrypoint, tasks, parameters, bool(entry.get("dag")), deadline, _parallelism(spec), fail_fast)
+    return Program(
+        entrypoint, tasks, parameters, bool(entry.get("dag")), deadline, _parallelism(spec), fail_fast, last,
+        str(spec.get("onExit") or ""),
+    )  # fmt: skip
+
+
+def _exit(
+    spec: Mapping[str, Any], documents: Mapping[str, tuple[str, Mapping[str, Any]]], templates: Mapping[str, Template]
+) -> tuple[Task, ...]:
+    """Tasks of the exit handler, which is a DAG."""
+    name = spec.get("onExit")
+    if not name:
+        return ()
+    if name not in documents:
+        raise refusal("spec.onExit", f"there is no template named {name!r}")
+    path, document = documents[name]
+    if not document.get("dag"):
+        raise refusal("spec.onExit", f"the template {name!r} is no DAG")
+    tasks = _tasks(check("dag", document["dag"], f"{path}.dag"), f"{path}.dag", templates)
+    if any(task.when or task.items for task in tasks):
+        raise refusal("spec.onExit", "an exit handler that fans out or has conditions")
+    return tuple(replace(task, last=True) for task in tasks)
 
 
 def _template(document: Mapping[str, Any], path: str, shared: Sequence[str]) -> Template:
@@ -130,7 +181,7 @@ def _template(document: Mapping[str, Any], path: str, shared: Sequence[str]) -> 
     limits = [t for t in (_time(document, "timeout", path), _time(document, "activeDeadlineSeconds", path)) if t is not None]
     return Template(
         _name(document, path), container, inputs, _outputs(document, path), _count(retry, f"{path}.retryStrategy"), policy,
-        min(limits, default=None), tuple(volumes),
+        min(limits, default=None), tuple(volumes), _claims(document),
     )  # fmt: skip
 
 
@@ -148,13 +199,17 @@ def _tasks(dag: Mapping[str, Any], path: str, templates: Mapping[str, Template])
             if needs is None:
                 raise refusal(f"{place}.depends", f"{document['depends']!r} says more than that steps have succeeded")
         else:
-            needs = tuple(str(name) for name in listed(document, "dependencies", place))
+            needs = {str(name): True for name in listed(document, "dependencies", place)}
         arguments = _values(check("arguments", document.get("arguments") or {}, f"{place}.arguments"), f"{place}.arguments")
         given = {name: value for name, value in arguments.items() if value is not None}
         for name, default in template.inputs.items():
             if default is None and name not in given:
                 raise refusal(f"{place}.arguments", f"inputs.parameters.{name} of template {template.name!r} was not supplied")
-        tasks.append(Task(_name(document, place), template, needs, given))
+        skippable = frozenset(name for name, allowed in needs.items() if allowed)
+        when, items = str(document.get("when") or ""), str(document.get("withParam") or "")
+        if when and condition(when) is None:
+            raise refusal(f"{place}.when", f"{when!r} is more than a comparison with ==")
+        tasks.append(Task(_name(document, place), template, tuple(needs), given, skippable, when, items))
     if not tasks:
         raise refusal(f"{path}.tasks", "there is no task to run")
     _check_order(tasks, path)
@@ -175,15 +230,28 @@ def _check_order(tasks: Sequence[Task], path: str) -> None:
         done.update(free)
 
 
-def _check_tags(task: Task, parameters: Mapping[str, str], tasks: Mapping[str, Task]) -> None:
+def condition(text: str) -> tuple[str, str] | None:
+    """Both sides of ``A == B``, without quotes; None for anything else."""
+    left, equals, right = text.partition("==")
+    if not equals or re.search(r"[=!<>&|]", left + right):
+        return None
+    return left.strip().strip("'\""), right.strip().strip("'\"")
+
+
+def _check_tags(task: Task, parameters: Mapping[str, str], tasks: Mapping[str, Task], more: frozenset[str] = frozenset()) -> None:
     """Every tag of a task and its template can be resolved when the task starts."""
     common = {f"workflow.parameters.{name}" for name in parameters} | {"workflow.name", "workflow.namespace", "workflow.uid"}
-    earlier = {
-        f"tasks.{name}.outputs.parameters.{output.name}" for name in _before(task, tasks) for output in tasks[name].template.outputs
-    }
+    common |= more
+    before = _before(task, tasks)
+    sure = {name for name in before if not (tasks[name].when or tasks[name].items)}
+    earlier = {f"tasks.{name}.outputs.parameters.{output.name}" for name in sure for output in tasks[name].template.outputs}
+    earlier |= {f"tasks.{name}.status" for name in before}
+    item = {"item"} if task.items else set[str]()
     own = {f"inputs.parameters.{name}" for name in task.template.inputs} | {"pod.name", "retries"}
     for where, value, known in (
-        (f"tasks.{task.name}.arguments", dict(task.arguments), common | earlier),
+        (f"tasks.{task.name}.arguments", dict(task.arguments), common | earlier | item),
+        (f"tasks.{task.name}.withParam", task.items, common | earlier),
+        (f"tasks.{task.name}.when", task.when, common | earlier | item),
         (f"templates.{task.template.name}.container", task.template.container, common | own),
         (f"templates.{task.template.name}.outputs", [output.path for output in task.template.outputs], common | own),
     ):
@@ -253,16 +321,25 @@ def _check_env(variable: Mapping[str, Any], path: str) -> None:
 
 
 def _empty_dirs(document: Mapping[str, Any], path: str) -> list[str]:
-    """Names of emptyDir volumes. An optional Secret or ConfigMap is an empty folder here; others cannot be had."""
+    """Names of volumes. A template's claim is a folder here, an optional Secret or ConfigMap an empty one; others cannot be had."""
     names = []
     for index, volume in enumerate(listed(document, "volumes", path)):
         if not isinstance(volume, Mapping):
             raise refusal(f"{path}.volumes[{index}]", f"{path}.volumes[{index}] is not an object")
         optional = any(isinstance(volume.get(kind), Mapping) and volume[kind].get("optional") for kind in ("secret", "configMap"))
-        if "emptyDir" not in volume and not optional:
-            raise refusal(f"{path}.volumes[{index}]", f"the volume {volume.get('name')!r} is not an emptyDir")
+        claim = path != "spec" and isinstance(volume.get("persistentVolumeClaim"), Mapping)
+        if "emptyDir" not in volume and not optional and not claim:
+            raise refusal(
+                f"{path}.volumes[{index}]", f"the volume {volume.get('name')!r} is neither an emptyDir nor a step's claim"
+            )
         names.append(str(volume.get("name")))
     return names
+
+
+def _claims(document: Mapping[str, Any]) -> dict[str, str]:
+    """Volume → claim, of a template whose volumes have been checked."""
+    found = {str(volume.get("name")): volume.get("persistentVolumeClaim") for volume in document.get("volumes") or ()}
+    return {name: str(claim.get("claimName")) for name, claim in found.items() if isinstance(claim, Mapping)}
 
 
 def _name(document: Mapping[str, Any], path: str) -> str:

@@ -66,6 +66,9 @@ class Host:
     work: Path
     """The private view of the notebook's folder: the working folder."""
 
+    claims: Path | None = None
+    """Folder that holds one for each PersistentVolumeClaim; None: a claim is a folder of the run."""
+
 
 def make_pod(
     task: Task,
@@ -96,7 +99,8 @@ def make_pod(
     container = replace(replace(dict(task.template.container), common), own)
     mounts = {}
     for mount in container.get("volumeMounts") or ():
-        place = root / mount["name"]
+        claim = task.template.claims.get(str(mount["name"]))
+        place = host.claims / claim if claim and host.claims else root / mount["name"]
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         mounts[str(mount["mountPath"]).rstrip("/") or "/"] = place
     root.mkdir(mode=0o700, parents=True, exist_ok=True)

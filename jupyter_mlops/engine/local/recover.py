@@ -16,6 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from jupyter_mlops.engine.decode import branch_of
 from jupyter_mlops.engine.local.assemble import Executed, notebooks
 from jupyter_mlops.engine.local.folder import RunFolder
 from jupyter_mlops.engine.local.identity import alive, own
@@ -60,7 +61,7 @@ def settle(folder: RunFolder, *, defect: str = "") -> None:
             _write_end(folder, document, request, defect)
     except (OSError, MlopsError):
         return  # deleted meanwhile, or no room to write: the next look tries again
-    for leftover in ("work", "pods"):
+    for leftover in ("work", "pods", "branches"):
         shutil.rmtree(folder.path / leftover, ignore_errors=True)
 
 
@@ -98,7 +99,7 @@ def _keep_outputs(folder: RunFolder, document: Mapping[str, Any], request: Mappi
         executed = Executed(folder.executed)
         executed.use(notebooks(str(parameters.get("mlops-bundle") or ""), Request.from_document(request)))
         for outputs in sorted((folder.path / "pods").rglob("outputs.json")):
-            executed.add(outputs.parent)
+            executed.add(outputs.parent, branch_of(outputs.relative_to(folder.path / "pods").parts[0]))
         executed.write()
 
 

@@ -58,6 +58,7 @@ class LocalRun:
         steps = Steps(
             program, status, folder, Executed(folder.executed), request.interpreter or (sys.executable,), storage.cache, sources,
             request.settings.steps, Machine(), view_path(folder.work, request.home),
+            claims=storage.home / "claims", copy_limit=request.settings.workspace.copy_limit,
         )  # fmt: skip
         return cls(folder, request, status, steps)
 
@@ -130,7 +131,7 @@ class LocalRun:
         if problem := record_run(self.folder, self.request, self.status.document):
             self.status.note("; ".join(part for part in (message, problem) if part))
         self.status.save_at_last()
-        for leftover in ("work", "pods"):
+        for leftover in ("work", "pods", "branches"):
             shutil.rmtree(self.folder.path / leftover, ignore_errors=True)
         (self.folder.path / "reserve").unlink(missing_ok=True)
 

@@ -107,7 +107,7 @@ class Status:
 
     def start_step(self, task: Task, attempt: int, inputs: Mapping[str, str], message: str) -> str:
         """A step's attempt has started; gives the id of its node."""
-        full = self._full(task.name)
+        full = self._full(task)
         parameters = {"parameters": [{"name": name, "value": value} for name, value in inputs.items()]}
         if task.template.retries:
             top = self._node(full, self._about(task, "Retry", inputs=parameters, children=[]))
@@ -142,19 +142,56 @@ class Status:
         """A step is over as its last attempt is; a Retry node takes over what that one says."""
         last = self._status["nodes"][node_id]
         if task.template.retries:
-            top = self._status["nodes"][self._id(task.name)]
+            top = self._status["nodes"][self._id(task)]
             top.update({key: last[key] for key in ("phase", "finishedAt", "message", "outputs", "progress") if key in last})
         self._status["progress"] = f"{done}/{total}"
         self._dirty = True
 
     def omit(self, task: Task, message: str) -> None:
         """A step that will not run, since one that it needs did not succeed."""
-        node = self._node(self._full(task.name), self._about(task, "Skipped", phase="Omitted", message=message))
+        self._without_run(task, "Omitted", message)
+
+    def skip(self, task: Task, message: str) -> None:
+        """A step whose condition is false, or that has no items."""
+        self._without_run(task, "Skipped", message)
+
+    def _without_run(self, task: Task, phase: str, message: str) -> None:
+        node = self._node(self._full(task), self._about(task, "Skipped", phase=phase, message=message))
         node["finishedAt"] = node["startedAt"]
         self._adopt(task)
         self._dirty = True
 
-    def outputs(self, task: str) -> dict[str, str]:
+    def begin_group(self, task: Task) -> None:
+        """A step fans out: its node stands above those of its branches."""
+        self._node(self._full(task), self._about(task, "TaskGroup", children=[]))
+        self._adopt(task)
+        self._dirty = True
+
+    def end_group(self, task: Task, branches: Sequence[Task], phase: str) -> None:
+        """All branches are over; their outputs become lists, in the order of the items."""
+        node = self._status["nodes"][self._id(task)]
+        node.update(phase=phase, finishedAt=rfc3339(time.time()))
+        told = [self.outputs(branch) for branch in branches]
+        if phase == "Succeeded":
+            names = dict.fromkeys(name for one in told for name in one)
+            lists = {name: json.dumps([one.get(name) for one in told], separators=(",", ":")) for name in names}
+            node["outputs"] = {"parameters": [{"name": name, "value": value} for name, value in lists.items()]}
+        self._dirty = True
+
+    def begin_exit(self, template: str) -> None:
+        """The exit handler runs; its DAG node stands."""
+        full = f"{self.name}.onExit"
+        self._node(
+            full, {"templateName": template, "type": "DAG", "phase": "Running", "children": [], "nodeFlag": {"hooked": True}}
+        )
+        self._dirty = True
+
+    def end_exit(self, phase: str) -> None:
+        """The exit handler is over."""
+        self._status["nodes"][f"{self.name}-{fnv32a(f'{self.name}.onExit')}"].update(phase=phase, finishedAt=rfc3339(time.time()))
+        self._dirty = True
+
+    def outputs(self, task: Task) -> dict[str, str]:
         """Output parameters of a finished step."""
         node = self._status["nodes"].get(self._id(task), {})
         return {p["name"]: p["value"] for p in (node.get("outputs") or {}).get("parameters", ())}
@@ -179,19 +216,25 @@ class Status:
             time.sleep(0.2)
         return self.save()
 
-    def _full(self, task: str) -> str:
-        """Name of a task's node: below the DAG's, or the run's own where the entrypoint is one container."""
+    def _full(self, task: Task) -> str:
+        """Name of a task's node: below the DAG's or the exit handler's, or the run's own where the entrypoint is one container."""
+        own = task.node or task.name
+        if task.last:
+            return f"{self.name}.onExit.{own}"
         dag = self._status["nodes"].get(self.name, {}).get("type") == "DAG"
-        return f"{self.name}.{task}" if dag else self.name
+        return f"{self.name}.{own}" if dag else self.name
 
-    def _id(self, task: str) -> str:
-        full = self._full(task)
+    def _id(self, task: Task) -> str:
+        return self._id_of(self._full(task))
+
+    def _id_of(self, full: str) -> str:
         return full if full == self.name else f"{self.name}-{fnv32a(full)}"
 
     def _about(self, task: Task, kind: str, **more: Any) -> dict[str, Any]:
+        boundary = self._id_of(f"{self.name}.onExit") if task.last else self.name
         return {
-            "displayName": task.name, "templateName": task.template.name, "type": kind, "phase": "Running",
-            "boundaryID": self.name, **more,
+            "displayName": task.node or task.name, "templateName": task.template.name, "type": kind, "phase": "Running",
+            "boundaryID": boundary, **more,
         }  # fmt: skip
 
     def _node(self, full: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,10 +247,11 @@ class Status:
         return node
 
     def _adopt(self, task: Task) -> None:
-        """Hang a task below what it needs, or below the DAG, as Argo draws it."""
+        """Hang a task below what it needs, or below its group or DAG, as Argo draws it."""
         nodes: dict[str, Any] = self._status["nodes"]
-        own = self._id(task.name)
-        parents: Sequence[str] = [self._id(name) for name in task.needs] or [self.name]
-        for parent in parents:
+        own, full = self._id(task), self._full(task)
+        above = full.removesuffix(task.node or task.name)
+        needs = [f"{above}{task.group}"] if task.group else [f"{above}{name}" for name in task.needs]
+        for parent in [self._id_of(need) for need in needs] or [self._id_of(above.removesuffix(".")) if above else self.name]:
             if parent != own and parent in nodes and own not in nodes[parent].setdefault("children", []):
                 nodes[parent]["children"].append(own)

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.engine.decode import METRICS, MODELS
+from jupyter_mlops.engine.decode import METRICS, MODELS, branch_of
 from jupyter_mlops.engine.local.assemble import Executed
+from jupyter_mlops.engine.local.branches import branches_of, drop_folder, make_folder
 from jupyter_mlops.engine.local.folder import RunFolder, replace_file
 from jupyter_mlops.engine.local.machine import Machine
-from jupyter_mlops.engine.local.manifest import Program, Task
+from jupyter_mlops.engine.local.manifest import Program, Task, condition
 from jupyter_mlops.engine.local.observe import Observed
 from jupyter_mlops.engine.local.pod import Host, make_pod
 from jupyter_mlops.engine.local.process import StepProcess, refused, start
@@ -29,6 +30,7 @@ from jupyter_mlops.engine.logs import Tail
 from jupyter_mlops.errors import MlopsError
 from jupyter_mlops.settings import Steps as StepSettings
 
+ENDED_WELL = frozenset({"Succeeded", "Skipped"})
 SHUTDOWN = "workflow shutdown with strategy: Stop"
 _TIDY = 0.5
 """Seconds in which helpers of a step (a tracker of shared memory, say) may end by themselves when it has ended."""
@@ -78,17 +80,40 @@ class Steps:
     _written: float = 0.0
     _tails: dict[str, Tail] = field(default_factory=dict)
 
+    claims: Path | None = None
+    """Folder that holds one for each PersistentVolumeClaim."""
+
+    copy_limit: int = 1 << 30
+    """Bytes of the working folder that a branch gets a copy of; bigger files are shared."""
+
+    _chosen: set[str] = field(default_factory=set)
+    """Tasks whose condition is true."""
+
+    _branches: dict[str, list[Task]] = field(default_factory=dict)
+    """Task → its branches, once its items are known."""
+
+    _exiting: bool = False
+    _ended_as: str = ""
+    """Phase of the DAG when the exit handler began."""
+
     @property
     def done(self) -> bool:
         """Whether nothing runs and nothing can start any more."""
-        return not self.running and not self._ready()
+        if self.running:
+            return False
+        if not self._exiting:
+            return not (self._ready() or self._undecided() or self.program.last)
+        return not self._ready()
 
     @property
     def outcome(self) -> str:
         """Argo's phase of the run, once it is done."""
-        if any(phase == "Error" for phase in self.phases.values()):
+        found = {
+            self.phases.get(task.name, "Omitted") for task in (*self.program.tasks, *(self.program.last if self._exiting else ()))
+        }
+        if "Error" in found:
             return "Error"
-        return "Succeeded" if all(self.phases.get(task.name) == "Succeeded" for task in self.program.tasks) else "Failed"
+        return "Succeeded" if found <= ENDED_WELL else "Failed"
 
     def tick(self) -> None:
         """Take notice of all that has happened, and start what may start."""
@@ -101,6 +126,10 @@ class Steps:
             else:
                 self._hasten(attempt)
         limit = self.program.parallelism or max(1, os.cpu_count() or 1)
+        if not self.paused:
+            self._decide()
+            self._settle()
+            self._go_on_to_exit()
         for task in () if self.paused else self._ready():
             if len(self.running) < limit:
                 self._start(task, 0)
@@ -111,14 +140,21 @@ class Steps:
         """End everything that runs and start nothing more."""
         self.stopping = self.stopping or reason
         for attempt in self.running:
+            if attempt.task.last:  # an exit handler is what runs when all else was stopped
+                continue
             attempt.cut = attempt.cut or reason
             attempt.process.terminate()
 
     def close(self) -> None:
         """Say of the steps that never started that they will not."""
-        for task in self.program.tasks:
-            if task.name not in self.phases:
-                self.status.omit(task, self.stopping or "omitted: a step that it needs did not succeed")
+        for task in (*self.program.tasks, *self.program.last):
+            pending = self._branches.get(task.name, [task])
+            for one in pending if task.name not in self.phases or task.name in self._branches else ():
+                if one.name not in self.phases:
+                    self.status.omit(one, self.stopping or "omitted: a step that it needs did not succeed")
+        if self._exiting:
+            ends = [self.phases.get(task.name) for task in self.program.last]
+            self.status.end_exit("Succeeded" if all(end == "Succeeded" for end in ends) else "Failed")
         self._refresh(now=True)
         while self.ended:
             self._sweep()
@@ -127,29 +163,103 @@ class Steps:
     # -- what may start ----------------------------------------------------------------------------------------------------
 
     def _ready(self) -> list[Task]:
-        """Steps that may start now, in document order."""
-        failed = self.program.fail_fast and any(phase != "Succeeded" for phase in self.phases.values())
-        if self.stopping or failed:
-            return []
+        """Steps that may start now, in document order; those of the exit handler whatever happened before."""
         busy = {attempt.task.name for attempt in self.running} | set(self.phases)
-        return [
-            task
-            for task in self.program.tasks
-            if task.name not in busy and all(self.phases.get(name) == "Succeeded" for name in task.needs)
-        ]
+        if self._exiting:
+            return [task for task in self.program.last if task.name not in busy and self._free(task)]
+        if self._halted:
+            return []
+        found = []
+        for task in self.program.tasks:
+            if task.items:
+                found += [branch for branch in self._branches.get(task.name, ()) if branch.name not in busy]
+            elif task.name not in busy and self._free(task) and (not task.when or task.name in self._chosen):
+                found.append(task)
+        return found
+
+    @property
+    def _halted(self) -> bool:
+        """Whether nothing more of the DAG starts."""
+        return bool(self.stopping) or (self.program.fail_fast and any(phase not in ENDED_WELL for phase in self.phases.values()))
+
+    def _free(self, task: Task) -> bool:
+        """Whether all that a task needs has ended well."""
+        return all(
+            self.phases.get(name) == "Succeeded" or (self.phases.get(name) == "Skipped" and name in task.skippable)
+            for name in task.needs
+        )
+
+    def _undecided(self) -> list[Task]:
+        """Tasks whose condition or items can be read now, and have not been."""
+        known = self._chosen | set(self._branches) | set(self.phases)
+        tasks = () if self._halted else self.program.tasks
+        return [task for task in tasks if (task.when or task.items) and task.name not in known and self._free(task)]
+
+    def _decide(self) -> None:
+        """Read conditions and items, as far as the steps before have told them."""
+        while undecided := self._undecided():
+            for task in undecided:
+                known = self._known(self._common())
+                sides = condition(replace(task.when, known)) if task.when else ("", "")
+                branches = branches_of(task, replace(task.items, known)) if task.items else None
+                if sides is None or sides[0] != sides[1]:
+                    self._pass_over(task, f"when '{replace(task.when, known)}' evaluated false")
+                elif task.items and branches is None:
+                    self.status.omit(task, f"withParam is no list: {replace(task.items, known)[:200]}")
+                    self.phases[task.name] = "Error"
+                elif task.items and not branches:
+                    self._pass_over(task, "Skipped, empty params")
+                elif branches:
+                    self._branches[task.name] = branches
+                    self.status.begin_group(task)
+                else:
+                    self._chosen.add(task.name)
+
+    def _pass_over(self, task: Task, message: str) -> None:
+        self.phases[task.name] = "Skipped"
+        self.status.skip(task, message)
+
+    def _settle(self) -> None:
+        """End groups all of whose branches are over, or will not start any more."""
+        for task in self.program.tasks:
+            branches = self._branches.get(task.name)
+            if branches is None or task.name in self.phases or any(attempt.task.group == task.name for attempt in self.running):
+                continue
+            ends = {self.phases.get(branch.name, "Omitted") for branch in branches}
+            if "Omitted" in ends and not self._halted:
+                continue
+            phase = "Error" if "Error" in ends else "Succeeded" if ends == {"Succeeded"} else "Failed"
+            self.phases[task.name] = phase
+            self.status.end_group(task, branches, phase)
+
+    def _go_on_to_exit(self) -> None:
+        """When the DAG is over, the exit handler begins."""
+        over = not (self.running or self._ready() or self._undecided())
+        if self.program.last and not self._exiting and over:
+            self._ended_as = "Failed" if self.stopping else self.outcome
+            self._exiting = True
+            self.status.begin_exit(self.program.exit)
 
     def _common(self) -> dict[str, str]:
         metadata = self.status.document["metadata"]
         known = {"workflow.name": self.folder.name, "workflow.uid": str(metadata.get("uid", ""))}
         known["workflow.namespace"] = str(metadata.get("namespace") or "local")
+        known |= {"workflow.status": self._ended_as} if self._exiting else {}
         return known | {f"workflow.parameters.{name}": value for name, value in self.program.parameters.items()}
+
+    def _known(self, common: Mapping[str, str]) -> dict[str, str]:
+        """Tags and their values, as far as tasks have ended."""
+        known = dict(common)
+        for task in self.program.last if self._exiting else self.program.tasks:
+            if task.name in self.phases:
+                known[f"tasks.{task.name}.status"] = self.phases[task.name]
+                for output, value in self.status.outputs(task).items():
+                    known[f"tasks.{task.name}.outputs.parameters.{output}"] = value
+        return known
 
     def _inputs(self, task: Task, common: Mapping[str, str]) -> dict[str, str]:
         """Values of a task's inputs: its arguments with all tags filled in, else the template's defaults."""
-        known = dict(common)
-        for name in self.phases:
-            for output, value in self.status.outputs(name).items():
-                known[f"tasks.{name}.outputs.parameters.{output}"] = value
+        known = self._known(common)
         given: dict[str, str] = replace(dict(task.arguments), known)
         defaults = {name: value for name, value in task.template.inputs.items() if value is not None}
         return {**replace(defaults, common), **given}
@@ -159,7 +269,8 @@ class Steps:
         inputs = self._inputs(task, common)
         node = self.status.start_step(task, number, inputs, self.machine.note(task.template.container))
         try:
-            host = Host(self.interpreter, self.cache, os.environ, self.work)
+            work = make_folder(self.folder, self.work, task.name, self.copy_limit) if task.group else self.work
+            host = Host(self.interpreter, self.cache, os.environ, work, self.claims)
             pod = make_pod(task, inputs, common, self.folder, host, attempt=number)
             process = start(pod, self.folder.log(task.name), self.settings.termination_bytes)
             replace_file(self.folder.pod(task.name) / "process.json", process.record())
@@ -228,8 +339,12 @@ class Steps:
 
     def _over(self, task: Task, node: str, phase: str) -> None:
         self.phases[task.name] = phase
-        good = sum(1 for ended in self.phases.values() if ended == "Succeeded")
-        self.status.end_step(task, node, done=good, total=len(self.program.tasks))
+        if task.group:
+            drop_folder(self.folder, task.name)
+        every = [one for main in self.program.tasks for one in self._branches.get(main.name, [main])]
+        every += self.program.last if self._exiting else ()
+        good = sum(1 for one in every if self.phases.get(one.name) in ENDED_WELL)
+        self.status.end_step(task, node, done=good, total=len(every))
 
     # -- the executed notebook ---------------------------------------------------------------------------------------------
 
@@ -237,7 +352,7 @@ class Steps:
         """Take over the outputs that a step has reported."""
         self.executed.use(self.notebooks)
         for folder in attempt.process.pod.reports:
-            self.executed.add(folder)
+            self.executed.add(folder, branch_of(attempt.task.name))
         attempt.observed.reported = False
 
     def _refresh(self, *, now: bool = False) -> None:

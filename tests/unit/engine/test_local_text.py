@@ -58,18 +58,21 @@ def test_what_is_replaced_is_exactly_the_value(known: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("expression", "needs"),
     [
-        ("a", ("a",)),
-        ("a.Succeeded", ("a",)),
-        ("a.Succeeded && b-2.Succeeded", ("a", "b-2")),
-        ("a&&(b.Succeeded)&&a", ("a", "b")),
+        ("a", {"a": True}),
+        ("a.Succeeded", {"a": False}),
+        ("a.Succeeded && b-2.Succeeded", {"a": False, "b-2": False}),
+        ("a&&(b.Succeeded)&&a", {"a": True, "b": False}),
+        ("(a.Succeeded || a.Skipped)", {"a": True}),
+        ("(a.Succeeded || a.Skipped) && b.Succeeded", {"a": True, "b": False}),
+        ("a.Succeeded && (a.Skipped || a.Succeeded)", {"a": False}),
+        ("a.Skipped", None),
         ("a || b", None),
         ("!a", None),
         ("a.Failed", None),
-        ("a.Succeeded && ", None),
         ("", None),
     ],
 )
-def test_depends_is_a_conjunction_of_successes(expression: str, needs: tuple[str, ...] | None) -> None:
+def test_depends_is_a_conjunction_of_good_ends(expression: str, needs: dict[str, bool] | None) -> None:
     assert needs_of(expression) == needs
 
 
