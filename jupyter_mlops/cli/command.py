@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "convert": "show a notebook as a pipeline, or write it as an Argo Workflow",
     "steps": "list the steps of a notebook; split, join or rename them",
     "import": "turn a notebook or pipeline of another tool into a notebook for this one",
+    "check": "run a notebook both ways, as one kernel and as a pipeline, and compare",
     "run": "run a notebook as a pipeline and wait for it",
     "runs": "list runs, or show one",
     "logs": "print what the steps of a run printed",

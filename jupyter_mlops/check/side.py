@@ -1,0 +1,51 @@
+"""What one side of a check left: a single kernel, or the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Tell = Callable[[str], None]
+"""Takes a line of progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Where a side stopped before its end."""
+
+    cell: int | None
+    line: int | None
+    error: str
+    """Class of the exception, or what ended it."""
+
+    message: str = ""
+
+    def __str__(self) -> str:
+        """As people read it."""
+        line = "" if self.line is None else f", line {self.line}"
+        return f"{self.error} at cell {self.cell}{line}" if self.cell is not None else self.error
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One run of the notebook, as far as it went."""
+
+    outputs: Mapping[int, Sequence[Mapping[str, Any]]]
+    files: Mapping[str, str]
+    folders: tuple[str, ...]
+    """Where it ran: longest first."""
+
+    state: str = ""
+    """Digest of the state with its final names; '' where it has left none."""
+
+    stopped: Stopped | None = None
+    logged: tuple[str, ...] = ()
+    """Models and datasets in the order in which they were logged: ``model churn``."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    path: tuple[str, ...] = ()
+    """Its import path at the end, where the names' modules are found."""
+
+    run: str = ""
+    """Name of the pipeline's run."""

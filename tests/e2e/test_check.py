@@ -1,0 +1,176 @@
+"""``check``: equal is said of what is equal, and of nothing else; the examples are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_mlops.check.check import check
+from jupyter_mlops.check.verdict import Verdict
+from jupyter_mlops.errors import NotFound, Refused, WrongUsage
+from jupyter_mlops.flow import Workbench
+from jupyter_mlops.settings import Settings, Storage
+from tests.e2e.machine import ROOT, Machine
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.ipynb"))
+
+
+def notebook(folder: Path, *cells: str | tuple[str, dict[str, Any]], name: str = "nb.ipynb") -> Path:
+    """A notebook whose cells are a step each."""
+    made = []
+    for number, cell in enumerate(cells):
+        source, metadata = cell if isinstance(cell, tuple) else (cell, {})
+        tags = [*metadata.get("tags", ()), f"step:s{number}"]
+        made.append(
+            {"cell_type": "code", "id": f"c{number}", "metadata": {**metadata, "tags": tags}, "source": source,
+             "outputs": [], "execution_count": None}
+        )  # fmt: skip
+    spec = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+    path = folder / name
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": spec, "cells": made}))
+    return path
+
+
+@dataclass
+class Place:
+    """A home and a folder."""
+
+    bench: Workbench
+    folder: Path
+
+    def check(self, *cells: Any, **options: Any) -> Verdict:
+        return check(self.bench, notebook(self.folder, *cells), **options)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    (tmp_path / "work").mkdir()
+    return Place(Workbench(Settings(Storage(tmp_path / "home"))), tmp_path / "work")
+
+
+def fingerprint(folder: Path) -> dict[str, tuple[str, int]]:
+    return {
+        str(path.relative_to(folder)): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_equal_and_nothing_of_the_folder_has_changed(place: Place) -> None:
+    (place.folder / "in.txt").write_text("7")
+    (place.folder / "tools.py").write_text("class Tool:\n    size = 3\n")
+    cells = (
+        ("n = 2", {"tags": ["parameters"]}),
+        "from tools import Tool\nshared = [n, Tool()]\nother = shared\nnumbers = (i for i in range(3))\nprint('made')",
+        "shared.append(int(open('in.txt').read()))\nopen('out.txt', 'w').write(str(len(other)))",
+        "from jupyter_mlops import log_metrics, log_model\n%load_ext jupyter_mlops\n%mlops runs\nlog_metrics(loss=0.5)",
+        "kept = log_model(lambda rows: rows, 'echo')\nkept",
+        "f'{len(other)} of {n}'",
+    )
+    notebook(place.folder, *cells)
+    before, told = fingerprint(place.folder), []
+    verdict = place.check(*cells, parameters={"n": "5"}, tell=told.append)
+    assert verdict.outcome == "equal", verdict
+    assert verdict.stopped is None
+    assert (verdict.counts.values, verdict.counts.outputs, verdict.counts.files, verdict.counts.logged) == (7, 5, 1, 1)
+    assert [one["name"] for one in verdict.uncompared] == ["numbers"]
+    assert {name: mark for name, mark in fingerprint(place.folder).items() if name != "nb.ipynb"} == {
+        name: mark for name, mark in before.items() if name != "nb.ipynb"
+    }
+    assert not place.bench.settings.storage.home.exists()
+    assert told[0] == "single kernel: cell 0 (1 of 6)"
+    assert "pipeline: step s5 (6 of 6)" in told
+
+
+def test_both_stop_at_the_same_place(place: Place) -> None:
+    verdict = place.check("print('before')\nx = 1", "y = 2\n\nx / 0", "never = 1")
+    assert verdict.outcome == "equal", verdict
+    assert verdict.stopped == {"cell": 1, "line": 3, "error": "ZeroDivisionError"}
+    assert verdict.counts.outputs >= 1
+
+
+def test_an_exception_that_is_allowed_stops_neither_side(place: Place) -> None:
+    verdict = place.check(("1 / 0", {"tags": ["raises-exception"]}), "x = 1")
+    assert (verdict.outcome, verdict.stopped, verdict.counts.values) == ("equal", None, 1)
+
+
+@pytest.mark.slow
+def test_what_no_step_is_given_is_found(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOT_FOR_STEPS", "here")
+    verdict = place.check("import os", "found = os.environ.get('NOT_FOR_STEPS')\nprint(found)", "fine = 1")
+    assert verdict.outcome == "different"
+    assert [(one.kind, one.cell, one.what, one.single, one.pipeline) for one in verdict.differences] == [
+        ("output", 1, "stdout", "here", "None"),
+        ("value", 1, "found", "a str", "a NoneType"),
+    ]
+    assert not any(one.unsteady for one in verdict.differences)
+
+
+@pytest.mark.slow
+def test_only_the_pipeline_stops(place: Place) -> None:
+    verdict = place.check("print('one')\nnumbers = (i for i in range(3))", "total = sum(numbers)")
+    assert verdict.outcome == "different"
+    (found,) = verdict.differences
+    assert (found.kind, found.single) == ("error", "ran to its end")
+    assert "numbers" in found.pipeline
+    assert "generator" in found.pipeline
+
+
+@pytest.mark.slow
+def test_what_no_two_runs_agree_in_is_never_called_equal(place: Place) -> None:
+    verdict = place.check("import os, time\npid = os.getpid()", "print(time.time_ns())\nobject()", "steady = 3")
+    assert verdict.outcome == "unsteady"
+    assert {(one.kind, one.cell, one.what) for one in verdict.differences} == {
+        ("value", 0, "pid"), ("output", 1, "stdout"), ("output", 1, "text/plain"),
+    }  # fmt: skip
+    assert all(one.unsteady for one in verdict.differences)
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "error", "code"),
+    [
+        (("x = (",), {}, Refused, "syntax-error"),
+        (("x = 1",), {"parameters": {"y": "1"}}, WrongUsage, "unknown-parameter"),
+        (("x = 1",), {"kernel": "no-such-kernel"}, NotFound, "kernel-not-found"),
+        ((("x = 1", {"mlops": {"when": "True"}}),), {}, Refused, "check-control"),
+    ],
+)
+def test_refused(place: Place, cells: Any, options: Any, error: type[Exception], code: str) -> None:
+    with pytest.raises(error) as raised:
+        place.check(*cells, **options)
+    assert raised.value.code == code  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_the_command_line(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    try:
+        path = notebook(machine.work, "x = 1\nprint(x)", "y = x + 1")
+        answer = machine.ask("check", path)
+        assert (answer["outcome"], answer["equal"]["values"], answer["steps"]) == ("equal", 2, 2)
+        assert machine.run("check", path).out == "nb.ipynb (2 steps) equal: 2 values, 1 output\n"
+        path = notebook(machine.work, "import os\nprint(os.getpid())")
+        assert machine.ask("check", path, code=1)["outcome"] == "unsteady"
+        assert machine.ask("check", path, "--allow-unsteady")["outcome"] == "unsteady"
+        refused = machine.ask("check", notebook(machine.work, "x = ("), code=2)
+        assert (refused["outcome"], refused["error"]["cell"]) == ("refused", 0)
+        assert machine.ask("runs")["runs"] == []
+    finally:
+        machine.clean()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_is_equal(path: Path, tmp_path: Path) -> None:
+    before = fingerprint(path.parent)
+    verdict = check(Workbench(Settings(Storage(tmp_path / "home"))), path)
+    assert verdict.outcome == "equal", verdict
+    assert verdict.uncompared == ()
+    assert verdict.counts.values > 20
+    assert verdict.counts.outputs > 10
+    assert fingerprint(path.parent) == before
