@@ -64,6 +64,9 @@ def build() -> tuple[Parser, Mapping[str, Parser]]:
 
     made = {
         "convert": _convert(command("convert", "Show the pipeline of a notebook.", "%mlops convert -o workflow.yaml")),
+        "preflight": _notebook(
+            command("preflight", "Look at what a run would hand from step to step, in this kernel.", "%mlops preflight")
+        ),
         "run": _run(command("run", "Run a notebook as a pipeline and follow it.", "%mlops run -p trees=100")),
         "runs": _runs(command("runs", "List runs, show one, or delete one.", "%mlops runs --limit 5")),
         "logs": _logs(command("logs", "Show what a run printed.", "%mlops logs --step train")),

@@ -75,6 +75,16 @@ def convert(context: Context, options: Namespace) -> None:
     context.show(present.pipeline_page(pipeline, options.output))
 
 
+def preflight(context: Context, options: Namespace) -> None:
+    """Show what a run would hand from step to step, as this kernel has it now."""
+    from jupyter_mlops.kernel.preflight import preflight as look
+    from jupyter_mlops.kernel.preflight import preflight_page
+
+    path = context.notebook(options.notebook)
+    pipeline = context.bench.convert(context.bench.read(path))
+    context.show(preflight_page(look(pipeline, context.shell.user_ns, context.shell), path.name))
+
+
 def run(context: Context, options: Namespace) -> None:
     """Submit a notebook and follow it, unless told to go on."""
     path = context.notebook(options.notebook)
@@ -271,6 +281,6 @@ def use(context: Context, options: Namespace) -> None:
 
 
 COMMANDS: Mapping[str, Callable[[Context, Namespace], None]] = {
-    "convert": convert, "run": run, "runs": runs, "logs": logs, "models": models, "deploy": deploy, "predict": predict,
-    "services": services, "stop": stop, "targets": targets, "use": use,
+    "convert": convert, "preflight": preflight, "run": run, "runs": runs, "logs": logs, "models": models, "deploy": deploy,
+    "predict": predict, "services": services, "stop": stop, "targets": targets, "use": use,
 }  # fmt: skip

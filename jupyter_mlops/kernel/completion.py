@@ -38,6 +38,7 @@ def complete(text: str, line: str, bench: Callable[[], Workbench]) -> list[str]:
 def _names(command: str, bench: Callable[[], Workbench]) -> Iterable[str]:
     sources: Mapping[str, Callable[[], Iterable[str]]] = {
         "convert": _notebooks,
+        "preflight": _notebooks,
         "run": _notebooks,
         "runs": lambda: (run.name for run in bench().engine.list()),
         "logs": lambda: (run.name for run in bench().engine.list()),

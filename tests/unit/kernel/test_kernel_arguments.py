@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 import pytest
@@ -15,7 +16,7 @@ from jupyter_mlops.kernel.commands import COMMANDS
 
 def test_every_command_has_a_parser_and_every_parser_a_command():
     assert set(build()[1]) == set(COMMANDS) == {
-        "convert", "run", "runs", "logs", "models", "deploy", "predict", "services", "stop", "targets", "use",
+        "convert", "preflight", "run", "runs", "logs", "models", "deploy", "predict", "services", "stop", "targets", "use",
     }  # fmt: skip
 
 
@@ -33,7 +34,7 @@ def test_help_is_carried_out_with_an_example(name, flag):
 def test_help_of_all(line):
     with pytest.raises(HelpAsked) as asked:
         parse(line)
-    assert all(f"  {name} " in asked.value.text for name in COMMANDS)
+    assert all(re.search(rf"^    {name}\s", asked.value.text, re.MULTILINE) for name in COMMANDS)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_lines(line, expected):
     ("line", "message", "fix"),
     [
         ("rnu", "no command 'rnu'", "%mlops run?"),
-        ("xyzzy", "no command 'xyzzy'", "convert, run"),
+        ("xyzzy", "no command 'xyzzy'", "convert, preflight, run"),
         ("run --paramter a=1", "%mlops run: unrecognized arguments", "%mlops run --help"),
         ("run a b", "unrecognized arguments: b", "--help"),
         ("run --detach --widget", "not allowed with", "--help"),

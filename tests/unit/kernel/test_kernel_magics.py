@@ -292,7 +292,24 @@ def test_registering_twice_changes_nothing(shell, bench):
 @pytest.mark.parametrize(
     ("text", "line", "expected"),
     [
-        ("", "%mlops ", ["convert", "run", "runs", "logs", "models", "deploy", "predict", "services", "stop", "targets", "use"]),
+        (
+            "",
+            "%mlops ",
+            [
+                "convert",
+                "preflight",
+                "run",
+                "runs",
+                "logs",
+                "models",
+                "deploy",
+                "predict",
+                "services",
+                "stop",
+                "targets",
+                "use",
+            ],
+        ),
         ("ru", "%mlops ru", ["run", "runs"]),
         ("--d", "%mlops run --d", ["--detach"]),
         ("", "%mlops run ", ["churn.ipynb"]),
