@@ -25,7 +25,8 @@ This module is standard library only and imports nothing: it travels in the bund
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 Blame = Literal["user", "platform", "us"]
@@ -64,6 +65,16 @@ class Diagnostic:
     cell: int | None = None
     line: int | None = None
     fix: str = ""
+
+    @property
+    def docs(self) -> str:
+        """Where the documentation speaks of it."""
+        return f"docs/notebooks.md#{self.code}"
+
+
+def placed(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The findings, those about a whole cell (its tags, its metadata) on the cell's first line."""
+    return [replace(d, line=1) if d.cell is not None and d.line is None else d for d in found]
 
 
 @dataclass
@@ -127,6 +138,7 @@ class Refused(MlopsError):
                 "line": d.line,
                 "message": d.message,
                 "fix": d.fix,
+                "docs": d.docs,
             }
             for d in self.diagnostics
         ]

@@ -139,8 +139,10 @@ class Workbench:
             raise WrongUsage(f"{path} is not a notebook", fix="Give a file that ends in .ipynb.", where=Where(path.name)) from error
         return parse(text, path.name)
 
-    def convert(self, notebook: Notebook) -> Pipeline:
+    def convert(self, notebook: Notebook, folder: Path | None = None) -> Pipeline:
         """Analyse and plan. Raises Refused with every diagnostic.
+
+        Where the notebook's folder is given, files and modules that it asks for and that are not there are said.
 
         No interpreter is asked: the Python is the one that the notebook says it was last run with, else this one. ``run`` puts
         the kernel's own in its place.
@@ -148,7 +150,12 @@ class Workbench:
         from jupyter_mlops.pipeline.plan import plan
 
         this = f"{sys.version_info.major}.{sys.version_info.minor}"
-        return replace(plan(notebook), kernel=notebook.kernel or "python3", python=notebook.python or this)
+        around = None
+        if folder is not None:
+            from jupyter_mlops.around import surroundings
+
+            around = surroundings(notebook, folder, local=self.target.local)
+        return replace(plan(notebook, around), kernel=notebook.kernel or "python3", python=notebook.python or this)
 
     def compile(
         self,

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
         )
     try:
         notebook = bench.read(arguments.notebook)
-        pipeline = bench.convert(notebook)
+        pipeline = bench.convert(notebook, arguments.notebook.parent)
     except Refused as refused:
         return _refused(refused, console)
     if arguments.output:

@@ -220,6 +220,7 @@ class Bindings(Flow):
         for alias in node.names:
             self.bind(alias.asname or alias.name.split(".")[0], code=Definition("import", module=alias.name))
             self._local_file(alias.name)
+            self.asks_module(alias.name)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         """``from a import b``; a future import stays in force for later cells, as IPython keeps it."""
@@ -228,9 +229,11 @@ class Bindings(Flow):
             self.lazy |= any(alias.name == "annotations" for alias in node.names)
             return
         self._local_file(module)
+        self.asks_module(module)
         for alias in node.names:
             if alias.name == "*":
                 self.draft.stars.append(module)
+                self.draft.star_lines.setdefault(module, self.context.line)
             else:
                 self.bind(alias.asname or alias.name, code=Definition("import", module=f"{module}:{alias.name}"))
 

@@ -188,19 +188,24 @@ class Calls(Definitions):
         known = effects.file_effects(self.path_of(node.func), name) if name != "open" else []
         for effect in known:
             given = self._text(argument(node, effect))
-            if given:
-                (self.draft.writes_files if effect.kind == "writes" else self.draft.reads_files).add(given)
+            if given and effect.kind == "writes":
+                self.draft.writes_files.add(given)
+            elif given:
+                self.asks_file(given)
         if known:
             return
         if not paths:
             return
         if name == "open":
             mode = paths[1] if len(paths) > 1 else self._text(keyword(node, "mode")) or "r"
-            (self.draft.writes_files if set(mode) & set("wax+") else self.draft.reads_files).add(paths[0])
+            if set(mode) & set("wax+"):
+                self.draft.writes_files.add(paths[0])
+            else:
+                self.asks_file(paths[0])
         elif name in effects.WRITERS:
             self.draft.writes_files.add(paths[0])
         elif name in effects.READERS:
-            self.draft.reads_files.add(paths[0])
+            self.asks_file(paths[0])
 
     def _text(self, node: ast.expr | None) -> str | None:
         """The text that an expression surely is."""

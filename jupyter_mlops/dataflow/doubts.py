@@ -73,11 +73,15 @@ def _undefined(cells: Sequence[CellFacts], unresolved: Mapping[int, frozenset[st
         for name in sorted(unresolved.get(facts.cell, frozenset()) - facts.guarded - facts.type_refs - facts.conditional):
             line = facts.lines.get(name)
             later = bound_in.get(name)
+            gone = [other.cell for other in cells if name in other.deletes and other.cell <= facts.cell]
             if later is not None and later > facts.cell:
+                message = f"cell {facts.cell} reads {name}, which only cell {later} below it binds; the run stops here"
                 fix = f"Cell {later} binds it: move that cell up."
-            elif later is not None and later < facts.cell:
-                fix = "A cell above deletes it."
+                yield Diagnostic("bound-later", "warning", message, facts.cell, line, fix)
+            elif gone:
+                message = f"cell {facts.cell} reads {name}, which cell {gone[-1]} deletes; the run stops here"
+                fix = f"Move this cell above cell {gone[-1]}, or take the del away."
+                yield Diagnostic("deleted-name", "warning", message, facts.cell, line, fix)
             else:
-                fix = "Define it above, or correct the name."
-            message = f"cell {facts.cell} reads {name}, which no cell above binds; the run stops here"
-            yield Diagnostic("undefined-name", "warning", message, facts.cell, line, fix)
+                message = f"cell {facts.cell} reads {name}, which no cell above binds; the run stops here"
+                yield Diagnostic("undefined-name", "warning", message, facts.cell, line, "Define it above, or correct the name.")

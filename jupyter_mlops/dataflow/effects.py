@@ -58,6 +58,12 @@ READERS = frozenset(
     """read_csv read_parquet read_json read_pickle read_excel read_feather read_hdf read_table load loadtxt genfromtxt imread
     load_model from_pretrained read_text read_bytes scan_csv scan_parquet fromfile read_sql load_workbook""".split()
 )
+MAKES_FILES = re.compile(
+    r"(?i)extract|unpack|download|retrieve|clone|^system$|popen|check_call|check_output|^run$|^call$|^save|^write|^dump$"
+    r"|^to_(?:csv|parquet|json|pickle|excel|feather|hdf)$"
+)
+"""Calls that may make files whose names the source does not spell."""
+
 PATH_CLASSES = frozenset({"Path", "PurePath", "pathlib"})
 
 NAMESPACE_READERS = frozenset({"globals", "exec", "eval", "locals"})

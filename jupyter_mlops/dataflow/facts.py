@@ -111,6 +111,18 @@ class CellFacts:
     requirements: tuple[str, ...] = ()
     reads_files: frozenset[str] = NO_NAMES
     writes_files: frozenset[str] = NO_NAMES
+    asks_files: Mapping[str, int] = field(default_factory=dict)
+    """File → line, for files that the cell surely reads and has not made itself."""
+
+    makes_files: bool = False
+    """Whether it may make files that the source does not name: shell commands, downloads, archives."""
+
+    imports: Mapping[str, int] = field(default_factory=dict)
+    """Module → line, for modules that the cell surely imports, with no way out where they are missing."""
+
+    star_lines: Mapping[str, int] = field(default_factory=dict)
+    """Module of a star import → line."""
+
     modules: frozenset[str] = NO_NAMES
     """Files that an import of the cell would read if a cell wrote them."""
 

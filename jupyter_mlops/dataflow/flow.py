@@ -86,12 +86,15 @@ class Flow(Names, ast.NodeVisitor):
     def visit_Try(self, node: ast.Try) -> None:
         """(body + else) against each handler, which starts from the state before: nobody knows where the body broke off."""
         before = set(self.must)
-        guarded = any(_catches_name_error(handler) for handler in node.handlers)
+        guarded = any(_catches(handler, NAME_ERRORS) for handler in node.handlers)
+        falls_back = any(_catches(handler, ABSENCE) for handler in node.handlers)
 
         def body() -> bool:
             self.guards += guarded
+            self.fallbacks += falls_back
             goes_on = self.block(node.body)
             self.guards -= guarded
+            self.fallbacks -= falls_back
             return goes_on and self.block(node.orelse)
 
         self.branches([body, *(self._handler(handler) for handler in node.handlers)], exhaustive=True)
@@ -221,9 +224,22 @@ def _surely_runs(iterable: ast.expr) -> bool:
     return isinstance(first, ast.Constant) and isinstance(first.value, int) and first.value > 0
 
 
-def _catches_name_error(handler: ast.ExceptHandler) -> bool:
+NAME_ERRORS = frozenset({"NameError", "Exception", "BaseException"})
+ABSENCE = frozenset(
+    {
+        "ImportError",
+        "ModuleNotFoundError",
+        "FileNotFoundError",
+        "OSError",
+        "IOError",
+        "EnvironmentError",
+        "Exception",
+        "BaseException",
+    }
+)
+"""What a missing module or file raises, and what catches that."""
+
+
+def _catches(handler: ast.ExceptHandler, errors: frozenset[str]) -> bool:
     caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return (
-        any(isinstance(kind, ast.Name) and kind.id in {"NameError", "Exception", "BaseException"} for kind in caught)
-        or handler.type is None
-    )
+    return handler.type is None or any(isinstance(kind, ast.Name) and kind.id in errors for kind in caught)

@@ -126,7 +126,7 @@ class Magics(Calls):
         elif name in OPAQUE:
             self.doubt("opaque", f"%{name}")
             if name == "run" and (words := [word for word in line.split() if not word.startswith("-")]):
-                self.draft.reads_files.add(words[0])
+                self.asks_file(words[0])
         elif name in FILES:
             self._expand(line)
             self._shell(f"{name} {line}")
@@ -203,6 +203,7 @@ class Magics(Calls):
             self._requirements(match[1].splitlines()[0])
             return
         message = f"cell {self.context.cell} runs a shell command: {' '.join(command.split())[:60]}"
+        self.draft.calls.add("system")
         fix = "Its programs must be in the step's image; files outside the working folder do not travel."
         self.note("shell-command", "info", message, fix)
 

@@ -54,6 +54,9 @@ class Draft:
     setup: list[str] = field(default_factory=list)
     reads_files: set[str] = field(default_factory=set)
     writes_files: set[str] = field(default_factory=set)
+    asks_files: dict[str, int] = field(default_factory=dict)
+    imports: dict[str, int] = field(default_factory=dict)
+    star_lines: dict[str, int] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
     doubts: list[Doubt] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
@@ -89,6 +92,9 @@ class Names:
         self.branches_open = 0
         self.guards = 0
         """Depth of ``try`` statements that catch NameError."""
+
+        self.fallbacks = 0
+        """Depth of ``try`` statements that catch what a missing file or module raises."""
 
         self.statement_reads: set[str] = set()
         self._reach: dict[str, frozenset[str]] = {}
@@ -239,6 +245,17 @@ class Names:
             if name in self.above:
                 self.draft.deletes.add(name)
         self._part(name)
+
+    def asks_file(self, path: str) -> None:
+        """A file is read; where that surely happens, and nothing is made of its absence, it has to be there."""
+        self.draft.reads_files.add(path)
+        if not self.branches_open and not self.fallbacks and path not in self.draft.writes_files:
+            self.draft.asks_files.setdefault(path, self.context.line)
+
+    def asks_module(self, module: str) -> None:
+        """A module is imported; the same."""
+        if not self.branches_open and not self.fallbacks:
+            self.draft.imports.setdefault(module, self.context.line)
 
     def forget(self, name: str) -> None:
         """A name that this cell bound is gone again."""

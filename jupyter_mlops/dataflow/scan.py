@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from jupyter_mlops.dataflow import effects
 from jupyter_mlops.dataflow.effects import ROLES
 from jupyter_mlops.dataflow.facts import Bind, CellFacts, Role
 from jupyter_mlops.dataflow.groups import Groups
@@ -70,6 +71,10 @@ def _freeze(walker: Magics, tree: ast.Module, above: Above) -> CellFacts:
         requirements=tuple(context.requirements),
         reads_files=frozenset(draft.reads_files),
         writes_files=frozenset(draft.writes_files),
+        asks_files=draft.asks_files,
+        makes_files=any(effects.MAKES_FILES.search(name) for name in draft.calls),
+        imports=draft.imports,
+        star_lines=draft.star_lines,
         modules=frozenset(draft.modules),
         doubts=tuple(dict.fromkeys(draft.doubts)),
         questions=tuple(draft.questions),

@@ -57,4 +57,5 @@ def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
         "line": diagnostic.line,
         "message": diagnostic.message,
         "fix": diagnostic.fix,
+        "docs": diagnostic.docs,
     }

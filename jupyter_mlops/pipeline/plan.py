@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from jupyter_mlops.dataflow.facts import Analysis
 from jupyter_mlops.dataflow.link import analyse
-from jupyter_mlops.errors import Diagnostic, Refused, Where
+from jupyter_mlops.errors import Diagnostic, Refused, Where, placed
 from jupyter_mlops.notebook.document import Notebook
 from jupyter_mlops.notebook.metadata import Requests, read_requests
 from jupyter_mlops.pipeline.control import check_control, with_evaluation
@@ -23,10 +23,16 @@ from jupyter_mlops.pipeline.order import declared_needs
 from jupyter_mlops.pipeline.parameters import read_parameters
 from jupyter_mlops.pipeline.pipeline import Link, Pipeline, Step
 from jupyter_mlops.pipeline.propose import proposed_groups, unstorable_flows
+from jupyter_mlops.pipeline.shadows import shadowed
+from jupyter_mlops.pipeline.surroundings import Surroundings, absent
 
 
-def plan(notebook: Notebook) -> Pipeline:
+def plan(notebook: Notebook, around: Surroundings | None = None) -> Pipeline:
     """The pipeline of a notebook.
+
+    Args:
+        notebook: what was saved.
+        around: what lies beside it; None: files and modules are not asked for.
 
     Raises:
         Refused: with all diagnostics, when one of them is an error.
@@ -49,7 +55,9 @@ def plan(notebook: Notebook) -> Pipeline:
     steps, problems = _steps(groups, requests, analysis)
     found += check_control(steps, analysis, parameters)
     found += [*problems, *_crossing(steps, analysis), *_unasked(steps, gpu)]
-    found = sorted(dict.fromkeys(found), key=lambda d: (-1 if d.cell is None else d.cell, d.line or 0))
+    found += shadowed(parameters, analysis, frozenset(cell for cell in cells if requests.cells[cell].parameters))
+    found += absent(analysis, around) if around is not None else ()
+    found = sorted(dict.fromkeys(placed(found)), key=lambda d: (-1 if d.cell is None else d.cell, d.line or 0))
     name = f"{notebook.name}.ipynb"
     _refuse_errors(found, name)
     return Pipeline(

@@ -123,7 +123,9 @@ def test_a_stop_that_can_be_foreseen_is_named_at_its_line(case: dict[str, Any]) 
     if stops["error"] == "SyntaxError":
         assert said[0] == ("syntax-error", "error", stops["cell"], stops["line"])
     elif stops["error"] == "NameError":
-        assert said == [("undefined-name", "warning", stops["cell"], stops["line"])]
+        assert len(said) == 1
+        assert said[0][0] in {"undefined-name", "deleted-name", "bound-later"}
+        assert said[0][1:] == ("warning", stops["cell"], stops["line"])
     else:  # what raises is for the run to find
         assert said == []
 

@@ -43,8 +43,10 @@ class ConvertHandler(_NotebookHandler):
     @authorized("read", "mlops:runs")
     async def post(self) -> None:
         """Steps, links, parameters and doubts."""
-        notebook = await self.notebook(self.body_as(ConvertRequest))
-        self.answer(await self.work(convert, self.bench, notebook))
+        asked = self.body_as(ConvertRequest)
+        notebook = await self.notebook(asked)
+        folder = await notebooks.folder_of(self.contents_manager, asked.path)
+        self.answer(await self.work(convert, self.bench, notebook, folder))
 
 
 class WorkflowHandler(_NotebookHandler):
@@ -60,11 +62,11 @@ class WorkflowHandler(_NotebookHandler):
         self.answer_yaml(await self.ask(workflow_text, notebook, folder))
 
 
-def convert(bench: Workbench, notebook: Notebook) -> dict[str, Any]:
+def convert(bench: Workbench, notebook: Notebook, folder: Path | None = None) -> dict[str, Any]:
     """The conversion in its JSON form. Raises Refused."""
     from jupyter_mlops.registry.bundles import source_digest
 
-    return conversion_view(bench.convert(notebook), source_digest(notebook))
+    return conversion_view(bench.convert(notebook, folder), source_digest(notebook))
 
 
 def workflow_text(bench: Workbench, notebook: Notebook, folder: Path | None) -> str:

@@ -43,7 +43,7 @@ from jupyter_mlops.notebook.document import Cell
         (["!pip install x"], []),
         (["x = 1\nprint(nope)"], [("undefined-name", "warning", 0, 2)]),
         (["print(late)\nlate = 1"], [("undefined-name", "warning", 0, 1)]),
-        (["for k in f():\n    last = k\nprint(last)", "def f(): ..."], [("undefined-name", "warning", 0, 1)]),
+        (["for k in f():\n    last = k\nprint(last)", "def f(): ..."], [("bound-later", "warning", 0, 1)]),
         (["def f(): return nope", "x = 1\nf()"], [("undefined-name", "warning", 1, 2)]),
         (["try:\n    nope\nexcept NameError:\n    nope = 1"], []),
         (["try:\n    nope\nexcept ValueError:\n    pass"], [("undefined-name", "warning", 0, 2)]),
@@ -68,16 +68,20 @@ def test_what_is_said(sources: list[str], expected: list[tuple[str, str, int, in
 
 
 @pytest.mark.parametrize(
-    ("sources", "words"),
+    ("sources", "code", "place", "words"),
     [
-        (["print(x)", "x = 1"], "Cell 1 binds it: move that cell up."),
-        (["x = 1", "del x", "x"], "A cell above deletes it."),
-        (["x"], "Define it above, or correct the name."),
+        (["print(x)", "x = 1"], "bound-later", (0, 1), "Cell 1 binds it: move that cell up."),
+        (["def f(): return x", "y = 1\nf()", "x = 1"], "bound-later", (1, 2), "Cell 2 binds it: move that cell up."),
+        (["x = 1", "del x", "y = 1\nx"], "deleted-name", (2, 2), "Move this cell above cell 1, or take the del away."),
+        (["x = 1", "del x", "x", "x = 2"], "deleted-name", (2, 1), "Move this cell above cell 1, or take the del away."),
+        (["x"], "undefined-name", (0, 1), "Define it above, or correct the name."),
     ],
 )
-def test_the_fix_for_an_undefined_name_knows_the_notebook(sources: list[str], words: str) -> None:
+def test_a_name_that_is_not_there_is_told_by_what_became_of_it(
+    sources: list[str], code: str, place: tuple[int, int], words: str
+) -> None:
     found = analyse([Cell(index, "code", source) for index, source in enumerate(sources)]).diagnostics
-    assert found[0].fix == words
+    assert [(d.code, (d.cell, d.line), d.fix) for d in found] == [(code, place, words)]
 
 
 @pytest.mark.parametrize("source", ["__annotations__", "!true\nprint(_exit_code)"])

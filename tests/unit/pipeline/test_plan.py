@@ -275,7 +275,7 @@ def test_the_contract_of_convert() -> None:
             {
                 "code": "undefined-name", "severity": "warning", "cell": 1, "line": 1,
                 "message": "cell 1 reads nope, which no cell above binds; the run stops here",
-                "fix": "Define it above, or correct the name.",
+                "fix": "Define it above, or correct the name.", "docs": "docs/notebooks.md#undefined-name",
             }
         ],
     }  # fmt: skip
