@@ -33,9 +33,9 @@ def _gpu(names: Iterable[str], step_of: Mapping[int, Step], gpu: Mapping[int, Us
     for cell in sorted(gpu.keys() & step_of.keys()):
         first.setdefault(step_of[cell].name, cell)
     for name in names:
-        cell = first.get(name)
-        if cell is None or _asks(step_of[cell]):
+        if name not in first or _asks(step_of[first[name]]):
             continue
+        cell = first[name]
         use = gpu[cell]
         how = "uses a GPU" if use.sure else "uses a GPU where there is one"
         message = f"step {name} {how} ({use.what} in cell {cell}) and asks for none; on a cluster it gets none"

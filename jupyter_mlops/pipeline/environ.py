@@ -1,7 +1,7 @@
-"""Which environment variables the cells read that nobody sets in the notebook: on a cluster only those that a step declares are there.
+"""Which environment variables cells read that nobody sets in the notebook: on a cluster only declared ones are there.
 
-Read off the usual spellings with a literal name: ``os.environ["X"]``, ``os.environ.get("X")``, ``os.getenv("X")``, and the same on a
-bare ``environ`` or ``getenv``. A hint, like the rest of the plan: what it misses is missing where the step runs, and says so there.
+Read off the usual spellings with a literal name: ``os.environ["X"]``, ``os.environ.get("X")``, ``os.getenv("X")``, and the same
+on a bare ``environ`` or ``getenv``. A hint, like the rest of the plan: what it misses is missing where the step runs.
 """
 
 from __future__ import annotations

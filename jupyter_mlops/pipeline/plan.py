@@ -7,15 +7,16 @@ reason is said at once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from jupyter_mlops.dataflow.facts import Analysis
 from jupyter_mlops.dataflow.link import analyse
 from jupyter_mlops.errors import Diagnostic, Refused, Where, placed
 from jupyter_mlops.notebook.document import Notebook
 from jupyter_mlops.notebook.metadata import Requests, read_requests
+from jupyter_mlops.pipeline.advice import advice
 from jupyter_mlops.pipeline.control import check_control, with_evaluation
-from jupyter_mlops.pipeline.gpu import Use, gpu_use
+from jupyter_mlops.pipeline.gpu import gpu_use
 from jupyter_mlops.pipeline.groups import Group, named_groups
 from jupyter_mlops.pipeline.names import pipeline_name, step_name, unique
 from jupyter_mlops.pipeline.options import step_options
@@ -54,7 +55,7 @@ def plan(notebook: Notebook, around: Surroundings | None = None) -> Pipeline:
     found += problems
     steps, problems = _steps(groups, requests, analysis)
     found += check_control(steps, analysis, parameters)
-    found += [*problems, *_crossing(steps, analysis), *_unasked(steps, gpu)]
+    found += [*problems, *_crossing(steps, analysis), *advice(steps, runnable, gpu)]
     found += shadowed(parameters, analysis, frozenset(cell for cell in cells if requests.cells[cell].parameters))
     found += absent(analysis, around) if around is not None else ()
     found = sorted(dict.fromkeys(placed(found)), key=lambda d: (-1 if d.cell is None else d.cell, d.line or 0))
@@ -99,20 +100,6 @@ def _crossing(steps: Iterable[Step], analysis: Analysis) -> list[Diagnostic]:
             fix = "Make it in the step that uses it, put both cells into one step, or hand on a list or a file's name."
             found.append(Diagnostic("not-storable", "warning", message, source, bind.line, fix))
     return found
-
-
-def _unasked(steps: Iterable[Step], gpu: Mapping[int, Use]) -> Iterator[Diagnostic]:
-    """Steps that use a GPU and ask for none: on a cluster they would get a machine without."""
-    for step in steps:
-        cell = next((cell for cell in step.cells if cell in gpu), None)
-        options = step.options
-        if cell is None or options.gpu is not None or any("gpu" in name or "/mig-" in name for name in options.resources):
-            continue
-        use = gpu[cell]
-        how = "uses a GPU" if use.sure else "uses a GPU where there is one"
-        message = f"step {step.name} {how} ({use.what} in cell {cell}) and asks for none; on a cluster it gets none"
-        fix = f"Ask for one: `gpu: 1` in the options of the step, or `%%step {step.name} --gpu 1`."
-        yield Diagnostic("gpu-unasked", "info", message, cell, use.line, fix)
 
 
 def _refuse_errors(found: Sequence[Diagnostic], notebook: str) -> None:
