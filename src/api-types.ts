@@ -619,6 +619,8 @@ export interface components {
             line?: number | null;
             message: string;
             fix: string;
+            /** @description Place in the documentation that explains the code */
+            docs?: string;
         };
         Parameter: {
             name: string;
