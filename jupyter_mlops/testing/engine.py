@@ -193,6 +193,65 @@ class EngineConformance:
         assert caught.value.where.field or caught.value.diagnostics
         assert [run.name for run in engine.list()] == before
 
+    # -- control flow ------------------------------------------------------------------------------------------------------
+
+    def test_a_task_runs_once_for_each_item(self, engine: Engine, finished: Callable[[str], Run]) -> None:
+        """``withParam``: a step for the task, then one for each branch; each has its log, and the task has all."""
+        run = finished("branches")
+        assert run.phase == "Succeeded", (phases(run), run.failure)
+        assert phases(run) == dict.fromkeys(("list", "each", "each(0)", "each(1)", "all"), "Succeeded")
+        assert {line.step: line.text for line in engine.logs(run.name, step="each")} == {"each(0)": "0:a=22", "each(1)": "1:0.5"}
+        assert [line.text for line in engine.logs(run.name, step="each(1)")] == ["1:0.5"]
+
+    def test_no_items_are_no_branches(self, finished: Callable[[str], Run]) -> None:
+        """The task is skipped, and what follows goes on."""
+        run = finished("no branches")
+        assert (run.phase, phases(run)) == ("Succeeded", {"list": "Succeeded", "each": "Skipped", "all": "Succeeded"}), run.failure
+
+    def test_a_branch_that_fails_fails_the_task(self, finished: Callable[[str], Run]) -> None:
+        """What follows does not run, and the failure is the branch's."""
+        run = finished("a branch fails")
+        found = phases(run)
+        assert (run.phase, found["each"], found["each(1)"], found["all"]) == ("Failed", "Failed", "Failed", "Skipped")
+        assert run.failure is not None
+        assert run.failure.step == "each(1)"
+
+    @pytest.mark.parametrize(("key", "phase"), [("condition", "Succeeded"), ("condition not met", "Skipped")])
+    def test_a_condition_decides_whether_a_task_runs(self, finished: Callable[[str], Run], key: str, phase: str) -> None:
+        """``when``: a task that is skipped does not keep the next one, which can tell."""
+        run = finished(key)
+        assert (run.phase, phases(run)) == ("Succeeded", {"say": "Succeeded", "each": phase, "all": "Succeeded"}), run.failure
+
+    @pytest.mark.parametrize(
+        ("key", "outcome", "ends"),
+        [
+            ("end", "Succeeded", {"a": "Succeeded", "end": "Succeeded"}),
+            ("end of a failure", "Failed", {"a": "Failed", "b": "Skipped", "end": "Succeeded"}),
+        ],
+    )
+    def test_an_exit_handler_runs_whatever_happened(
+        self, engine: Engine, finished: Callable[[str], Run], key: str, outcome: str, ends: dict[str, str]
+    ) -> None:
+        """``onExit``: it learns how the run ended, and changes nothing of that."""
+        run = finished(key)
+        assert (run.phase, phases(run)) == (outcome, ends)
+        assert [line.text for line in engine.logs(run.name, step="end")] == [outcome]
+
+    def test_an_exit_handler_that_fails_fails_the_run(self, finished: Callable[[str], Run]) -> None:
+        """Although all else went well."""
+        run = finished("end that fails")
+        assert (run.phase, phases(run)) == ("Failed", {"a": "Succeeded", "end": "Failed"})
+        assert run.failure is not None
+        assert run.failure.step == "end"
+
+    def test_an_exit_handler_runs_when_a_run_is_stopped(self, engine: Engine, submit: Callable[..., Run]) -> None:
+        """Stopping ends the steps, not what is there to tidy up after them."""
+        run = submit(("a", "time.sleep(600)"), last=("end", "print(given)"))
+        wait(engine, run.name, lambda now: now.steps[0].phase == "Running", seconds=self.seconds)
+        engine.control(run.name, "stop")
+        run = self.finish(engine, run)
+        assert (run.phase, phases(run)) == ("Stopped", {"a": "Stopped", "end": "Succeeded"})
+
     # -- looking -----------------------------------------------------------------------------------------------------------
 
     def test_an_unknown_run_is_not_found(self, engine: Engine) -> None:

@@ -19,6 +19,8 @@ def workflow(
     chain: bool = True,
     template: Mapping[str, Any] | None = None,
     container: Mapping[str, Any] | None = None,
+    tasks: Mapping[str, Mapping[str, Any]] | None = None,
+    last: Step | None = None,
     image: str = "docker.io/library/python:3.11-slim",
 ) -> dict[str, Any]:
     """A Workflow whose steps run Python source, one after the other, or beside each other if not ``chain``.
@@ -31,25 +33,36 @@ def workflow(
         chain: whether each step needs the one before it.
         template: further fields of every container template.
         container: further fields of every container.
+        tasks: by step, further fields of its task; ``state`` among them is what it is given instead.
+        last: a step that runs at the end whatever happened (``onExit``); it is given the phase of the run.
         image: image of every step.
     """
     given = {key: json.dumps(value) for key, value in (parameters or {}).items()}
     arguments = [*(f"{{{{workflow.parameters.{key}}}}}" for key in given), "{{inputs.parameters.state}}", "/mlops/out"]
-    tasks, templates = [], []
+    listed, templates = [], []
     previous = ""
     for step, source in steps:
         state = f"{{{{tasks.{previous}.outputs.parameters.state}}}}" if previous and chain else ""
         task: dict[str, Any] = {"name": step, "template": step, "arguments": {"parameters": [{"name": "state", "value": state}]}}
         if previous and chain:
             task["depends"] = f"{previous}.Succeeded"
-        tasks.append(task)
+        own = dict((tasks or {}).get(step, {}))
+        if "state" in own:
+            task["arguments"] = {"parameters": [{"name": "state", "value": own.pop("state")}]}
+        listed.append(task | own)
         command = {"image": image, "command": ["python3", "-c", _PRELUDE + source], "args": arguments}
         templates.append(_template(step, {**command, **(container or {})}, template or {}))
         previous = step
+    if last:
+        step, source = last
+        command = {"image": image, "command": ["python3", "-c", _PRELUDE + source], "args": arguments}
+        templates.append(_template(step, {**command, **(container or {})}, template or {}))
+        ended = {"parameters": [{"name": "state", "value": "{{workflow.status}}"}]}
+        templates.append({"name": "last", "dag": {"tasks": [{"name": step, "template": step, "arguments": ended}]}})
     planned = [
         {"name": step, "cells": [index], "needs": [before for before, _ in steps[:index][-1:]] if chain else []}
         for index, (step, _) in enumerate(steps)
-    ]
+    ] + ([{"name": last[0], "cells": [len(steps)], "needs": []}] if last else [])
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
@@ -60,9 +73,10 @@ def workflow(
         },
         "spec": {
             "entrypoint": "pipeline",
+            **({"onExit": "last"} if last else {}),
             "arguments": {"parameters": [{"name": key, "value": value} for key, value in given.items()]},
             "volumes": [{"name": "mlops", "emptyDir": {}}],
-            "templates": [{"name": "pipeline", "dag": {"tasks": tasks}}, *templates],
+            "templates": [{"name": "pipeline", "dag": {"tasks": listed}}, *templates],
         },
     }
 
@@ -109,6 +123,11 @@ say(event='model', name='m', tag='v1', digest='{DIGEST}')
 """
 TOLD = {"code": "step-failed", "blame": "user", "message": "ValueError: no", "cell": 3, "line": 2, "step": "train", "fix": "f"}
 
+_EACH = {"withParam": "{{tasks.list.outputs.parameters.state}}", "state": "{{item}}"}
+_WHEN = {"when": "{{tasks.say.outputs.parameters.state}} == true"}
+_AFTER = {"depends": "(each.Succeeded || each.Skipped)", "state": "{{tasks.each.status}}"}
+"""A task that fans out or has a condition, and the one after it, which learns how that ended."""
+
 RUNS: Mapping[str, tuple[Sequence[Step], Mapping[str, Any]]] = {
     "simple": ((("load", "time.sleep(0.3)"), ("train", "pass")), {}),
     "output": ((("first", f"hand_on('{TEXT}' + chr(10))"), ("second", f"assert given == '{TEXT}', given")), {}),
@@ -130,5 +149,32 @@ RUNS: Mapping[str, tuple[Sequence[Step], Mapping[str, Any]]] = {
         {},
     ),
     "events": ((("a", _EVENTS),), {}),
+    "branches": (
+        (
+            ("list", 'hand_on(\'["0:a=22","1:0.5"]\')'),
+            ("each", "print(given); hand_on(given)"),
+            ("all", "assert given == 'Succeeded'"),
+        ),
+        {"tasks": {"each": _EACH, "all": _AFTER}},
+    ),
+    "no branches": (
+        (("list", "hand_on('[]')"), ("each", "pass"), ("all", "assert given == 'Skipped', given")),
+        {"tasks": {"each": _EACH, "all": _AFTER}},
+    ),
+    "a branch fails": (
+        (("list", 'hand_on(\'["0:a","1:b"]\')'), ("each", "sys.exit(3 if given == '1:b' else 0)"), ("all", "pass")),
+        {"tasks": {"each": _EACH, "all": _AFTER}},
+    ),
+    "condition": (
+        (("say", "hand_on('true')"), ("each", "pass"), ("all", "assert given == 'Succeeded', given")),
+        {"tasks": {"each": _WHEN, "all": _AFTER}},
+    ),
+    "condition not met": (
+        (("say", "hand_on('false')"), ("each", "sys.exit(9)"), ("all", "assert given == 'Skipped', given")),
+        {"tasks": {"each": _WHEN, "all": _AFTER}},
+    ),
+    "end": ((("a", "pass"),), {"last": ("end", "print(given)")}),
+    "end of a failure": ((("a", "sys.exit(4)"), ("b", "pass")), {"last": ("end", "print(given)")}),
+    "end that fails": ((("a", "pass"),), {"last": ("end", "sys.exit(5)")}),
 }
 """Runs that a test only looks at when they are over: steps and options."""

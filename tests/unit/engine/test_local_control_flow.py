@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +9,13 @@ import pytest
 
 from jupyter_mlops.flow import Workbench
 from jupyter_mlops.testing.engine import phases, wait
+from tests.control_flow import EQUAL, Cell, plain
 
 if TYPE_CHECKING:
     from jupyter_mlops.engine.base import Run
     from tests.unit.engine.conftest import Lab
 
 nbformat = pytest.importorskip("nbformat")
-
-Cell = tuple[str, dict[str, Any]]
 
 
 class Flow:
@@ -48,130 +45,8 @@ class Flow:
         return ["".join(x.get("text", "") for x in cell["outputs"]) for cell in document.cells]
 
 
-def plain(source: str) -> str:
-    """What plain Python prints."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(source, {})
-    return out.getvalue()
-
-
 def said(run: Run) -> str:
     return f"{run.phase} {phases(run)} {run.failure}"
-
-
-# What a person writes, and the plain Python that says what it means.
-EQUAL: dict[str, tuple[list[Cell], str]] = {
-    "a list that an earlier step binds": (
-        [
-            ("import math\nrates = [0.5, 0.25, 0.125]\nbase = {'n': 2}", {"step": "load"}),
-            ("score = round(math.sqrt(rate) * base['n'], 6)\nmodel = {'rate': rate, 'base': base}", {"step": "train", "each": "rate in rates"}),
-            (
-                "best = score.index(max(score))\nprint(rate, score, best, model[best], base, [m['base'] == base for m in model])",
-                {"step": "best"},
-            ),
-        ],
-        (
-            "import math, copy\nrates = [0.5, 0.25, 0.125]\nbase = {'n': 2}\nrate, score, model = [], [], []\n"
-            "for r in rates:\n    b = copy.deepcopy(base)\n    rate.append(r)\n    score.append(round(math.sqrt(r) * b['n'], 6))\n"
-            "    model.append({'rate': r, 'base': b})\nbest = score.index(max(score))\n"
-            "print(rate, score, best, model[best], base, [m['base'] == base for m in model])"
-        ),
-    ),
-    "items of every JSON type, written out": (
-        [
-            (
-                "kind = type(x).__name__\nwhole = repr(x)",
-                {"step": "look", "each": {"x": [1, -2, 0.5, 'a "b" {{c}} %s \\ ü', None, True, [1, [2]], {"a": {"b": 1}}]}},
-            ),
-            ("print(kind, whole, x)", {"step": "show"}),
-        ],
-        (
-            "x = [1, -2, 0.5, 'a \"b\" {{c}} %s \\\\ ü', None, True, [1, [2]], {'a': {'b': 1}}]\n"
-            "print([type(i).__name__ for i in x], [repr(i) for i in x], x)"
-        ),
-    ),
-    "no items": (
-        [
-            ("rates = []", {"step": "load"}),
-            ("score = rate * 2", {"step": "train", "each": "rate in rates"}),
-            ("print(rate, score)", {"step": "best"}),
-        ],
-        "print([], [])",
-    ),
-    "functions, classes and modules stay one": (
-        [
-            ("class Net:\n    def __init__(self, n): self.n = n", {"step": "load"}),
-            (
-                "import math\ndef twice(v): return 2 * v\nnet = Net(twice(n))\nroot = math.sqrt(n)",
-                {"step": "train", "each": "n in [1, 4, 9]"},
-            ),
-            ("print([x.n for x in net], root, twice(4), math.pi, all(isinstance(x, Net) for x in net))", {"step": "best"}),
-        ],
-        "import math\nprint([2, 8, 18], [1.0, 2.0, 3.0], 8, math.pi, True)",
-    ),
-    "files of branches come together": (
-        [
-            ("open('all.txt', 'w').write('start')", {"step": "load"}),
-            ("text = open('all.txt').read()\nopen(f'part-{n}.txt', 'w').write(str(n))", {"step": "part", "each": "n in [1, 2]"}),
-            ("import os\nprint(sorted(p for p in os.listdir() if p.endswith('.txt')), open('part-2.txt').read(), text)", {"step": "all"}),
-        ],
-        "print(['all.txt', 'part-1.txt', 'part-2.txt'], '2', ['start', 'start'])",
-    ),
-    "random numbers: every branch begins alike": (
-        [
-            ("import random\nrandom.seed(7)", {"step": "load"}),
-            ("drawn = random.random() + n", {"step": "draw", "each": "n in range(3)"}),
-            ("print(drawn, random.random())", {"step": "show"}),
-        ],
-        (
-            "import random\nrandom.seed(7)\ns = random.getstate()\nd = []\nfor n in range(3):\n    random.setstate(s)\n"
-            "    d.append(random.random() + n)\nprint(d, random.random())"
-        ),
-    ),
-    "one fan-out behind another": (
-        [
-            ("a = [1, 2]", {"step": "load"}),
-            ("b = x * 10", {"step": "first", "each": "x in a"}),
-            ("c = y + 1", {"step": "second", "each": "y in b"}),
-            ("print(x, b, y, c)", {"step": "show"}),
-        ],
-        "print([1, 2], [10, 20], [10, 20], [11, 21])",
-    ),
-    "a condition that is true": (
-        [
-            ("score = 0.5", {"step": "load"}),
-            ("score = 0.9\nextra = [1]", {"step": "tune", "when": "score < 0.7"}),
-            ("print(score, extra)", {"step": "show"}),
-        ],
-        "print(0.9, [1])",
-    ),
-    "a condition that is false passes the state on": (
-        [
-            ("score = 0.8\nextra = [0]", {"step": "load"}),
-            ("score = 0.9\nextra.append(1)", {"step": "tune", "when": "score < 0.7"}),
-            ("print(score, extra)", {"step": "show"}),
-        ],
-        "print(0.8, [0])",
-    ),
-    "conditions one after the other": (
-        [
-            ("n = 1", {"step": "load"}),
-            ("n += 1", {"step": "a", "when": "n == 1"}),
-            ("n += 10", {"step": "b", "when": "n == 1"}),
-            ("n += 100", {"step": "c", "when": "n > 1"}),
-            ("print(n)", {"step": "show"}),
-        ],
-        "n = 1\nif n == 1:\n    n += 1\nif n == 1:\n    n += 10\nif n > 1:\n    n += 100\nprint(n)",
-    ),
-    "finally, when all went well": (
-        [
-            ("done = [1]", {"step": "load"}),
-            ("print(outcome, done)", {"step": "report", "finally": "outcome"}),
-        ],
-        "print('Succeeded', [1])",
-    ),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("key", EQUAL)
@@ -181,3 +56,176 @@ def test_a_notebook_gives_what_plain_python_gives(lab: Lab, key: str) -> None:
     run = flow.run()
     assert run.phase == "Succeeded", said(run)
     assert flow.texts(run)[-1] == plain(equivalent)
+
+
+# -- what fails, and how it is said ------------------------------------------------------------------------------------
+
+
+RATES: Cell = ("rates = [1, 0, 2]", {"step": "load"})
+
+
+@pytest.mark.parametrize(
+    ("cells", "code", "cell", "words"),
+    [
+        ([RATES, ("share = 1 / rate", {"step": "train", "each": "rate in rates"})], "step-failed", 1, "ZeroDivisionError"),
+        (
+            [("rates, seen = [1], []\nadd = seen.append", {"step": "load"}), ("add(rate)", {"step": "train", "each": "rate in rates"})],
+            "branch-changes", 1, "add",
+        ),
+        (
+            [
+                ("rates = [1, 2]", {"step": "load"}),
+                ("open('model.txt', 'w').write(str(rate))", {"step": "train", "each": "rate in rates"}),
+                ("print(rate)", {"step": "best"}),
+            ],
+            "branch-files", 1, "model.txt",
+        ),
+        ([("rates = 3", {"step": "load"}), ("x = rate", {"step": "train", "each": "rate in rates"})], "control-flow", 1, "not a list"),
+        (
+            [("rates = [{1, 2}]", {"step": "load"}), ("x = rate", {"step": "train", "each": "rate in rates"})],
+            "control-flow", 1, "item 0 is a set",
+        ),
+        (
+            [("rates = list(range(501))", {"step": "load"}), ("x = rate", {"step": "train", "each": "rate in rates"})],
+            "control-flow", 1, "501 items",
+        ),
+        (
+            [("rates = ['x' * 70_000]", {"step": "load"}), ("x = rate", {"step": "train", "each": "rate in rates"})],
+            "control-flow", 1, "65536 bytes",
+        ),
+        ([("n = 1", {"step": "load"}), ("n = 2", {"step": "tune", "when": "n / 0 > 1"})], "control-flow", 1, "ZeroDivisionError"),
+        (
+            [
+                ("n = 1", {"step": "load"}),
+                ("extra = 2", {"step": "tune", "when": "n > 1"}),
+                ("n = 2", {"step": "more"}),
+                ("print(extra)", {"step": "show"}),
+            ],
+            "step-failed", 3, "NameError",
+        ),
+        (
+            [
+                ("rates = [1, 2]", {"step": "load"}),
+                ("if rate > 1:\n    best = rate", {"step": "train", "each": "rate in rates"}),
+                ("print(best)", {"step": "show"}),
+            ],
+            "not-storable", 1, "branch 0 of step train does not bind it",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_said_with_its_cell(lab: Lab, cells: list[Cell], code: str, cell: int, words: str) -> None:
+    run = Flow(lab, *((source, dict(options)) for source, options in cells)).run()
+    assert run.phase == "Failed"
+    assert run.failure is not None
+    assert (run.failure.code, run.failure.cell) == (code, cell), run.failure
+    assert words in run.failure.message
+    assert run.failure.fix
+
+
+def test_a_run_that_failed_in_one_branch_goes_on_from_there(lab: Lab) -> None:
+    flow = Flow(
+        lab,
+        ("rates = [1, 0, 2]", {"step": "load"}),
+        ("share = 10 / rate if rate or mended else 1 / 0\nprint(share)", {"step": "train", "each": "rate in rates"}),
+        ("print(share)", {"step": "best"}),
+    )
+    flow.lab.notebook.unlink()
+    failed = flow.run()
+    assert (failed.phase, phases(failed)["train(1)"]) == ("Failed", "Failed")
+    flow.write(
+        [
+            ("rates = [1, 4, 2]", {"step": "load"}),
+            ("share = 10 / rate if rate or mended else 1 / 0\nprint(share)", {"step": "train", "each": "rate in rates"}),
+            ("print(share)", {"step": "best"}),
+        ]
+    )
+    again = flow.run(resume=failed.name)
+    assert again.phase == "Succeeded", said(again)
+    assert not any(step.cached for step in again.steps)  # another list is another state
+    third = flow.run(resume=again.name)
+    assert {step.name: step.cached for step in third.steps if step.name != "train"} == dict.fromkeys(
+        ("load", "train(0)", "train(1)", "train(2)", "best"), True
+    )
+    assert flow.texts(third)[-1] == "[10.0, 2.5, 5.0]\n"
+
+
+def test_finished_branches_are_taken_over(lab: Lab, tmp_path: Any) -> None:
+    gate = tmp_path / "gate"
+    flow = Flow(
+        lab,
+        ("import pathlib\nnames = ['a', 'b']", {"step": "load"}),
+        (
+            f"assert name == 'a' or pathlib.Path({str(gate)!r}).exists()\nlong = name * 3",
+            {"step": "train", "each": "name in names"},
+        ),
+        ("print(long)", {"step": "show"}),
+    )
+    failed = flow.run()
+    assert phases(failed)["train(0)"] == "Succeeded"
+    gate.write_text("")
+    again = flow.run(resume=failed.name)
+    assert again.phase == "Succeeded", said(again)
+    assert [step.name for step in again.steps if step.cached] == ["load", "train(0)"]
+    assert flow.texts(again)[-1] == "['aaa', 'bbb']\n"
+
+
+def test_the_end_runs_after_a_failure_with_the_state_of_what_finished(lab: Lab) -> None:
+    flow = Flow(
+        lab,
+        ("kept = [1]", {"step": "load"}),
+        ("1 / 0", {"step": "train"}),
+        ("print(outcome, kept)", {"step": "report", "finally": "outcome"}),
+    )
+    run = flow.run()
+    assert (run.phase, phases(run)) == ("Failed", {"load": "Succeeded", "train": "Failed", "report": "Succeeded"})
+    assert run.failure is not None
+    assert (run.failure.step, run.failure.cell) == ("train", 1)
+    assert flow.texts(run)[-1] == "Failed [1]\n"
+
+
+def test_outputs_of_branches_stand_below_each_other_in_the_order_of_items(lab: Lab) -> None:
+    flow = Flow(lab, ("import time\nprint(n)\ntime.sleep(0.3 / n)", {"step": "many", "each": "n in [1, 2, 3]"}))
+    run = flow.run()
+    assert run.phase == "Succeeded", said(run)
+    assert flow.texts(run) == ["1\n2\n3\n"]
+    assert [line.step for line in lab.engine.logs(run.name, step="many") if line.event is None] == ["many(0)", "many(1)", "many(2)"]
+
+
+def test_a_step_without_cache_runs_again(lab: Lab) -> None:
+    flow = Flow(lab, ("a = 1", {"step": "first"}), ("b = 2", {"step": "second", "cache": "off"}), ("c = 3", {"step": "third"}))
+    again = flow.run(resume=flow.run().name)
+    assert [step.name for step in again.steps if step.cached] == ["first", "third"]
+
+
+def test_a_claim_is_a_folder_that_outlives_the_run(lab: Lab) -> None:
+    options = {"step": "a", "volumes": [{"claim": "data", "mount": "/data"}, {"mount": "/scratch"}], "env": {"DATA": "/data/in"}}
+    source = (
+        "import os, pathlib\nplace = pathlib.Path(os.environ['DATA'])\nplace.mkdir(exist_ok=True)\n"
+        "print(len(list(place.iterdir())))\n(place / str(len(list(place.iterdir())))).touch()"
+    )
+    flow = Flow(lab, (source, options))
+    assert [flow.texts(run)[0] for run in (flow.run(), flow.run())] == ["0\n", "1\n"]
+
+
+def test_only_what_an_expression_reads_reaches_a_step(lab: Lab) -> None:
+    flow = Flow(
+        lab,
+        ("rates = [1]\nother = 5", {"tags": ["parameters"], "step": "train2"}),
+        ("print(rates, other)", {"step": "train2"}),
+        ("print(rate)", {"step": "each", "each": "rate in rates"}),
+    )
+    run = flow.run(rates=[3, 4])
+    assert run.phase == "Succeeded", said(run)
+    assert flow.texts(run) == ["", "[3, 4] 5\n", "3\n4\n"]
+
+
+def test_a_list_that_is_a_parameter_needs_no_step_before(lab: Lab) -> None:
+    flow = Flow(
+        lab,
+        ("rates = [1, 2]", {"tags": ["parameters"], "step": "train", "each": "rate in rates"}),
+        ("double = rate * 2", {"step": "train"}),
+        ("print(rate, double)", {"step": "show"}),
+    )
+    run = flow.run(rates=[5])
+    assert run.phase == "Succeeded", said(run)
+    assert flow.texts(run)[-1] == "[5] [10]\n"
