@@ -17,13 +17,12 @@ HANDLED = frozenset({"env_vars", "pipeline_parameters"})
 """Fields of a node that become cells (``elyranode.environment``)."""
 
 DEFAULTED = ("runtime_image", "kubernetes_secrets", "kubernetes_tolerations", "kubernetes_shared_mem_size", "mounted_volumes",
-             "kubernetes_pod_annotations", "kubernetes_pod_labels")  # fmt: skip
+             "kubernetes_pod_annotations", "kubernetes_pod_labels", "disable_node_caching")  # fmt: skip
 """Fields of a node that the pipeline's defaults fill."""
 
 NODE_NOT_NEEDED: Mapping[str, str] = {
     "outputs": "files that a step writes in the working folder reach all later steps",
     "include_subdirectories": "the notebook's whole folder is there",
-    "disable_node_caching": "nothing is taken from a cache unless a run is resumed",
     "invalidNodeError": "a note of Elyra's editor",
     "type": "the file's ending says it",
     "id": "the link's own",
@@ -33,7 +32,6 @@ PIPELINE_NOT_NEEDED: Mapping[str, str] = {
     "runtime_type": "the target says where a run goes",
     "runtime_config": "the target says where a run goes",
     "cos_object_prefix": "no object storage is needed: files and values are handed on through the registry",
-    "disable_node_caching": "nothing is taken from a cache unless a run is resumed",
     "source": "the file itself",
     "version": "read",
     "ui_data": "how Elyra's editor draws it",
@@ -133,6 +131,8 @@ def node_options(node: Node, defaults: Mapping[str, Any], account: Account) -> d
             wishes.put(name, "memory", f"{_number(value)}G")
         elif key == "gpu":
             wishes.limit(name, str(vendor), str(_number(value)))
+        elif key == "disable_node_caching":
+            wishes.put(name, "cache", "off")
         elif key == "dependencies":
             listed = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             account.not_needed(name, f"{listed}: files beside the notebook are there, and travel where a cell names them")
@@ -168,10 +168,7 @@ def _kubernetes(name: str, key: str, value: Any, wishes: Wishes) -> None:
             fix = "Let an admission policy of the cluster set it."
             wishes.account.lost(f"{name} {label}", f"pods do not get the annotation {label}", fix)
     elif key == "mounted_volumes":
-        for one in listed:
-            place, claim = (one.get("path"), one.get("pvc_name")) if isinstance(one, Mapping) else str(one).split("=", 1)
-            fix = "Read that data from where it is (a bucket, a dataset of the registry), or keep it beside the notebook."
-            wishes.account.lost(f"{name} {claim}", f"the claim {claim} is not mounted at {place}", fix)
+        _volumes(name, listed, wishes)
     else:
         wishes.account.lost(name, "a field that Elyra 1 to 4 does not write", "Nothing; look whether something relied on it.")
 
@@ -192,6 +189,24 @@ def _secret(one: Any) -> dict[str, str]:
     env, _, rest = str(one).partition("=")
     secret, _, key = rest.partition(":")
     return {"env": env, "secret": secret, "key": key}
+
+
+def _volumes(name: str, listed: list[Any], wishes: Wishes) -> None:
+    """Claims, mounted whole: a folder of one cannot be mounted by itself."""
+    for one in listed:
+        wishes.put(name, "volumes", [_volume(one)])
+        if isinstance(one, Mapping) and one.get("sub_path"):
+            what = f"the whole claim is mounted at {one.get('path')}, not its folder {one['sub_path']}"
+            wishes.account.lost(f"{name} sub_path", what, f"Read {one['sub_path']}/… below it in the cells.")
+
+
+def _volume(one: Any) -> dict[str, Any]:
+    """``{"path", "pvc_name"}``, or ``/path=claim`` as early versions wrote it."""
+    if not isinstance(one, Mapping):
+        place, _, claim = str(one).partition("=")
+        one = {"path": place, "pvc_name": claim}
+    read_only = {"read_only": True} if one.get("read_only") is True else {}
+    return {"mount": str(one.get("path", "")), "claim": str(one.get("pvc_name", "")), **read_only}
 
 
 def _toleration(one: Any) -> dict[str, str]:

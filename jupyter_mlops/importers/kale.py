@@ -223,8 +223,10 @@ def _options_of_tag(tag: str, wishes: Wishes, cell: int | None) -> None:
     elif kind == "annotation":
         wishes.account.lost(tag, f"pods do not get the annotation {name}", "Let an admission policy of the cluster set it.", cell)
     elif kind == "cache":
-        why = "a run takes over the steps of another only when asked: jupyter mlops run --resume RUN"
-        wishes.account.not_needed(tag, why, cell)
+        if rest == "disabled":
+            wishes.put(tag, "cache", "off", cell)
+        else:
+            wishes.account.not_needed(tag, "a step is taken over from an earlier run unless it says cache: off", cell)
     elif kind == "report":
         wishes.account.not_needed(tag, "every run keeps its executed notebook", cell)
     elif kind == "notebook":

@@ -23,7 +23,7 @@ NOT_NEEDED: Mapping[str, str] = {
     "abs_working_dir": "steps run in a view of the notebook's folder",
     "output_path": "convert -o says where the Workflow is written",
     "marshal_path": "values are handed on through the registry",
-    "enable_caching": "a run takes over finished steps when asked: jupyter mlops run --resume RUN",
+    "enable_caching": "steps are taken over from an earlier run when it is asked: jupyter mlops run --resume RUN",
     "autosnapshot": "no volume is used between steps",
     "snapshot_volumes": "no volume is used between steps",
     "timeout": "Kale does not use it",
@@ -51,6 +51,8 @@ def read_metadata(kale: Mapping[str, Any], wishes: Wishes, tag: Callable[[str, W
         if key == "pipeline_name" and isinstance(value, str) and value:
             name = value
             account.taken(key, "the name of the file, after which a pipeline is called")
+        elif key == "enable_caching" and value is False:
+            wishes.put(key, "cache", "off")
         elif key in NOT_NEEDED:
             account.not_needed(key, NOT_NEEDED[key])
         elif value in UNSET:
@@ -91,11 +93,10 @@ def _volume(volume: Mapping[str, Any], wishes: Wishes) -> None:
         why = f"a {volume['type']} at {place} for what steps exchange: values and files are handed on through the registry"
         wishes.account.not_needed(field, why)
         return
-    wishes.account.lost(
-        field,
-        f"the volume is not mounted at {place}",
-        "Read that data from where it is (a bucket, a database, a registered dataset), or keep it beside the notebook.",
-    )
+    wishes.put(field, "volumes", [{"mount": place, "claim": name}])
+    for key in ("snapshot", "expose_as_env_var"):
+        if volume.get(key):
+            wishes.account.not_needed(f"{field}.{key}", "Kale does not use it")
 
 
 def _katib(katib: Mapping[str, Any], wishes: Wishes) -> None:
@@ -109,11 +110,13 @@ def _katib(katib: Mapping[str, Any], wishes: Wishes) -> None:
     algorithm = (katib.get("algorithm") or {}).get("algorithmName", "?")
     trials = katib.get("maxTrialCount", "?")
     what = f"no search is run ({goal}, algorithm {algorithm}, {trials} trials); its spaces are {json.dumps(spaces)}"
-    first = next(iter(spaces), "NAME")
-    values = spaces.get(first)
-    listed = values if isinstance(values, list) else ["…"]
-    each = " ".join(f"-p {first}={value}" for value in listed[:1])
-    fix = f"Run the notebook once for each value (jupyter mlops run NOTEBOOK {each}), and compare metrics in the list of runs."
+    listed = {name: values for name, values in spaces.items() if isinstance(values, list)}
+    if len(listed) == 1 == len(spaces):
+        fix = f'Let the step that trains run once for each: {{"mlops": {{"each": {json.dumps(listed)}}}}}'
+    else:
+        first = next(iter(listed), "NAME")
+        each = json.dumps({first: listed.get(first, ["…"])})
+        fix = f'Let the step that trains run once for each value, {{"mlops": {{"each": {each}}}}}, or for each of a list of combinations.'
     wishes.account.lost("katib_metadata", what, fix)
 
 

@@ -64,7 +64,7 @@ KALE2 = Sample(
     "notebook.ipynb",
     {"notebook.ipynb": nb(*KALE_CELLS, kubeflow_notebook={
         "pipeline_name": "discs", "experiment_name": "e", "experiment": {"id": "", "name": "e"}, "pipeline_description": "areas",
-        "base_image": "python:3.12", "enable_caching": True, "steps_defaults": ["limit:memory:2Gi", "label:kueue.x-k8s.io/queue-name:team-a"],
+        "base_image": "python:3.12", "enable_caching": False, "steps_defaults": ["limit:memory:2Gi", "label:kueue.x-k8s.io/queue-name:team-a"],
         "volumes": VOLUMES, "katib_run": True, "katib_metadata": KATIB, "kfp_host": "", "output_path": ".kale", "unheard_of": 1,
         "security_context": {"enabled": True, "run_as_user": 65534}, "storage_class_name": "", "abs_working_dir": "/home/jovyan",
     })},
@@ -131,7 +131,7 @@ ELYRA8 = Sample(
     {"load.ipynb": LOAD, "train.ipynb": TRAIN, "check.py": SCRIPT,
      "analysis.pipeline": pipeline(
          node("train", "train.ipynb", ("load",), cpu=2, cpu_limit=4, memory=2, memory_limit=3.5, gpu=1, gpu_vendor="amd.com/gpu",
-              runtime_image="me/train:1", pipeline_parameters=["factor"], mounted_volumes=[{"path": "/data", "pvc_name": "claim"}],
+              runtime_image="me/train:1", pipeline_parameters=["factor"], mounted_volumes=[{"path": "/data", "pvc_name": "claim", "sub_path": "a", "read_only": True}], disable_node_caching=True,
               kubernetes_secrets=[{"env_var": "TOKEN", "name": "hub", "key": "token"}],
               kubernetes_tolerations=[{"key": "gpu", "operator": "Exists", "value": "", "effect": "NoSchedule"}],
               kubernetes_shared_mem_size={"size": 1, "units": "G"}),

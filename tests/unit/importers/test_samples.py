@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_mlops.flow import Workbench
 from jupyter_mlops.importing import import_file
-from tests.unit.importers.samples import ELYRA8, KALE0, KALE1, KALE2, PAPERMILL, SAME, SAME_TAGS, SAMPLES, SCHEDULER, Sample
+from tests.unit.importers.samples import ELYRA8, KALE0, KALE1, KALE2, PAPERMILL, SAME, SAME_TAGS, SAMPLES, SCHEDULER, Sample, nb
 
 STEPS = {
     "kale2": [("load-data", ()), ("compute", ("load-data",)), ("score-it", ("compute",))],
@@ -104,11 +104,14 @@ def test_kale_gets_our_metadata_and_loses_its_own(tmp_path: Path) -> None:
     written = import_file(KALE2.write(tmp_path))
     document = written.imported.document
     assert written.path.name == "discs.ipynb"
-    assert document["metadata"]["mlops"] == {"image": "python:3.12", "memory": "2Gi", "queue": "team-a"}
+    assert document["metadata"]["mlops"] == {
+        "image": "python:3.12", "cache": "off", "memory": "2Gi", "queue": "team-a", "volumes": [{"claim": "data", "mount": "/data"}],
+    }  # fmt: skip
     assert "kubeflow_notebook" not in document["metadata"]
     told = {item.field: item for item in written.imported.items}
     assert '"LR": [0.1, 0.2, 0.3], "KIND": ["a", "b"]' in told["katib_metadata"].meaning
-    assert told["volumes[data]"].outcome == "lost"
+    assert told["katib_metadata"].fix.startswith("Let the step that trains run once for each value, ")
+    assert told["volumes[data]"].outcome == "taken"
     assert told["volumes[ws]"].outcome == "not-needed"
     assert told["unheard_of"].outcome == "lost"
     assert document["cells"][-1]["source"].endswith('jupyter_mlops.log_metrics({"score": float(score)})')
@@ -128,6 +131,7 @@ def test_elyra_keeps_what_nodes_ask_for(tmp_path: Path) -> None:
         "step": "train", "image": "me/train:1", "cpu": 2, "memory": "3.5G", "gpu": 1, "gpu_resource": "amd.com/gpu", "shm": "1G",
         "secrets": [{"env": "TOKEN", "secret": "hub", "key": "token"}],
         "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        "volumes": [{"claim": "claim", "mount": "/data", "read_only": True}], "cache": "off",
     }  # fmt: skip
     assert options["check"] == {"step": "check", "image": "me/base:1"}
     assert cells[0]["source"] == "# analysis\n\nall of it"
@@ -140,3 +144,24 @@ def test_same_takes_images_and_parameters_from_its_configuration(tmp_path: Path)
     assert document["cells"][0]["source"] == "exponent = 4"
     assert document["cells"][3]["metadata"]["mlops"] == {"step": "step_1", "image": "me/gpu:1"}
     assert document["cells"][5]["metadata"]["tags"] == ["keep-me"]
+
+
+SPACES = [
+    ({"parameterType": "int", "feasibleSpace": {"min": "1", "max": "3"}}, "[1, 2, 3]"),
+    ({"parameterType": "double", "feasibleSpace": {"min": "0.1", "max": "0.2", "step": "0.05"}}, "[0.1, 0.15, 0.2]"),
+    ({"parameterType": "double", "feasibleSpace": {"min": "0.1", "max": "0.2"}}, '{"min": 0.1, "max": 0.2}'),
+    ({"parameterType": "int", "feasibleSpace": {"min": "1", "max": "5000"}}, '{"min": 1, "max": 5000}'),
+    ({"parameterType": "categorical", "feasibleSpace": {"list": ["a", "b"]}}, '["a", "b"]'),
+    ({"parameterType": "int", "feasibleSpace": {"min": "one", "max": "3"}}, '{"min": "one", "max": "3"}'),
+    ({"parameterType": "int"}, "{}"),
+]
+
+
+@pytest.mark.parametrize(("space", "shown"), SPACES, ids=[shown for _, shown in SPACES])
+def test_the_spaces_of_a_search_are_written_out(space: dict[str, object], shown: str, tmp_path: Path) -> None:
+    metadata = {"pipeline_name": "p", "katib_metadata": {"parameters": [{"name": "LR", **space}]}}
+    (tmp_path / "x.ipynb").write_text(json.dumps(nb("LR = 1", kubeflow_notebook=metadata)))
+    (told,) = [item for item in import_file(tmp_path / "x.ipynb").imported.items if item.field == "katib_metadata"]
+    assert f'its spaces are {{"LR": {shown}}}' in told.meaning
+    if shown.startswith("["):
+        assert told.fix == f'Let the step that trains run once for each: {{"mlops": {{"each": {{"LR": {shown}}}}}}}'
