@@ -116,7 +116,8 @@ def _katib(katib: Mapping[str, Any], wishes: Wishes) -> None:
     else:
         first = next(iter(listed), "NAME")
         each = json.dumps({first: listed.get(first, ["…"])})
-        fix = f'Let the step that trains run once for each value, {{"mlops": {{"each": {each}}}}}, or for each of a list of combinations.'
+        hint = f'{{"mlops": {{"each": {each}}}}}'
+        fix = f"Let the step that trains run once for each value, {hint}, or for each of a list of combinations."
     wishes.account.lost("katib_metadata", what, fix)
 
 
