@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from jupyter_mlops.diagnose.archive import archive_cause
+from jupyter_mlops.diagnose.bundle import with_setting
 from jupyter_mlops.diagnose.cause import Cause
 from jupyter_mlops.diagnose.documents import Document, fact, mapping, name, number, text, words
 from jupyter_mlops.diagnose.fetching import fetch_cause
@@ -109,7 +110,7 @@ def _own(owner: Owner, told: Document, about: str) -> Cause:
     traceback = "\n".join(line for line in lines if isinstance(line, str)) if isinstance(lines, list) else text(lines)
     place = _place(told)
     message = text(told.get("message")) or text(told.get("error")) or f"{owner.who} failed"
-    return Cause(
+    cause = Cause(
         code=code if _CODE.fullmatch(code) and len(code) <= CODE else "model-failed" if owner.kind == "service" else "step-failed",
         message=words(message if place in message else f"{message} ({place})"),
         blame=BLAMES.get(blame, "user"),
@@ -117,6 +118,7 @@ def _own(owner: Owner, told: Document, about: str) -> Cause:
         facts=(fact(owner.about, traceback), about) if traceback else (about,),
         final=True,
     )
+    return with_setting(owner, cause)
 
 
 def _place(told: Document) -> str:

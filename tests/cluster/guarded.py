@@ -5,8 +5,32 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
+import os
+import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+HOSTS = Path(os.environ.get("CLUSTER_HOME") or Path.home() / ".cache" / "mlops-cluster") / "config" / "hosts"
+"""Where the container runtime of the kit's node looks up how a registry is spoken to; it does so at each pull."""
+
+
+@contextlib.contextmanager
+def plain_for_the_node(address):
+    """Let the node pull from an address over plain HTTP, as its administrator would, until the block ends."""
+    if not HOSTS.is_dir():
+        pytest.skip("NOT RUN: the node is not of the kit, so it cannot be told how to reach a registry that this test starts")
+    place = HOSTS / address
+    place.mkdir()
+    try:
+        (place / "hosts.toml").write_text(
+            f'server = "http://{address}"\n[host."http://{address}"]\n  capabilities = ["pull", "resolve"]\n'
+        )
+        yield
+    finally:
+        shutil.rmtree(place)
 
 
 @contextlib.contextmanager
@@ -32,7 +56,8 @@ def guarded(behind, name, password):
             for key in ("Content-Type", "Docker-Content-Digest"):
                 if answer.headers.get(key):
                     self.send_header(key, answer.headers[key])
-            self.send_header("Content-Length", str(len(body)))
+            length = answer.headers.get("Content-Length") if self.command == "HEAD" else None
+            self.send_header("Content-Length", length or str(len(body)))
             self.end_headers()
             if self.command == "GET":
                 self.wfile.write(body)

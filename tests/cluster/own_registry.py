@@ -1,4 +1,4 @@
-"""A registry of a test's own, which asks for a password, or is stopped and started while a step runs."""
+"""A registry of a test's own: it asks for a password, has a certificate of a private authority, or is stopped while a step runs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import contextlib
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,12 +30,15 @@ class OwnRegistry:
     host: str
     folder: Path
     password: bool = False
+    authority: Path | None = None
+    """Certificate of the authority that signed its own; None: it speaks plain HTTP."""
+
     port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
     def address(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"{'https' if self.authority else 'http'}://{self.host}:{self.port}"
 
     def start(self) -> None:
         """Serve what the folder holds."""
@@ -44,10 +49,12 @@ class OwnRegistry:
             with socket.socket() as free:
                 free.bind((self.host, 0))
                 self.port = free.getsockname()[1]
-        config = {
+        config: dict[str, Any] = {
             "version": 0.1, "log": {"level": "warn"}, "http": {"addr": f"{self.host}:{self.port}"},
             "storage": {"filesystem": {"rootdirectory": str(self.folder / "data")}},
         }  # fmt: skip
+        if self.authority:
+            config["http"]["tls"] = {"certificate": str(self.folder / "own.crt"), "key": str(self.folder / "own.key")}
         if self.password:
             (self.folder / "htpasswd").write_text(HTPASSWD)
             config["auth"] = {"htpasswd": {"realm": "test", "path": str(self.folder / "htpasswd")}}
@@ -65,7 +72,8 @@ class OwnRegistry:
 
     def _answers(self) -> bool:
         try:
-            urllib.request.urlopen(self.address + "/v2/", timeout=5).close()
+            context = ssl.create_default_context(cafile=str(self.authority)) if self.authority else None
+            urllib.request.urlopen(self.address + "/v2/", timeout=5, context=context).close()
         except urllib.error.HTTPError as error:
             error.close()
             return error.code == 401
@@ -75,11 +83,27 @@ class OwnRegistry:
 
 
 @contextlib.contextmanager
-def own_registry(near: str, folder: Path, *, password: bool = False) -> Iterator[OwnRegistry]:
+def own_registry(near: str, folder: Path, *, password: bool = False, tls: bool = False) -> Iterator[OwnRegistry]:
     """A registry on the address where another one is, with a port of its own."""
-    registry = OwnRegistry(near.partition(":")[0], folder, password)
+    host = near.partition(":")[0]
+    registry = OwnRegistry(host, folder, password, certified(host, folder) if tls else None)
     registry.start()
     try:
         yield registry
     finally:
         registry.stop()
+
+
+def certified(host: str, folder: Path) -> Path:
+    """A private authority, and a certificate of it for an address (``own.crt``, ``own.key``); returns the authority's."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("NOT RUN: there is no openssl to make a private authority")
+    signed = f"-CA ca.crt -CAkey ca.key -addext subjectAltName=IP:{host} -addext basicConstraints=critical,CA:FALSE"
+    for words in (
+        "-subj /CN=private-authority -keyout ca.key -out ca.crt",
+        f"-subj /CN=own -keyout own.key -out own.crt {signed}",
+    ):
+        command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *words.split()]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder / "ca.crt"
