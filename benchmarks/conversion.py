@@ -1,5 +1,9 @@
 """What conversion costs: reading, analysing, planning and compiling notebooks of 100 and 1,000 cells, beside parsing alone.
 
+Analysis is measured alone too: the first time (nothing parsed, nothing remembered), again, and after an edit of one cell; also
+where every cell has a magic, so that IPython's translation is part of it. Those are seconds of the processor, since the wall
+clock of a shared machine says more about its other users.
+
     python benchmarks/conversion.py [--repeat 5] [--json]
 
 Also what ``import jupyter_mlops`` adds to a bare interpreter, and how big the bundle is that a step fetches. Budgets: a
@@ -54,13 +58,13 @@ def document(cells: int) -> dict[str, object]:
     return {"cells": made, "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5}
 
 
-def median(action: Callable[[], object], repeat: int) -> float:
+def median(action: Callable[[], object], repeat: int, clock: Callable[[], float] = time.perf_counter) -> float:
     """Median seconds."""
     times = []
     for _ in range(repeat):
-        began = time.perf_counter()
+        began = clock()
         action()
-        times.append(time.perf_counter() - began)
+        times.append(clock() - began)
     return statistics.median(times)
 
 
@@ -79,6 +83,44 @@ def conversion(bench: Workbench, folder: Path, cells: int, repeat: int) -> dict[
         "parse": median(lambda: [ast.parse(source) for source in sources], repeat),
         "convert": median(convert, repeat),
         "command line": median(lambda: subprocess.run(command, check=True, capture_output=True), min(repeat, 3)),
+    }
+
+
+def analysis(cells: int, repeat: int) -> dict[str, float]:
+    """Seconds of the processor for the analysis alone."""
+    from jupyter_mlops.dataflow.link import analyse
+    from jupyter_mlops.dataflow.memory import Memory
+    from jupyter_mlops.notebook import syntax
+    from jupyter_mlops.notebook.document import Cell
+
+    sources = [FIRST, *(CELL.format(n=index, m=index - 1) for index in range(1, cells))]
+    plain = [Cell(index, "code", source) for index, source in enumerate(sources)]
+    magic = [Cell(index, "code", f"%matplotlib inline\n{source}") for index, source in enumerate(sources)]
+    analyse([*plain[:3], *magic[:3]], Memory(0))  # imports, and the table of effects
+
+    def first(notebook: list[Cell]) -> Callable[[], object]:
+        def run() -> object:
+            syntax.translate.cache_clear()
+            return analyse(notebook, Memory(4096))
+
+        return run
+
+    memory = Memory(4096)
+    analyse(plain, memory)
+    numbers = iter(range(10**6))
+
+    def edited() -> object:
+        place = cells // 2
+        changed = Cell(place, "code", f"{plain[place].source}\nedit_{next(numbers)} = 1")
+        return analyse([*plain[:place], changed, *plain[place + 1 :]], memory)
+
+    return {
+        "parse": median(lambda: [ast.parse(source) for source in sources], repeat, time.process_time),
+        "first": median(first(plain), repeat, time.process_time),
+        "translate": median(lambda: [syntax.transform(cell.source) for cell in magic], repeat, time.process_time),
+        "first with magics": median(first(magic), repeat, time.process_time),
+        "again": median(lambda: analyse(plain, memory), repeat, time.process_time),
+        "one cell edited": median(edited, repeat, time.process_time),
     }
 
 
@@ -112,9 +154,10 @@ def main() -> None:
         bench = Workbench(Settings(storage=Storage(home=Path(scratch) / "home")))
         found = {cells: conversion(bench, folder, cells, options.repeat) for cells in (100, 1000)}
         layers = bundle_bytes(bench, folder)
+    analysed = {cells: analysis(cells, options.repeat) for cells in (100, 1000)}
     imported = import_cost(options.repeat)
     if options.json:
-        print(json.dumps({"conversion": found, "import": imported, "bundle": layers}))
+        print(json.dumps({"conversion": found, "analysis": analysed, "import": imported, "bundle": layers}))
         return
     for cells, times in found.items():
         own = (times["convert"] - times["parse"]) / cells * 1000
@@ -122,6 +165,14 @@ def main() -> None:
             f"{cells:5} cells: parse {times['parse'] * 1000:6.0f} ms, convert {times['convert'] * 1000:6.0f} ms"
             f" ({times['convert'] / times['parse']:.1f} times parsing, {own:.2f} ms a cell over it; budget 0.6),"
             f" command line {times['command line'] * 1000:.0f} ms"
+        )
+    for cells, times in analysed.items():
+        own = (times["first"] - times["parse"]) / cells * 1000
+        magics = (times["first with magics"] - times["parse"] - times["translate"]) / cells * 1000
+        print(
+            f"{cells:5} cells analysed: first {times['first'] * 1000:6.0f} ms ({own:.2f} ms a cell over parsing; budget 0.6), with magics"
+            f" {times['first with magics'] * 1000:.0f} ms ({magics:.2f} over parsing and IPython's {times['translate'] * 1000:.0f} ms),"
+            f" again {times['again'] * 1000:.0f} ms, one cell edited {times['one cell edited'] * 1000:.0f} ms"
         )
     print(f"import jupyter_mlops: {imported * 1000:.1f} ms   budget 20 ms")
     total = sum(layers.values())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from jupyter_mlops.dataflow.names import Names
 
@@ -25,6 +26,23 @@ class Flow(Names, ast.NodeVisitor):
 
     _rounds: list[set[str]] | None = None
     """States in which ``continue`` began the next round."""
+
+    _visitors: ClassVar[dict[type[ast.AST], Callable[[Any, Any], Any]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        """Each class looks its own visitors up, once for each kind of node."""
+        cls._visitors = {}
+
+    def visit(self, node: ast.AST) -> None:
+        """As the base class does, without spelling the visitor's name for each of a notebook's nodes."""
+        visitors = self._visitors
+        kind = node.__class__
+        if kind not in visitors:
+            visitors[kind] = getattr(type(self), f"visit_{kind.__name__}", type(self).generic_visit)
+        visitors[kind](self, node)
+
+    def visit_Constant(self, _: ast.Constant) -> None:
+        """Nothing to see."""
 
     # -- blocks ------------------------------------------------------------------------------------------------------------
 

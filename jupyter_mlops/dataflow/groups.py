@@ -6,7 +6,7 @@ again to the groups as they are now.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 Step = tuple[str, ...]
 """Names that became one group; one name alone left its group."""
@@ -56,7 +56,7 @@ class Groups:
         """Forget what was seen and done: a new cell begins."""
         self.seen, self.steps = {}, []
 
-    def fits(self, seen: dict[str, frozenset[str]]) -> bool:
+    def fits(self, seen: Mapping[str, frozenset[str]]) -> bool:
         """Whether the groups are as they were seen."""
         return all(self._of.get(name, frozenset((name,))) == group for name, group in seen.items())
 

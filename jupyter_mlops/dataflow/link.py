@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 
 from jupyter_mlops.dataflow.doubts import doubts_of
 from jupyter_mlops.dataflow.facts import Analysis, Bind, CellFacts, Flow, FlowKind
+from jupyter_mlops.dataflow.memory import Memory
 from jupyter_mlops.dataflow.names import BUILTINS
-from jupyter_mlops.dataflow.scan import Above, scan
+from jupyter_mlops.dataflow.scan import Above
 from jupyter_mlops.notebook.document import Cell
 
 
@@ -32,6 +33,11 @@ class Current(Mapping[str, Bind]):
     def __init__(self, versions: Mapping[str, Version]) -> None:
         self._versions = versions
 
+    def get(self, name: str, default: Bind | None = None) -> Bind | None:  # type: ignore[override]
+        """The bind of a name, or the default; asked for most names of a notebook, so without an exception for the absent."""
+        found = self._versions.get(name)
+        return default if found is None else found.bind
+
     def __getitem__(self, name: str) -> Bind:
         return self._versions[name].bind
 
@@ -45,9 +51,18 @@ class Current(Mapping[str, Bind]):
         return len(self._versions)
 
 
-def analyse(cells: Sequence[Cell]) -> Analysis:
-    """The data flow between code cells, in document order. Nothing is run; nothing raises for what a person wrote."""
-    linker = Linker()
+MEMORY = Memory(4096)
+"""Scans of this process: four notebooks of a thousand cells."""
+
+
+def analyse(cells: Sequence[Cell], memory: Memory = MEMORY) -> Analysis:
+    """The data flow between code cells, in document order. Nothing is run; nothing raises for what a person wrote.
+
+    Args:
+        cells: the code cells.
+        memory: scans made before; those of cells that are as they were are not made again.
+    """
+    linker = Linker(memory)
     for cell in cells:
         linker.add(cell)
     return linker.finish()
@@ -56,7 +71,8 @@ def analyse(cells: Sequence[Cell]) -> Analysis:
 class Linker:
     """Takes cells one by one; ``finish`` draws the flows."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
         self._versions: dict[str, Version] = {}
         self._above = Above(Current(self._versions))
         self._facts: list[CellFacts] = []
@@ -69,7 +85,7 @@ class Linker:
     def add(self, cell: Cell) -> None:
         """Scan the next cell and make its versions."""
         place = len(self._facts)
-        facts = scan(cell, self._above)
+        facts = self._memory.scan(cell, self._above)
         self._facts.append(facts)
         before = self._versions
         read = facts.refs | facts.closure_refs | facts.type_refs
