@@ -143,18 +143,14 @@ class Workbench:
         """Analyse and plan. Raises Refused with every diagnostic.
 
         Where the notebook's folder is given, files and modules that it asks for and that are not there are said.
-
         No interpreter is asked: the Python is the one that the notebook says it was last run with, else this one. ``run`` puts
         the kernel's own in its place.
         """
+        from jupyter_mlops.around import surroundings
         from jupyter_mlops.pipeline.plan import plan
 
         this = f"{sys.version_info.major}.{sys.version_info.minor}"
-        around = None
-        if folder is not None:
-            from jupyter_mlops.around import surroundings
-
-            around = surroundings(notebook, folder, local=self.target.local)
+        around = None if folder is None else surroundings(notebook, folder, local=self.target.local)
         return replace(plan(notebook, around), kernel=notebook.kernel or "python3", python=notebook.python or this)
 
     def compile(
@@ -179,10 +175,13 @@ class Workbench:
             WrongUsage: ``push`` to a target without a registry.
             Refused: more steps than a Workflow holds.
         """
+        from jupyter_mlops.packing import data_only
         from jupyter_mlops.registry.bundles import bundle_reference, push_bundle, source_digest
         from jupyter_mlops.workflow.compile import compile_workflow
 
-        bundle = push_bundle(self.store, notebook, pipeline, folder) if push else bundle_reference(notebook, pipeline, folder)
+        packed = None if folder is None or self.target.local else data_only(self.settings, notebook, folder)
+        about = (notebook, pipeline, folder, packed)
+        bundle = push_bundle(self.store, *about) if push else bundle_reference(*about)
         options: dict[str, Any] = {} if self.target.local else self._options()
         return compile_workflow(pipeline, bundle=bundle, source_digest=source_digest(notebook), parameters=parameters, **options)
 

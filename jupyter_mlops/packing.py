@@ -44,6 +44,11 @@ def pack(settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: Pat
     return Packed(canonical({**to_json(found), **said}), data.files)
 
 
+def data_only(settings: Settings, notebook: Notebook, folder: Path) -> Packed:
+    """What a bundle takes along that is made without asking a kernel: the same on every machine with the same folder."""
+    return Packed(b"", _data(settings, notebook, folder).files)
+
+
 def described(settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: Path) -> dict[str, Any] | None:
     """``environment`` of ``convert --json``, with the data that would travel; None where the kernel cannot be asked."""
     from jupyter_mlops.engine.kernels import find_kernel

@@ -42,26 +42,29 @@ _VOLATILE = frozenset(
 """Cell metadata that says how a cell was shown or run, and nothing about what it does."""
 
 
-def bundle_reference(notebook: Notebook, pipeline: Pipeline, folder: Path | None = None) -> str:
-    """``runs/<pipeline>@sha256:…`` of the bundle; nothing is written.
-
-    Args:
-        notebook: what runs.
-        pipeline: its plan.
-        folder: where local modules are looked for; None: none travel.
-
-    Raises:
-        WrongUsage: local modules that are too large.
-    """
-    return f"{repository_of(pipeline)}@{_Bundle(notebook, pipeline, folder, Packed()).digest}"
-
-
 @dataclass(frozen=True, slots=True)
 class Packed:
     """What a bundle takes along besides the notebook: the kernel's environment as JSON (b'': unknown), and data files by name."""
 
     environment: bytes = b""
     data: Mapping[str, Path] = field(default_factory=dict)
+
+
+def bundle_reference(
+    notebook: Notebook, pipeline: Pipeline, folder: Path | None = None, packed: Packed | None = None
+) -> str:
+    """``runs/<pipeline>@sha256:…`` of the bundle; nothing is written.
+
+    Args:
+        notebook: what runs.
+        pipeline: its plan.
+        folder: where local modules are looked for; None: none travel.
+        packed: what it takes along.
+
+    Raises:
+        WrongUsage: local modules that are too large.
+    """
+    return f"{repository_of(pipeline)}@{_Bundle(notebook, pipeline, folder, packed or Packed()).digest}"
 
 
 def push_bundle(

@@ -16,7 +16,7 @@ from jupyter_mlops.packing import described, pack
 from jupyter_mlops.registry import datafiles
 from jupyter_mlops.registry.bundles import Packed, bundle_reference, push_bundle
 from jupyter_mlops.registry.environments import environment_of_run
-from jupyter_mlops.settings import Settings, Storage
+from jupyter_mlops.settings import Settings, Storage, Target
 from tests.unit.notebook_building import notebook
 from tests.unit.registry.test_bundles import members
 
@@ -114,3 +114,16 @@ def test_a_run_whose_bundle_is_gone_has_no_environment(value: str, tmp_path: Pat
     workflow = {"spec": {"arguments": {"parameters": [{"name": "mlops-bundle", "value": value}]}}}
     assert environment_of_run(Layout(tmp_path / "registry"), workflow) is None
     assert environment_of_run(Layout(tmp_path / "registry"), {}) is None
+
+
+def test_a_workflow_that_is_written_names_a_bundle_with_the_data(settings: Settings, folder: Path, tmp_path: Path) -> None:
+    read = notebook(*CELLS)
+    store = Layout(tmp_path / "registry")
+    there = Workbench(settings, Target("dev", "dev", "ml", registry="http://registry.example"))
+    there.__dict__["store"] = store
+    pipeline = there.convert(read)
+    written = there.compile(read, pipeline, folder)
+    pushed = there.compile(read, pipeline, folder, push=True)
+    assert pushed == written
+    bundle = next(one["value"] for one in pushed["spec"]["arguments"]["parameters"] if one["name"] == "mlops-bundle")
+    assert members(store, bundle)["files/rows.csv"] == b"1,2\n"
