@@ -33,15 +33,23 @@ class Unstorable:
 
 
 def group(values: Mapping[str, Any], scope: Scope) -> tuple[list[Group], dict[str, Unstorable]]:
-    """The components of these values, and the names that cannot be stored."""
+    """The components of these values, and the names that cannot be stored.
+
+    Every object is walked once to find who shares it: the walk of a name stops at what another name has shown already. Only
+    components of more than one name are then pickled once more, whole.
+    """
     lost: dict[str, Unstorable] = {}
     examined: list[Group] = []
+    owners: dict[int, int] = {}
     for names in _same_object(values):
         try:
-            examined.append(Group(names, dumps({name: values[name] for name in names}, scope)))
-        except Exception as error:  # noqa: BLE001, PERF203  (a value's own pickling may raise anything)
+            pickled = dumps({name: values[name] for name in names}, scope, owners=owners)
+        except Exception as error:  # noqa: BLE001  (a value's own pickling may raise anything)
             value = values[names[0]]
             lost.update(dict.fromkeys(names, Unstorable(type(value).__name__, reason_of(value, error))))
+            continue
+        owners.update(dict.fromkeys(pickled.places, len(examined)))
+        examined.append(Group(names, pickled))
     found = []
     for members in _joined(examined):
         if len(members) == 1:
@@ -62,7 +70,7 @@ def _same_object(values: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _joined(examined: list[Group]) -> list[list[Group]]:
-    """Union-find over the places that the groups reach; in the order of their first name."""
+    """Union-find over the groups at whose objects a walk stopped; in the order of their first name."""
     parent = list(range(len(examined)))
 
     def root(place: int) -> int:
@@ -71,11 +79,10 @@ def _joined(examined: list[Group]) -> list[list[Group]]:
             place = parent[place]
         return place
 
-    owner: dict[int, int] = {}
     for number, one in enumerate(examined):
-        for place in one.pickled.places:
-            other = root(owner.setdefault(place, number))
-            parent[max(other, root(number))] = min(other, root(number))
+        for owner in one.pickled.joins:
+            first, second = root(owner), root(number)
+            parent[max(first, second)] = min(first, second)
     found: dict[int, list[Group]] = {}
     for number, one in enumerate(examined):
         found.setdefault(root(number), []).append(one)

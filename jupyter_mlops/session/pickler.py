@@ -20,7 +20,7 @@ import threading
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -61,11 +61,16 @@ REDUCERS: dict[type, Callable[[Any, Any], Any]] = {
 }
 
 
+_BUILTINS = builtins.__dict__
+
 STACK = 512 << 20
 """Bytes of address space for pickling what is nested deeply; only what is used takes memory."""
 
 DEPTH = 200_000
 """Calls that fit into it: pickling takes less than 2 KiB a call."""
+
+_EACH = frozenset({dict, tuple, frozenset, types.FunctionType, arrays.OutOfBand, pickle.PickleBuffer})
+"""Types of which every value is looked at; of any other, and of no array, one value tells about all."""
 
 _IMMUTABLE = (PurePath, Fraction, dt.date, dt.time, dt.timedelta, dt.tzinfo)
 _IMMUTABLE_BY_LIBRARY = (
@@ -102,29 +107,46 @@ class Source(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Pickled:
-    """Bytes of a value. ``keep`` holds every object visited, since an identity is one only while its object lives."""
+    """Bytes of a value. ``places`` holds every changeable object visited: an identity is one only while its object lives."""
 
     stream: bytes
     buffers: tuple[memoryview, ...]
-    places: frozenset[int]
+    places: Mapping[int, Any]
     mentions: frozenset[str]
-    keep: Any
+    joins: frozenset[int] = frozenset()
+    """Owners at whose objects the walk stopped (see ``owners`` of :func:`dumps`): with any, this is no pickle of the whole."""
 
     @functools.cached_property
     def fingerprint(self) -> tuple[str, ...]:
         """Equal for two pickles of one process if nothing has changed in between."""
-        found = [hashlib.sha256(self.stream).hexdigest()]
-        return (*found, *(hashlib.sha256(buffer).hexdigest() for buffer in self.buffers))
+        return tuple(digest_of(part) for part in self.parts)
+
+    @property
+    def parts(self) -> tuple[bytes | memoryview, ...]:
+        """What is stored: the stream, then the buffers."""
+        return (self.stream, *self.buffers)
+
+
+def digest_of(part: bytes | memoryview) -> str:
+    """The digest of a part, as a registry names it."""
+    return "sha256:" + hashlib.sha256(part).hexdigest()
 
 
 class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
     """A cloudpickle pickler with the rules of this room."""
 
-    def __init__(self, file: io.BytesIO, scope: Scope, detached: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self, file: io.BytesIO, scope: Scope, detached: frozenset[int] = frozenset(), owners: Mapping[int, int] | None = None
+    ) -> None:
         """``detached``: identities of arrays whose views are stored by value (see :func:`arrays.wasteful`)."""
         super().__init__(file, protocol=5)
         self.scope = scope
         self.detached = detached
+        self.owners: Mapping[int, int] = owners or {}
+        self.joins: set[int] = set()
+        self._space = scope.namespace
+        self._noted: set[type] = {list, set}
+        self._skipped: set[type] = set(ATOMS)
         self.places: dict[int, Any] = {}
         self.mentions: set[str] = set()
         self.buffers: list[memoryview] = []
@@ -150,35 +172,59 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
             known = self._importable[id(value)] = (value, found)
         return known[1]
 
-    def persistent_id(self, value: Any) -> Any:  # noqa: PLR0911  (one return a kind; this is the hot path)
+    def persistent_id(self, value: Any) -> Any:
         """The word for what is not part of a value; else None, after noting who the value is."""
         kind = type(value)
-        if kind in ATOMS:
+        if kind in self._skipped:
             return None
-        if kind is self._array_type:
-            self.references[id(value)] = self.references.get(id(value), 0) + 1
-        if kind is arrays.OutOfBand:
-            return ("part", self._part(value.view))
-        if kind is pickle.PickleBuffer:
-            raw = value.raw()
-            return ("buffer", self._part(raw)) if raw.nbytes >= arrays.LARGE else None
-        if value is GLOBALS:
-            return ("globals",)
-        if value is self.scope.namespace:
-            self.mentions.add(EVERYTHING)
-            return ("namespace",)
-        if self.scope.shell is not None and value is self.scope.shell:
-            self.mentions.add(EVERYTHING)
-            return ("shell",)
-        if value is builtins.__dict__:
-            return ("builtins",)
+        if kind in self._noted or (kind is dict and value is not self._space and value is not _BUILTINS):
+            place = id(value)
+            if place in self.owners:
+                self.joins.add(self.owners[place])
+                return ("joined",)
+            self.places[place] = value
+            return None
+        if (kind is tuple or kind is frozenset) and ATOMS.issuperset(map(type, value)):
+            return None
+        found = self._word(value, kind)
+        if found is not None:
+            return found
+        if kind not in _EACH and kind is not self._array_type and not isinstance(value, type):
+            immutable = isinstance(value, self._immutable)
+            (self._skipped if immutable else self._noted).add(kind)
+            return None if immutable else self.persistent_id(value)
         if isinstance(value, (type, types.FunctionType)) and self.by_reference(value):
             return None
-        if kind in {tuple, frozenset} and all(type(item) in ATOMS for item in value):
-            return None
-        if isinstance(value, self._immutable):
-            return None
-        self.places[id(value)] = value
+        return self._note(value)
+
+    def _note(self, value: Any) -> Any:
+        """Note who a value is; the word of a value at which the walk stops."""
+        place = id(value)
+        if place in self.owners:
+            self.joins.add(self.owners[place])
+            return ("joined",)
+        self.places[place] = value
+        return None
+
+    def _word(self, value: Any, kind: type) -> Any:
+        """The word for a value that is not part of the pickle, or None."""
+        if kind is self._array_type:
+            self.references[id(value)] = self.references.get(id(value), 0) + 1
+        elif kind is arrays.OutOfBand:
+            return ("part", self._part(value.view))
+        elif kind is pickle.PickleBuffer:
+            raw = value.raw()
+            return ("buffer", self._part(raw)) if raw.nbytes >= arrays.LARGE else None
+        elif value is GLOBALS:
+            return ("globals",)
+        elif value is self.scope.namespace:
+            self.mentions.add(EVERYTHING)
+            return ("namespace",)
+        elif self.scope.shell is not None and value is self.scope.shell:
+            self.mentions.add(EVERYTHING)
+            return ("shell",)
+        elif value is _BUILTINS:
+            return ("builtins",)
         return None
 
     def reducer_override(self, value: Any) -> Any:
@@ -214,10 +260,10 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         """An array shares changes with whoever sees the same memory."""
         base = arrays.base_of(array)
         self.arrays.append(array)
-        self.places[id(base)] = base
         owner = getattr(base, "base", None)
-        if owner is not None and not isinstance(owner, bytes):
-            self.places[id(owner)] = owner
+        for one in (base, owner):
+            if one is not None and not isinstance(one, bytes):
+                self._note(one)
 
 
 class Unpickler(pickle.Unpickler):
@@ -244,22 +290,28 @@ class Unpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"unknown persistent id {pid!r}")
 
 
-def dumps(value: Any, scope: Scope, detached: frozenset[int] = frozenset()) -> Pickled:
-    """Pickle a value. Raises whatever the value's own pickling raises: see :mod:`jupyter_mlops.session.lost`."""
+def dumps(value: Any, scope: Scope, detached: frozenset[int] = frozenset(), owners: Mapping[int, int] | None = None) -> Pickled:
+    """Pickle a value. Raises whatever the value's own pickling raises: see :mod:`jupyter_mlops.session.lost`.
+
+    ``owners``: identity of an object → who has it already. The walk does not go into such an object, and notes the owner.
+    """
     file = io.BytesIO()
-    pickler = Pickler(file, scope, detached)
+    pickler = Pickler(file, scope, detached, owners)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             pickler.dump(value)
         except RecursionError:
             file = io.BytesIO()
-            pickler = Pickler(file, scope, detached)
+            pickler = Pickler(file, scope, detached, owners)
             in_depth(lambda: pickler.dump(value))
+    places, mentions, joins = pickler.places, frozenset(pickler.mentions), frozenset(pickler.joins)
+    if joins:
+        return Pickled(b"", (), places, mentions, joins)
     if not detached and (waste := arrays.wasteful(pickler)):
         again = dumps(value, scope, frozenset(waste))
-        return Pickled(again.stream, again.buffers, frozenset(pickler.places), again.mentions, (pickler.places, again.keep))
-    return Pickled(file.getvalue(), tuple(pickler.buffers), frozenset(pickler.places), frozenset(pickler.mentions), pickler.places)
+        return Pickled(again.stream, again.buffers, places, again.mentions)
+    return Pickled(file.getvalue(), tuple(pickler.buffers), places, mentions)
 
 
 def in_depth(work: Callable[[], None]) -> None:

@@ -95,7 +95,7 @@ class Session:
         self._carrying.imports.complete(frozenset())
         self._carrying.restore_libraries()
         self._carrying.note_again("random", "environ")
-        note_arrival(self._delivery, self.scope)
+        note_arrival(self._delivery, before, self.scope)
 
     def finish(self, made_in: Mapping[str, int], count: int, tag: str) -> str:
         """Store what there is now and return the digest of the state.

@@ -8,7 +8,7 @@ stored, when both pickles are equal. What was not delivered is carried on untouc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,15 +17,16 @@ from jupyter_mlops.errors import Corrupt, MlopsError, NotStorable
 from jupyter_mlops.oci.store import Store
 from jupyter_mlops.session.components import Group, group
 from jupyter_mlops.session.lost import Placeholder
-from jupyter_mlops.session.pickler import Pickled, dumps, loads
+from jupyter_mlops.session.pickler import Pickled, digest_of, dumps, loads
 from jupyter_mlops.session.scope import Scope
-from jupyter_mlops.session.state import EVERYTHING, Component, Lost, State
+from jupyter_mlops.session.state import EVERYTHING, Component, Lost, Part, State
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
 MEDIA_TYPE = "application/vnd.jupyter-mlops.state.part.v1"
 _CHUNK = 1 << 20
+_PIECE = 1 << 19
 
 
 @dataclass
@@ -43,10 +44,17 @@ class Blobs:
         self.sizes[blob.digest] = blob.size
         return blob.digest
 
-    def put_all(self, pickled: Pickled) -> tuple[tuple[str, int], ...]:
-        """Store a pickle: its stream, then its buffers."""
-        stream = (self.put(pickled.stream), len(pickled.stream))
-        return (stream, *((self.put(buffer), len(buffer)) for buffer in pickled.buffers))
+    def put_all(self, pickled: Pickled, known: Sequence[str] = ()) -> tuple[Part, ...]:
+        """Store a pickle: its stream, then its buffers. ``known``: parts that the store has, in the place where they may be again.
+
+        A part that may be known is hashed first, and written only if it is another; any other is hashed while it is written.
+        """
+        found: list[Part] = []
+        for place, part in enumerate(pickled.parts):
+            before = known[place] if place < len(known) else ""
+            same = before != "" and digest_of(part) == before
+            found.append((before if same else self.put(part), len(part)))
+        return tuple(found)
 
     def get(self, digest: str) -> bytes:
         """A part, verified."""
@@ -81,14 +89,14 @@ class StoredPart:
 
 
 def _fill(stream: BinaryIO, target: memoryview) -> None:
+    """Read straight into place, in pieces that are hashed while the processor still has them."""
     done = 0
-    while chunk := stream.read(_CHUNK):
-        if done + len(chunk) > len(target):
-            raise Corrupt("a part is longer than the state says", fix="Run the notebook again.")
-        target[done : done + len(chunk)] = chunk
-        done += len(chunk)
+    while done < len(target) and (count := stream.readinto(target[done : done + _PIECE])):  # type: ignore[attr-defined]
+        done += count
     if done != len(target):
         raise Corrupt("a part is shorter than the state says", fix="Run the notebook again.")
+    if stream.read(1):
+        raise Corrupt("a part is longer than the state says", fix="Run the notebook again.")
 
 
 @dataclass(frozen=True)
@@ -97,9 +105,9 @@ class _Chunks:
 
     view: memoryview
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[memoryview]:
         for start in range(0, len(self.view), _CHUNK):
-            yield bytes(self.view[start : start + _CHUNK])
+            yield self.view[start : start + _CHUNK]
 
 
 @dataclass
@@ -108,7 +116,7 @@ class Delivery:
 
     names: dict[str, str] = field(default_factory=dict)
     arrived: dict[tuple[str, ...], tuple[str, tuple[str, ...]]] = field(default_factory=dict)
-    """Names of a component → its digest and the fingerprint it had when all was there."""
+    """Names of a component → its digest and the digests of its parts when all was there."""
 
     placeholders: dict[str, Placeholder] = field(default_factory=dict)
 
@@ -182,7 +190,7 @@ def _load(component: Component, stream: bytes, sources: list[StoredPart], scope:
     return values
 
 
-def note_arrival(delivery: Delivery, scope: Scope) -> None:
+def note_arrival(delivery: Delivery, state: State, scope: Scope) -> None:
     """Pickle every component as it arrived, for the comparison at the end."""
     members: dict[str, list[str]] = {}
     for name, digest in delivery.names.items():
@@ -191,7 +199,20 @@ def note_arrival(delivery: Delivery, scope: Scope) -> None:
         ordered = tuple(sorted(names))
         with suppress(Exception):  # a class may refuse its second pickle: then it is stored anew, or refused by name, at the end
             pickled = dumps({name: scope.namespace[name] for name in ordered}, scope)
-            delivery.arrived[ordered] = (digest, pickled.fingerprint)
+            delivery.arrived[ordered] = (digest, _on_arrival(pickled, state.components[digest]))
+
+
+def _on_arrival(pickled: Pickled, component: Component) -> tuple[str, ...]:
+    """Digests of a component's parts as they are now.
+
+    What arrived was verified while it was read. So where the stream is that which arrived, and it asks for buffers of the same
+    sizes, the buffers are those that arrived, and nobody looks at them again.
+    """
+    stream, *buffers = component.parts
+    same = [len(buffer) for buffer in pickled.buffers] == [size for _, size in buffers]
+    if same and digest_of(pickled.stream) == stream[0]:
+        return tuple(digest for digest, _ in component.parts)
+    return pickled.fingerprint
 
 
 @dataclass(frozen=True)
@@ -230,7 +251,18 @@ def capture(
 def _store(one: Group, before: State, delivery: Delivery, blobs: Blobs) -> tuple[str, Component]:
     """The digest of a group: that under which it arrived if it has not changed."""
     arrived = delivery.arrived.get(one.names)
-    if arrived is not None and arrived[1] == one.pickled.fingerprint:
-        return arrived[0], before.components[arrived[0]]
-    component = Component(one.names, tuple(sorted(one.pickled.mentions)), blobs.put_all(one.pickled))
+    if arrived is None:
+        component = Component(one.names, tuple(sorted(one.pickled.mentions)), blobs.put_all(one.pickled))
+        return component.digest, component
+    was, known = arrived
+    stored = [digest for digest, _ in before.components[was].parts]
+    if known == tuple(stored):
+        parts = blobs.put_all(one.pickled, known)
+        if [digest for digest, _ in parts] == stored:
+            return was, before.components[was]
+    elif one.pickled.fingerprint == known:
+        return was, before.components[was]
+    else:
+        parts = blobs.put_all(one.pickled)
+    component = Component(one.names, tuple(sorted(one.pickled.mentions)), parts)
     return component.digest, component

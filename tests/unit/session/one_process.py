@@ -35,7 +35,7 @@ class Chain:
         lost.check(mentions.loads - mentions.stores, self.state.lost)
         digests, _ = reach(mentions.loads | mentions.deletes, self.state)
         self.delivery = deliver(digests, self.state, self.blobs, scope)
-        note_arrival(self.delivery, scope)
+        note_arrival(self.delivery, self.state, scope)
         exec(code, scope.namespace)
         own = {name: value for name, value in scope.namespace.items() if not name.startswith("__")}
         found: Captured = capture(own, self.state, self.delivery, self.blobs, scope, {})
