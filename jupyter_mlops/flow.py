@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.registry.copy import Copying
     from jupyter_mlops.registry.models import Models, ModelVersion
     from jupyter_mlops.serving.base import Backend, Service
+    from jupyter_mlops.serving.kserve.backend import KServeBackend
     from jupyter_mlops.serving.predict import Prediction
     from jupyter_mlops.targets.find import Targets
 
@@ -326,14 +327,11 @@ class Workbench:
             return self.services.apply(
                 inference_service(version, name=name, namespace=namespace or self.settings.serving.namespace, port=port)
             )
-        from jupyter_mlops.serving.kserve.backend import KServeBackend
         from jupyter_mlops.serving.kserve.facts import check_kserve
 
         self._check_place(namespace, port)
         check_kserve(self.cluster)  # before a model is copied for it
-        backend = self.services
-        if not isinstance(backend, KServeBackend):  # pragma: no cover - tells the type checker
-            raise TypeError(backend)
+        backend = cast("KServeBackend", self.services)
         return backend.apply(backend.prepare(self._model_there(model), name=name, **chosen))
 
     def _check_place(self, namespace: str | None, port: int | None) -> None:
