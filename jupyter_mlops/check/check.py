@@ -124,6 +124,7 @@ class _Check:
             stopped={"cell": stopped.cell, "line": stopped.line, "error": stopped.error} if stopped and agreed else None,
             kernel=self.kernel.name,
             steps=len(self.ground.pipeline.steps),
+            deliveries=piped.deliveries,
         )
 
     def _view(self, name: str) -> folders.View:

@@ -14,6 +14,7 @@ from jupyter_mlops.engine.local.surroundings import view_path
 from jupyter_mlops.errors import NotFound, PlatformError
 from jupyter_mlops.flow import Workbench
 from jupyter_mlops.oci.artifact import read_config
+from jupyter_mlops.registry.deliveries import deliveries_of_run
 from jupyter_mlops.registry.runs import run_repository
 
 
@@ -42,7 +43,7 @@ def run_pipeline(bench: Workbench, view: View, name: str, parameters: Mapping[st
         stopped=_stopped(run, _reports(bench, run)),
         logged=tuple(_logged(bench, run)),
         metrics=run.metrics,
-        run=run.name,
+        deliveries=deliveries_of_run(bench.store, run.pipeline, run.name, run.workflow) or {},
     )
 
 

@@ -47,5 +47,5 @@ class Side:
     path: tuple[str, ...] = ()
     """Its import path at the end, where the names' modules are found."""
 
-    run: str = ""
-    """Name of the pipeline's run."""
+    deliveries: Mapping[str, Any] = field(default_factory=dict)
+    """Of the pipeline: what its steps were really delivered, compared with the plan."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.cli.console import Console
 from jupyter_mlops.cli.run import assignments
+from jupyter_mlops.cli.runs import say_deliveries
 from jupyter_mlops.errors import Refused
 
 if TYPE_CHECKING:
@@ -67,3 +68,4 @@ def show(verdict: Verdict, console: Console) -> None:
             console.line(f"  {line}")
     for one in verdict.uncompared:
         console.line(f"  not compared: {one['name']} ({one['reason']})")
+    say_deliveries(verdict.deliveries, console)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.cli.console import Console, ago, duration
 from jupyter_mlops.cli.convert import ranges
+from jupyter_mlops.errors import PlatformError, WrongUsage
 from jupyter_mlops.views import run_view, seconds
 
 if TYPE_CHECKING:
@@ -36,9 +38,11 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
         if console.as_json:
             from jupyter_mlops.registry.environments import environment_of_run
 
-            console.emit({**run_view(found), "environment": environment_of_run(bench.store, found.workflow)})
+            environment = environment_of_run(bench.store, found.workflow)
+            console.emit({**run_view(found), "environment": environment, "deliveries": _deliveries(found, bench)})
         else:
             show(found, console)
+            say_deliveries(_deliveries(found, bench), console)
         return 0
     listed = bench.engine.list(pipeline=arguments.pipeline, limit=max(1, arguments.limit))
     if console.as_json:
@@ -69,6 +73,34 @@ def show(found: Run, console: Console) -> None:
         console.line(f"metric {name} = {metric:g}")
     for model in found.models:
         console.line(f"model {model['name']}:{model['tag']}")
+
+
+def _deliveries(found: Run, bench: Workbench) -> dict[str, Any] | None:
+    """What its steps were really delivered; None where no registry answers."""
+    from jupyter_mlops.registry.deliveries import deliveries_of_run
+
+    try:
+        return deliveries_of_run(bench.store, found.pipeline, found.name, found.workflow)
+    except (PlatformError, WrongUsage):
+        return None
+
+
+def say_deliveries(found: Mapping[str, Any] | None, console: Console) -> None:
+    """What the plan did not say, in words; nothing where the plan was right in everything."""
+    if not found:
+        return
+    for step in (one["step"] for one in found["steps"]):
+        unplanned = [one for one in found["unplanned"] if one["step"] == step]
+        alone = [one["name"] for one in unplanned if not one["with"]]
+        along = [one["name"] for one in unplanned if one["with"]]
+        unused = [one["name"] for one in found["unused"] if one["to"] == step]
+        for names, said in (
+            (alone, "delivered without a link in the plan"),
+            (along, "delivered since they share parts with what was planned"),
+            (unused, "planned and not delivered"),
+        ):
+            if names:
+                console.line(f"{step}: {said}: {', '.join(names)}")
 
 
 def _say_problems(found: Run, console: Console) -> None:

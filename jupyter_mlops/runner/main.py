@@ -144,6 +144,7 @@ class _Step:
             lambda: session.finish(execution.made_in, shell.execution_count, tag), self.log, f"what {self.step.name} reached"
         )
         self.report.control |= branch.end(load_state(store, arguments.repository, state), execution, shell)
+        self.report.account = session.account.to_json()
         for task in execution.loop.pending():
             context.warn(f"the asyncio task of {task} had not ended at the step's end, and ended with it")
         context.warnings[:0] = found.warnings

@@ -66,6 +66,9 @@ class Report:
     control: dict[str, Any] = field(default_factory=dict)
     """What it found out for the flow: ``go`` or ``items`` of the next step, ``bound`` and ``defined`` of a branch."""
 
+    account: dict[str, Any] = field(default_factory=dict)
+    """What it was really delivered and really changed (``session/account.py``); empty while it has not ended."""
+
     cached: bool = False
     """Nothing was run: all of it was taken over from an earlier run."""
 
@@ -87,7 +90,7 @@ class Report:
             "cells": self.cells, "metrics": metrics, "models": self.models, "datasets": self.datasets,
             "failure": self.failure.to_json() if self.failure else None, "warnings": self.warnings,
             "key": self.key, "state": self.state, "cached": self.cached,
-            **({"control": self.control} if self.control else {}),
+            **({"control": self.control} if self.control else {}), **({"account": self.account} if self.account else {}),
         }  # fmt: skip
 
     def outputs_json(self) -> dict[str, Any]:

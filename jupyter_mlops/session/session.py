@@ -15,6 +15,7 @@ from jupyter_mlops.oci.artifact import layers_of, push_artifact, read_config
 from jupyter_mlops.oci.names import STATE, STATE_CONFIG
 from jupyter_mlops.oci.store import Descriptor, Store
 from jupyter_mlops.session import files, lost
+from jupyter_mlops.session.account import Account, account
 from jupyter_mlops.session.carriers.base import Context
 from jupyter_mlops.session.carriers.history import RESULT
 from jupyter_mlops.session.carrying import Carrying
@@ -69,6 +70,8 @@ class Session:
         self._delivery = Delivery()
         self._carrying = Carrying(context, self.scope, self._blobs, before.carriers)
         self._snapshot = files.Snapshot({})
+        self.account = Account()
+        """What came in and what has changed; known when the step has finished."""
 
     @property
     def blobs(self) -> Blobs:
@@ -117,6 +120,7 @@ class Session:
             self._blobs.repository,
         )
         state = State(this_python(), count, found.names, found.lost, found.components, carriers, changed, removed)
+        self.account = account(self.before, state, self._delivery.names)
         return self._push(state, tag)
 
     def _wanted(self, asked: Asked) -> set[str]:
