@@ -25,6 +25,14 @@ from tests.unit.laws import law
         ("t --node-selector zone=a --resource ephemeral-storage=1Gi", "t",
          {"node_selector": {"zone": "a"}, "resources": {"ephemeral-storage": "1Gi"}}),
         ("t --gpu two", "t", {"gpu": "two"}),
+        ('t --each "x in [1, -2]" --cache off', "t", {"each": "x in [1, -2]", "cache": "off"}),
+        ("t --when 'score < 0.9'", "t", {"when": "score < 0.9"}),
+        ("t --finally true", "t", {"finally": True}),
+        ("t --finally=outcome", "t", {"finally": "outcome"}),
+        ("t --volume data:/data:ro --volume :/scratch", "t",
+         {"volumes": [{"claim": "data", "mount": "/data", "read_only": True}, {"mount": "/scratch"}]}),
+        ("t --toleration gpu --toleration gpu=a100:NoSchedule", "t",
+         {"tolerations": [{"key": "gpu", "operator": "Exists"}, {"key": "gpu", "value": "a100", "effect": "NoSchedule"}]}),
     ],
 )  # fmt: skip
 def test_the_line(line: str, name: str, options: dict[str, Any]) -> None:
@@ -42,6 +50,8 @@ def test_the_line(line: str, name: str, options: dict[str, Any]) -> None:
         ("a --env A", "expected NAME=VALUE"),
         ("a --secret A=b", "expected ENV=SECRET:KEY"),
         ("a 'b", "cannot be read"),
+        ("a --volume data", "expected CLAIM:/path"),
+        ("a --toleration =x", "expected KEY[=VALUE][:EFFECT]"),
     ],
 )
 def test_what_is_wrong_is_said(line: str, words: str) -> None:

@@ -48,6 +48,17 @@ def ask(metadata: Any, source: str = "x = 1") -> tuple[Request, tuple[Diagnostic
         ("timeout", "2h", 7200),
         ("outputs", "model", ("model",)),
         ("outputs", ["model:clf", "model"], ("model:clf", "model")),
+        ("each", "rate in rates", "rate in rates"),
+        ("each", " rate  in [r for r in rates\n if r] ", "rate in [r for r in rates if r]"),
+        ("each", {"rate": [1, -0.5, None, True, "a in b", {"c": [1]}]}, "rate in [1, -0.5, None, True, 'a in b', {'c': [1]}]"),
+        ("each", {"rate": "rates"}, "rate in rates"),
+        ("when", "score <\n 0.9", "score < 0.9"),
+        ("finally", True, ""),
+        ("finally", False, None),
+        ("finally", "outcome", "outcome"),
+        ("cache", "off", "off"),
+        ("volumes", [{"mount": "/data/", "claim": "d", "read_only": True}], ({"mount": "/data", "claim": "d", "read_only": True},)),
+        ("volumes", [{"mount": "/tmp/x", "size": "1Gi", "read_only": False}], ({"mount": "/tmp/x", "size": "1Gi"},)),
     ],
 )  # fmt: skip
 def test_a_value_that_fits(key: str, value: Any, read: Any) -> None:
@@ -59,6 +70,11 @@ def test_a_value_that_fits(key: str, value: Any, read: Any) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
+        ("each", "rates"), ("each", "a b in rates"), ("each", "x in"), ("each", {"a": [], "b": []}), ("each", 3), ("each", "x in (1"),
+        ("each", "for in rates"), ("when", "x ="), ("when", ""), ("when", True), ("finally", "a b"), ("finally", 1), ("cache", "on"),
+        ("cache", True), ("volumes", {}), ("volumes", [{"claim": "d"}]), ("volumes", [{"mount": "data"}]),
+        ("volumes", [{"mount": "/mlops/x"}]), ("volumes", [{"mount": "/a/../b"}]), ("volumes", [{"mount": "/d", "claim": "D_"}]),
+        ("volumes", [{"mount": "/d", "claim": "d", "size": "1Gi"}]), ("volumes", [{"mount": "/d", "size": "big"}]),
         ("shm", "much"), ("queue", "Team A"), ("queue", 1), ("gpu", "two"), ("gpu", -1), ("gpu", True), ("gpu", 1.5), ("gpu_resource", "a b"), ("cpu", "2 cores"), ("cpu", -1),
         ("memory", "16GB"), ("memory", True), ("memory", "-1Gi"), ("resources", ["x"]), ("resources", {"x": "many"}), ("image", ""),
         ("image", "a b"), ("env", {"A-B": "1"}), ("env", {"A": [1]}), ("env", "A=1"), ("retries", -1), ("retries", "3"),
