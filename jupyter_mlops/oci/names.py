@@ -20,6 +20,7 @@ BUNDLE_CONFIG = MEDIA + "bundle.config.v1+json"
 BUNDLE_CODE = MEDIA + "bundle.code.v1.tar+gzip"
 BUNDLE_RUNNER = MEDIA + "bundle.runner.v1.tar+gzip"
 BUNDLE_IPYTHON = MEDIA + "bundle.ipython.v1.tar+gzip"
+BUNDLE_COMPILED = MEDIA + "bundle.compiled.v1"
 BUNDLE_DATA = MEDIA + "bundle.data.v1.tar+gzip"
 
 SERVER = MEDIA + "server.v1"

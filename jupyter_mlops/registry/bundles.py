@@ -23,11 +23,20 @@ from jupyter_mlops.oci.artifact import artifact_document
 from jupyter_mlops.oci.canonical import canonical
 from jupyter_mlops.oci.descriptor import manifest_of
 from jupyter_mlops.oci.digest import digest_of
-from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_CONFIG, BUNDLE_DATA, BUNDLE_IPYTHON, BUNDLE_RUNNER
+from jupyter_mlops.oci.names import (
+    BUNDLE,
+    BUNDLE_CODE,
+    BUNDLE_COMPILED,
+    BUNDLE_CONFIG,
+    BUNDLE_DATA,
+    BUNDLE_IPYTHON,
+    BUNDLE_RUNNER,
+)
 from jupyter_mlops.oci.store import Descriptor, Store
 from jupyter_mlops.oci.tar import tar_chunks
 from jupyter_mlops.pipeline.control import asks, literal_items, loop_of
 from jupyter_mlops.pipeline.pipeline import Pipeline, Step
+from jupyter_mlops.registry.compiledlayer import compiled_layer
 from jupyter_mlops.registry.ipythonlayer import ipython_layer
 from jupyter_mlops.registry.localmodules import local_modules
 
@@ -101,7 +110,8 @@ class _Bundle:
 
     def __init__(self, notebook: Notebook, pipeline: Pipeline, folder: Path | None, packed: Packed) -> None:
         modules = local_modules([cell.source for cell in notebook.code], folder) if folder else {}
-        ipython = ipython_layer(pipeline.python or f"{sys.version_info.major}.{sys.version_info.minor}")
+        python = pipeline.python or f"{sys.version_info.major}.{sys.version_info.minor}"
+        ipython = ipython_layer(python)
         plan = plan_document(pipeline) | ({"no_ipython": ipython.why} if ipython.why else {})
         content: dict[str, Path | bytes] = {
             "plan.json": canonical(plan),
@@ -110,12 +120,14 @@ class _Bundle:
             **{f"files/{name}": path for name, path in modules.items()},
         }
         data: dict[str, Path | bytes] = {f"files/{name}": path for name, path in packed.data.items()}
+        compiled = compiled_layer(python, runner_layer(), ipython.data)
         self.blobs = (
             (canonical({"version": VERSION}), BUNDLE_CONFIG),
             (_tar_gzip(content), BUNDLE_CODE),
             (runner_layer(), BUNDLE_RUNNER),
             *(((ipython.data, BUNDLE_IPYTHON),) if ipython.data else ()),
             *(((_tar_gzip(data), BUNDLE_DATA),) if data else ()),
+            *(((compiled, BUNDLE_COMPILED),) if compiled else ()),
         )
         config, *layers = (Descriptor(media_type, digest_of(data), len(data)) for data, media_type in self.blobs)
         self.document = artifact_document(BUNDLE, config, layers)

@@ -12,10 +12,8 @@ what is installed.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import importlib.util
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.oci.digest import digest_of
 from jupyter_mlops.oci.tar import tar_chunks
-from jupyter_mlops.settings import default_home
+from jupyter_mlops.registry.keptlayer import KeptLayer
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -64,7 +62,9 @@ def ipython_layer(python: str) -> IPythonLayer:
     found = importlib.util.find_spec("IPython")
     if found is None or found.origin is None:
         return IPythonLayer(why="IPython is not installed where the run was submitted")
-    kept = _Kept(Path(found.origin).parents[1], python)
+    site = Path(found.origin).parents[1]
+    installed = sorted(entry.name for entry in os.scandir(site) if entry.name.endswith(".dist-info"))
+    kept = KeptLayer("ipython", str(_VERSION), python, str(site), *installed)
     data = kept.read()
     if data:
         return IPythonLayer(data)
@@ -78,38 +78,6 @@ def ipython_layer(python: str) -> IPythonLayer:
 
 class _DoesNotFitError(Exception):
     """Why there is no layer."""
-
-
-class _Kept:
-    """The layer as a file of the cache; its name tells what it was made from and what it holds."""
-
-    def __init__(self, site: Path, python: str) -> None:
-        installed = sorted(entry.name for entry in os.scandir(site) if entry.name.endswith(".dist-info"))
-        made_from = "\n".join((str(_VERSION), python, str(site), *installed))
-        self._folder = default_home() / "cache" / "layers"
-        self._key = hashlib.sha256(made_from.encode()).hexdigest()[:16]
-
-    def read(self) -> bytes:
-        """The layer; b'' if it is not there, or not what it was."""
-        for path in self._folder.glob(f"{self._key}-*.tar.gz"):
-            with suppress(OSError):
-                data = path.read_bytes()
-                if path.name == self._name(data):
-                    return data
-        return b""
-
-    def write(self, data: bytes) -> None:
-        """Keep it, in the place of older ones; a folder that cannot be written to only costs the time."""
-        with suppress(OSError):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for old in sorted(self._folder.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)[:-3]:
-                old.unlink()
-            fresh = self._folder / f".{os.getpid()}"
-            fresh.write_bytes(data)
-            fresh.replace(self._folder / self._name(data))
-
-    def _name(self, data: bytes) -> str:
-        return f"{self._key}-{hashlib.sha256(data).hexdigest()}.tar.gz"
 
 
 def _files(python: str) -> dict[str, Path | bytes]:

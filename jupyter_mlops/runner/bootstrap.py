@@ -1,27 +1,30 @@
-"""Starts a step: gets its bundle by digest, calls the runner."""
+"""Gets a step's bundle by digest, calls the runner."""
 
 # mypy: ignore-errors
-# ruff: noqa: ANN001,ANN201,B905,BLE001,D103,E401,I001,PERF203,PLR2004,PTH103,PTH104,PTH112,PTH113,PTH118,PTH120,PTH123,RET503,S202,S310,S606,T201
+# ruff: noqa: ANN001, ANN201, B905, BLE001, D103, E401, I001, PERF203, PLR2004, PTH102, PTH103, PTH104, PTH112, PTH113, PTH118, PTH120, PTH123, RET503, S202, S310, T201
 import hashlib, json, os, sys
 
-AUTH = {}
+AUTH = {"": None}
 TRIES = 6
 
 
-def get(url, auth=""):
-    import ssl, time
+def get(url, auth):
+    import time
     from urllib import request
 
     ask = request.Request(url, headers={"Accept": "application/vnd.oci.image.manifest.v1+json, */*"})
     if auth:
         ask.add_unredirected_header("Authorization", auth)
-    trust = ssl.create_default_context()
-    system = ssl.get_default_verify_paths().openssl_cafile
-    if os.path.isfile(system):
-        trust.load_verify_locations(system)
+    if url[:6] == "https:" and not AUTH[""]:
+        import ssl
+
+        AUTH[""] = trust = ssl.create_default_context()
+        file = ssl.get_default_verify_paths().openssl_cafile
+        if os.path.isfile(file):
+            trust.load_verify_locations(file)
     for n in range(TRIES):
         try:
-            with request.urlopen(ask, timeout=60, context=trust) as f:
+            with request.urlopen(ask, timeout=60, context=AUTH[""]) as f:
                 return f.read()
         except Exception as e:
             code = getattr(e, "code", 500)
@@ -77,17 +80,25 @@ def unpack(registry, name, digest, target):
     above = os.path.dirname(target)
     os.makedirs(above, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=above) as fresh:
+        b = fresh + "/b"
+        os.mkdir(b)
         for layer in json.loads(fetch(registry, name, "manifests", digest))["layers"]:
-            if ".ipython." in layer["mediaType"]:  # the runner's
+            kind = layer["mediaType"]
+            if ".ipython." in kind:
                 continue
-            with tarfile.open(fileobj=io.BytesIO(fetch(registry, name, "blobs", layer["digest"]))) as tar:
+            data = fetch(registry, name, "blobs", layer["digest"])
+            if ".tar" not in kind:
+                with open(b + kind[11:], "wb") as f:
+                    f.write(data)
+                continue
+            with tarfile.open(fileobj=io.BytesIO(data)) as tar:
                 for m in tar:
                     if not (m.isreg() or m.isdir()) or m.name[:1] == "/" or ".." in m.name:
                         raise ValueError(f"bad member {m.name}")
                 tar.extraction_filter = lambda m, _: m
-                tar.extractall(fresh + "/b")
+                tar.extractall(b)
         try:
-            os.rename(fresh + "/b", target)
+            os.rename(b, target)
         except OSError:
             if not os.path.isdir(target):
                 raise
@@ -97,20 +108,17 @@ def start():
     argv = sys.argv[1:]
     option = dict(zip(argv[::2], argv[1::2]))
     try:
-        if "PYTHONHASHSEED" not in os.environ:
-            os.environ["PYTHONHASHSEED"] = "0"
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
         name, _, digest = option["--bundle"].rpartition("@")
         target = os.path.join(os.environ.get("MLOPS_CACHE") or "/mlops/cache", "bundles", digest[7:])
         if not os.path.isdir(target):
             unpack(option["--registry"], name, digest, target)
         sys.path.insert(0, target + "/lib")
-        from jupyter_mlops.runner.main import main
+        from jupyter_mlops.runner.start import main
     except Exception as e:
         said = f"cannot load the bundle from {option.get('--registry')}: {type(e).__name__}: {e}"[:2000]
         print(said, file=sys.stderr)
         with open(os.environ.get("MLOPS_TERMINATION") or "/dev/termination-log", "w") as f:
-            fix = "Check the registry's address, and its login."
+            fix = "Check the registry's address and login."
             json.dump({"code": "no-bundle", "blame": "platform", "message": said, "fix": fix}, f)
         return 3
     return main(argv, target)

@@ -9,21 +9,20 @@ from __future__ import annotations
 import gzip
 import importlib
 import importlib.util
+import io
+import os
+import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tarfile
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
-from jupyter_mlops.errors import Refused
+from jupyter_mlops.errors import Corrupt, Refused
 from jupyter_mlops.oci.artifact import layers_of
 from jupyter_mlops.oci.digest import hex_of
+from jupyter_mlops.oci.disk import explained
 from jupyter_mlops.oci.names import BUNDLE_IPYTHON
 from jupyter_mlops.oci.store import Store
-from jupyter_mlops.oci.tar import extract_all
-
-if TYPE_CHECKING:
-    from typing import BinaryIO
 
 FIX = "Install ipython in the step's image, or submit from an environment whose IPython runs with the step's Python."
 
@@ -49,7 +48,8 @@ def provide_ipython(store: Store, bundle: str, why: str, cache: Path) -> None:
         raise Refused(f"the step's image has no IPython: {why or 'the bundle brings none'}", code="no-ipython", fix=FIX)
     folder = cache / "ipython" / hex_of(layers[0])
     if not folder.is_dir():
-        extract_all([_unzipped(store, repository, layers[0])], folder)
+        with store.open_blob(repository, layers[0]) as stream:
+            _unpack(stream.read(), folder)
     sys.path.append(str(folder))
     importlib.invalidate_caches()
     try:
@@ -59,8 +59,38 @@ def provide_ipython(store: Store, bundle: str, why: str, cache: Path) -> None:
         raise Refused(said, code="no-ipython", fix="Install ipython in the step's image.") from error
 
 
-@contextmanager
-def _unzipped(store: Store, repository: str, digest: str) -> Iterator[BinaryIO]:
-    """The layer's tar; whoever reads it to its end has verified it."""
-    with store.open_blob(repository, digest) as stream, gzip.open(stream) as tar:
-        yield cast("BinaryIO", tar)
+def _unpack(layer: bytes, folder: Path) -> None:
+    """Make the folder, whole or not at all.
+
+    From memory, and with one system call a file: 600 files in a third of the time that unpacking of any size takes, which is
+    twice what importing IPython takes.
+
+    Raises:
+        Corrupt: a member that is no file or folder, or whose name leads outside.
+        StorageFull, PlatformError: it cannot be written.
+    """
+    with explained(folder.parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent)
+        try:
+            content = memoryview(gzip.decompress(layer))
+            with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+                for member in archive:
+                    _write(fresh, member, content)
+            Path(fresh).chmod(0o755)
+            if not folder.is_dir():  # a step beside this one may have been quicker
+                Path(fresh).replace(folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _write(fresh: str, member: tarfile.TarInfo, content: memoryview) -> None:
+    """One member. Raises OSError; Corrupt."""
+    if not (member.isdir() or member.isreg()) or member.name.startswith("/") or ".." in member.name.split("/"):
+        raise Corrupt(f"the layer of IPython has a member {member.name!r}", code="unsafe-member", fix="Run the notebook again.")
+    path = f"{fresh}/{member.name}"
+    if member.isdir():
+        os.mkdir(path)  # noqa: PTH102  (a Path for each takes longer than the writing)
+        return
+    with open(path, "xb", buffering=0) as file:  # noqa: PTH123
+        file.write(content[member.offset_data : member.offset_data + member.size])

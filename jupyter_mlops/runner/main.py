@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from jupyter_mlops.errors import Bug, MlopsError, Refused
 from jupyter_mlops.oci.open import open_store
 from jupyter_mlops.oci.store import Store
-from jupyter_mlops.runner import failure, packages, record, reuse
+from jupyter_mlops.runner import compiled, failure, packages, record, reuse
 from jupyter_mlops.runner.answer import answer, write_answer
 from jupyter_mlops.runner.arguments import Arguments, parse, termination_path
 from jupyter_mlops.runner.asks import asked_by
@@ -133,7 +133,8 @@ class _Step:
             session.restore(found.asked(asked_by([*sources, *evaluated(self.step)], shell)))
             execution.made_in |= dict.fromkeys(found.place(store, arguments.repository, session.scope), first_cell(self.step))
             branch.begin()
-            failed = execution.run()
+            with compiled.aside():
+                failed = execution.run()
             if failed:
                 return failed
             record.register_outputs(recorder, self.step.outputs, shell.user_ns)

@@ -15,7 +15,7 @@ LIMIT = 4096
 
 @cache
 def bootstrap_text() -> str:
-    """Standard-library Python, at most ``LIMIT`` bytes: without the lines for our linters, and indented as YAML is."""
+    """Standard-library Python, at most ``LIMIT`` bytes: without empty lines and those for our linters, indented by one space."""
     text = files("jupyter_mlops.runner").joinpath("bootstrap.py").read_text(encoding="utf-8")
-    lines = (line for line in text.splitlines(keepends=True) if not line.startswith(("# mypy:", "# ruff:")))
+    lines = (line for line in text.splitlines(keepends=True) if line.strip() and not line.startswith(("# mypy:", "# ruff:")))
     return "".join(" " * ((len(line) - len(line.lstrip(" "))) // 2) + line.lstrip(" ") for line in lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,12 @@ import pytest
 from jupyter_mlops.errors import WrongUsage
 from jupyter_mlops.notebook.document import Cell, Notebook
 from jupyter_mlops.oci.layout import Layout
-from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_IPYTHON, BUNDLE_RUNNER
+from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_COMPILED, BUNDLE_IPYTHON, BUNDLE_RUNNER
 from jupyter_mlops.pipeline.pipeline import Options, Parameter, Pipeline, Step
 from jupyter_mlops.registry import localmodules
 from jupyter_mlops.registry.bundles import bundle_reference, push_bundle, runner_layer, source_digest
+from jupyter_mlops.registry.compiledlayer import compiled_layer
+from jupyter_mlops.registry.ipythonlayer import ipython_layer
 from jupyter_mlops.registry.localmodules import local_modules
 
 CELLS = ("import helper\nlr = 0.1", "print(lr)")
@@ -37,7 +40,8 @@ def pipeline(**changes: Any) -> Pipeline:
 def members(store: Layout, reference: str) -> dict[str, bytes]:
     repository, _, digest = reference.partition("@")
     found: dict[str, bytes] = {}
-    for layer in store.get_manifest(repository, digest).document["layers"]:
+    layers = store.get_manifest(repository, digest).document["layers"]
+    for layer in (layer for layer in layers if layer["mediaType"].endswith(".tar+gzip")):
         with store.open_blob(repository, layer["digest"]) as stream, tarfile.open(fileobj=io.BytesIO(stream.read())) as archive:
             found |= {member.name: archive.extractfile(member).read() for member in archive if member.isreg()}  # type: ignore[union-attr]
     return found
@@ -52,7 +56,9 @@ def test_the_name_is_known_before_anything_is_written(tmp_path: Path) -> None:
     manifest = store.get_manifest("runs/nb", f"bundle-{reference.rpartition(':')[2][:12]}")
     assert reference == f"runs/nb@{manifest.descriptor.digest}"
     assert manifest.document["artifactType"] == BUNDLE
-    assert [layer["mediaType"] for layer in manifest.document["layers"]] == [BUNDLE_CODE, BUNDLE_RUNNER, BUNDLE_IPYTHON]
+    compiled = [BUNDLE_COMPILED] if sys.version_info[:2] == (3, 11) else []
+    layers = [BUNDLE_CODE, BUNDLE_RUNNER, BUNDLE_IPYTHON, *compiled]
+    assert [layer["mediaType"] for layer in manifest.document["layers"]] == layers
 
 
 def test_what_is_inside(tmp_path: Path) -> None:
@@ -76,7 +82,11 @@ def test_what_is_inside(tmp_path: Path) -> None:
 
 
 def test_it_is_small() -> None:
-    assert len(runner_layer()) < 3 << 20
+    this = f"{sys.version_info.major}.{sys.version_info.minor}"
+    ipython = ipython_layer(this).data
+    compiled = compiled_layer(this, runner_layer(), ipython)
+    assert compiled
+    assert len(runner_layer()) + len(ipython) + len(compiled) < 3 << 20, "what the container of a step fetches"
 
 
 SAME = {

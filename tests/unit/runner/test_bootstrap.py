@@ -22,15 +22,16 @@ from jupyter_mlops.oci.artifact import artifact_document
 from jupyter_mlops.oci.canonical import canonical
 from jupyter_mlops.oci.digest import digest_of
 from jupyter_mlops.oci.layout import Layout
-from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_CONFIG, BUNDLE_IPYTHON
+from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_COMPILED, BUNDLE_CONFIG, BUNDLE_IPYTHON
 from jupyter_mlops.oci.store import Descriptor
+from jupyter_mlops.runner import compiled
 from jupyter_mlops.workflow.bootstrap import LIMIT, bootstrap_text
 from tests.unit.runner.staging import Stage
 
 MAIN = """
-import json, os, sys
+import json, sys
 def main(argv, folder):
-    print(json.dumps({"argv": argv, "folder": folder, "path": sys.path[0], "seed": os.environ["PYTHONHASHSEED"]}))
+    print(json.dumps({"argv": argv, "folder": folder, "path": sys.path[0]}))
     return 7
 """
 
@@ -52,7 +53,7 @@ def tar(members: dict[str, bytes], *, link: str = "") -> bytes:
 GOOD = {
     "lib/jupyter_mlops/__init__.py": b"",
     "lib/jupyter_mlops/runner/__init__.py": b"",
-    "lib/jupyter_mlops/runner/main.py": MAIN.encode(),
+    "lib/jupyter_mlops/runner/start.py": MAIN.encode(),
 }
 
 
@@ -65,7 +66,7 @@ def push(root: Path, layer: bytes) -> tuple[Layout, str]:
 
 
 def start(root: Path, registry: str, bundle: str, **env: str) -> subprocess.CompletedProcess[str]:
-    inherited = {key: value for key, value in os.environ.items() if key not in {"PYTHONHASHSEED", "DOCKER_CONFIG"}}
+    inherited = {key: value for key, value in os.environ.items() if key != "DOCKER_CONFIG"}
     quick = bootstrap_text().replace("TRIES = 6", "TRIES = 3")
     return subprocess.run(
         [sys.executable, "-c", quick, "--registry", registry, "--bundle", bundle, "--step", "s"],
@@ -164,7 +165,6 @@ def test_it_unpacks_from_a_folder_and_hands_over(tmp_path: Path) -> None:
         "argv": ["--registry", store.address, "--bundle", bundle, "--step", "s"],
         "folder": str(folder),
         "path": f"{folder}/lib",
-        "seed": "0",
     }
     assert [path.name for path in folder.parent.iterdir()] == [folder.name], "something temporary was left"
 
@@ -173,11 +173,6 @@ def test_an_unpacked_bundle_is_used_again(tmp_path: Path) -> None:
     store, bundle = push(tmp_path, tar(GOOD))
     assert start(tmp_path, store.address, bundle).returncode == 7
     assert start(tmp_path, "file:///nowhere", bundle).returncode == 7
-
-
-def test_a_given_hash_seed_is_kept(tmp_path: Path) -> None:
-    store, bundle = push(tmp_path, tar(GOOD))
-    assert json.loads(start(tmp_path, store.address, bundle, PYTHONHASHSEED="5").stdout)["seed"] == "5"
 
 
 def test_from_a_registry(tmp_path: Path, registry: Any) -> None:
@@ -246,6 +241,17 @@ def test_the_layer_of_ipython_is_left_to_the_runner(tmp_path: Path) -> None:
     blobs = [store.put_blob("runs/x", tar(GOOD), BUNDLE_CODE), store.put_blob("runs/x", b"no tar", BUNDLE_IPYTHON)]
     manifest = store.put_manifest("runs/x", artifact_document(BUNDLE, config, blobs))
     assert start(tmp_path, store.address, f"runs/x@{manifest.descriptor.digest}").returncode == 7
+
+
+def test_compiled_modules_are_left_packed_beside_the_code(tmp_path: Path) -> None:
+    store = Layout(tmp_path / "registry")
+    config = store.put_blob("runs/x", canonical({"version": 1}), BUNDLE_CONFIG)
+    blobs = [store.put_blob("runs/x", tar(GOOD), BUNDLE_CODE), store.put_blob("runs/x", b"packed", BUNDLE_COMPILED)]
+    manifest = store.put_manifest("runs/x", artifact_document(BUNDLE, config, blobs))
+    done = start(tmp_path, store.address, f"runs/x@{manifest.descriptor.digest}")
+    assert done.returncode == 7, done.stderr
+    assert (Path(json.loads(done.stdout)["folder"]) / compiled.FILE).read_bytes() == b"packed"
+    assert BUNDLE_COMPILED.endswith(f"/{compiled.FILE}")
 
 
 def _damage(store: Layout, bundle: str) -> str:

@@ -134,6 +134,7 @@ def test_what_a_cluster_with_everything_gets() -> None:
     assert variables(CLUSTER, "load") == {
         "HOME": "/mlops",
         "MLOPS_IMAGE": "{{workflow.parameters.mlops-image}}",
+        "PYTHONHASHSEED": "0",
         "DOCKER_CONFIG": "/mlops-auth",
         "SSL_CERT_FILE": "/mlops-ca/ca.crt",
     }
