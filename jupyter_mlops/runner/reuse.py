@@ -40,7 +40,7 @@ SAID: Mapping[str, str] = {
     "source": "its cells have changed",
     "state": "what it is given by the steps before it has changed",
     "parameters": "its parameters have other values",
-    "modules": "a module beside the notebook has changed",
+    "modules": "a module or a data file beside the notebook has changed",
     "files": "a file in the notebook's folder has changed",
     "environment": "its image, its packages or its environment variables have changed",
 }
