@@ -37,7 +37,7 @@ def pack(settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: Pat
     found = None if kernel is None else _ask(settings, notebook, pipeline, folder, kernel)
     if found is None:
         return Packed(b"", data.files)
-    missing = surely_missing(found, notebook.code)
+    missing = surely_missing(found, pipeline, notebook.code)
     if local and kernel is not None and missing:
         raise _missing(missing, kernel, pipeline.notebook)
     said = {} if local else {"left": data.left}

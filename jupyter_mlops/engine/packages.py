@@ -51,7 +51,7 @@ def environment_of(
         folder: of the notebook.
         cache: folder where answers are kept.
     """
-    uses = _with_local(imports_of(notebook.code), modules)
+    uses = _with_local(imports_of(cell for cell in notebook.code if pipeline.step_of(cell.index) is not None), modules)
     asked = sorted({(use.module, use.members) for use in uses})
     answer = _answer(kernel, asked, folder, cache)
     if answer is None:

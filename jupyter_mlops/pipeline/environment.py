@@ -163,8 +163,8 @@ def installs_packages(cells: Iterable[Cell]) -> bool:
     return any(word in cell.source for cell in cells for word in INSTALLERS)
 
 
-def surely_missing(environment: Environment, cells: Sequence[Cell]) -> tuple[Use, ...]:
-    """Imports that must fail: the module is not there, and nothing in the notebook could bring it about before.
+def surely_missing(environment: Environment, pipeline: Pipeline, cells: Sequence[Cell]) -> tuple[Use, ...]:
+    """Imports that must fail: the module is not there, nothing in the notebook could bring it about, and the step always runs.
 
     A notebook that runs shell commands, writes files or changes how modules are found may make a module as it goes; then
     nothing is sure, and the import is left to fail where it stands.
@@ -172,6 +172,7 @@ def surely_missing(environment: Environment, cells: Sequence[Cell]) -> tuple[Use
     if environment.installs or any(MAKES_MODULES.search(cell.source) for cell in cells):
         return ()
     forgiven = {cell.index for cell in cells if "raises-exception" in cell.tags}
+    forgiven |= {cell for step in pipeline.steps if step.options.when or step.options.each for cell in step.cells}
     return tuple(use for use in environment.missing if use.cell not in forgiven)
 
 

@@ -157,10 +157,14 @@ SURE = [
     (["try:\n    import nowhere\nexcept ImportError:\n    nowhere = None"], 0),
     (["def f():\n    import nowhere"], 0),
     ([("import nowhere", ["raises-exception"])], 0),
+    (["x = 1", ("import nowhere", ["skip"])], 0),
+    ([("x = 1", ["step:one"]), ("import nowhere", {"mlops": {"step": "two", "when": "x > 1"}})], 0),
+    ([("xs = []", ["step:one"]), ("import nowhere", {"mlops": {"step": "two", "each": "x in xs"}})], 0),
+    ([("x = 1", ["step:one"]), ("import nowhere", {"mlops": {"step": "two", "finally": True}})], 1),
 ]
 
 
 @pytest.mark.parametrize(("cells", "count"), SURE, ids=[str(cells) for cells, _ in SURE])
 def test_an_import_that_must_fail(cells: list[Any], count: int, site: Path) -> None:
     read = notebook(*cells)
-    assert len(surely_missing(ask(site, *cells), read.code)) == count
+    assert len(surely_missing(ask(site, *cells), plan(read), read.code)) == count
