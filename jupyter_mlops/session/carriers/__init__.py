@@ -38,9 +38,10 @@ def register(factory: Factory) -> Factory:
 
 def carriers(context: Context) -> list[Carrier]:
     """Every carrier, for one step, in the order in which they are restored."""
-    from jupyter_mlops.session.carriers import history, ipython, libraries, logs, patches, process
+    from jupyter_mlops.session.carriers import drawing, history, ipython, libraries, logs, members, patches, process
 
     ours: list[Factory] = [
-        *process.FACTORIES, *logs.FACTORIES, *history.FACTORIES, *ipython.FACTORIES, *libraries.FACTORIES, *patches.FACTORIES,
+        *process.FACTORIES, *logs.FACTORIES, *history.FACTORIES, *ipython.FACTORIES, *drawing.FACTORIES,
+        *libraries.FACTORIES, *members.FACTORIES, *patches.FACTORIES,
     ]  # fmt: skip
     return [factory(context) for factory in (*ours, *_FACTORIES)]
