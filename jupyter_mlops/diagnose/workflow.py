@@ -137,6 +137,9 @@ def _controller(run: Owner, workflow: Document, controller_seen: float | None, n
     if not now:
         return None
     metadata, space = at(workflow, "metadata"), run.namespace or "of the run"
+    begun = moment(at(workflow, "status").get("startedAt"))
+    if controller_seen is not None and begun is not None and begun - controller_seen > LEASE:
+        controller_seen = None  # it was taken up long after that: whoever did it has no lease, and this one was left behind
     if controller_seen is not None and now - controller_seen > LEASE:
         since = counted(round((now - controller_seen) / 60) or 1, "minute")
         message = f"{run.who} does not go on: Argo's controller gave its last sign of life {since} ago"

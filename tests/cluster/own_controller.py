@@ -35,6 +35,9 @@ class OwnController:
     namespace: str
     registry: str
     log: Path
+    leases: bool = False
+    """Whether it renews a lease, as one of several replicas does; else it is alone and needs none."""
+
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def label(self, workflow: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,7 +65,8 @@ class OwnController:
             program, "--namespaced", "-n", self.namespace, f"--managed-namespace={self.namespace}", f"--configmap={CONFIG}",
             f"--kubeconfig={os.environ['KUBECONFIG']}", f"--executor-image={self.registry}/argoexec:{version}",
         ]  # fmt: skip
-        environ = {**os.environ, "LEADER_ELECTION_DISABLE": "true", "DEFAULT_REQUEUE_TIME": "1s"}
+        alone = {"LEADER_ELECTION_IDENTITY": "own"} if self.leases else {"LEADER_ELECTION_DISABLE": "true"}
+        environ = {**os.environ, **alone, "DEFAULT_REQUEUE_TIME": "1s"}
         begun = self._said("workflow garbage collector controller")
         with self.log.open("ab") as log:
             process = self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environ)
@@ -84,10 +88,10 @@ class OwnController:
 
 @contextlib.contextmanager
 def own_controller(
-    cluster: Cluster, namespace: str, registry: str, folder: Path, config: Mapping[str, Any]
+    cluster: Cluster, namespace: str, registry: str, folder: Path, config: Mapping[str, Any], *, leases: bool = False
 ) -> Iterator[OwnController]:
     """The controller with these settings until the block ends; its log lies in the folder."""
-    controller = OwnController(cluster, namespace, registry, folder / "controller.log")
+    controller = OwnController(cluster, namespace, registry, folder / "controller.log", leases)
     controller.configure(config)
     controller.start()
     try:

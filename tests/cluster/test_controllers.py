@@ -55,9 +55,9 @@ class Place:
     def __init__(self, cluster: Cluster, registry: str, image: str, folder: Path, stack: ExitStack) -> None:
         self.cluster, self.registry, self.image, self.folder, self.stack = cluster, registry, image, folder, stack
 
-    def controller(self, config: dict[str, Any], labels: dict[str, str] | None = None) -> OwnController:
+    def controller(self, config: dict[str, Any], labels: dict[str, str] | None = None, *, leases: bool = False) -> OwnController:
         namespace = self.stack.enter_context(fresh_namespace(self.cluster, "h-controller", labels))
-        return self.stack.enter_context(own_controller(self.cluster, namespace, self.registry, self.folder, config))
+        return self.stack.enter_context(own_controller(self.cluster, namespace, self.registry, self.folder, config, leases=leases))
 
     def target(self, of: OwnController) -> Target:
         return Target("kit", namespace=of.namespace, registry=f"http://{self.registry}/{of.namespace}", image=self.image)
@@ -99,6 +99,28 @@ def test_a_controller_that_is_not_there_is_named_while_the_run_waits(place: Plac
     controller.start()
     last = list(engine.watch(run.name))[-1]
     assert (last.phase, last.failure, last.steps[0].cause) == ("Succeeded", None, None)
+
+
+def test_a_controller_that_dies_while_a_run_goes_on_is_named_by_its_lease(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jupyter_mlops.diagnose.workflow.LEASE", 12.0)  # it is renewed every five seconds
+    monkeypatch.setattr("jupyter_mlops.engine.argo.looking.LEASE_FRESH", 1.0)
+    monkeypatch.setattr("jupyter_mlops.engine.argo.stage.TICK", 1.0)
+    controller = place.controller({"executor": {"resources": RESOURCES}}, leases=True)
+    engine = place.engine(controller)
+    steps = ("a", "print('begun', flush=True); time.sleep(3)"), ("b", "print('at last')")
+    run = engine.submit(Submission(controller.label(workflow(*steps, name="orphan", image=place.image))))
+    watching = engine.watch(run.name)
+    assert next(now for now in watching if now.steps[0].phase == "Running").steps[1].cause is None
+    controller.kill()
+    told = next(now for now in watching if now.steps[1].cause)
+    cause = told.steps[1].cause
+    assert cause is not None
+    assert (told.phase, cause.code, cause.blame) == ("Running", "controller-down", "platform")
+    assert "Argo's controller gave its last sign of life" in cause.message
+    assert any("lease workflow-controller" in fact for fact in cause.facts)
+    controller.start()
+    last = list(watching)[-1]
+    assert (last.phase, [step.cause for step in last.steps]) == ("Succeeded", [None, None])
 
 
 def test_a_namespace_that_refuses_argos_own_containers(place: Place) -> None:

@@ -5,6 +5,7 @@ What may not be read (events, a lease in another namespace) is left out: the run
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,7 +24,10 @@ from jupyter_mlops.engine.times import moment
 from jupyter_mlops.errors import MlopsError
 
 CONTROLLER_NAMESPACE, CONTROLLER_LEASE = "argo", "workflow-controller"
-"""Where Argo's controller renews its lease in most installations; elsewhere it is not known whether it runs."""
+"""Where Argo's controller renews its lease in most installations. One of a team is in the team's own namespace."""
+
+INSTANCE = "workflows.argoproj.io/controller-instanceid"
+"""Label of a Workflow that is for one of several controllers, whose lease has this in its name."""
 
 LEASE_FRESH = 15.0
 """Seconds for which the lease is not read again."""
@@ -34,7 +38,7 @@ class Looking:
 
     def __init__(self, cluster: Cluster, namespace: str, tellings: Tellings, reports: Reports) -> None:
         self._cluster, self._namespace, self._tellings, self._reports = cluster, namespace, tellings, reports
-        self._lease: tuple[float, float | None] = (-LEASE_FRESH, None)
+        self._leases: dict[str, tuple[float, float | None]] = {}
 
     def scene(self, document: Mapping[str, Any], wait: float) -> Scene:
         """All that can be known of one run; reports are waited for ``wait`` seconds."""
@@ -101,14 +105,19 @@ class Looking:
         """When Argo's controller last renewed its lease, where that can be known."""
         if (document.get("status") or {}).get("phase") in FINISHED:
             return None
-        asked, seen = self._lease
+        instance = str(((document.get("metadata") or {}).get("labels") or {}).get(INSTANCE) or "")
+        name = f"{CONTROLLER_LEASE}-{instance}" if instance else CONTROLLER_LEASE
+        asked, seen = self._leases.get(name, (-math.inf, None))
         if time.monotonic() - asked > LEASE_FRESH:
-            seen = None
-            with suppress(MlopsError):
-                spec = self._cluster.get(LEASES, CONTROLLER_LEASE, CONTROLLER_NAMESPACE).get("spec") or {}
-                seen = moment(spec.get("renewTime"))
-            self._lease = (time.monotonic(), seen)
+            seen = self._renewed(name, CONTROLLER_NAMESPACE) or self._renewed(name, self._namespace)
+            self._leases[name] = (time.monotonic(), seen)
         return seen
+
+    def _renewed(self, lease: str, namespace: str) -> float | None:
+        """When a lease was renewed last; None where there is none, or none that may be read."""
+        with suppress(MlopsError):
+            return moment((self._cluster.get(LEASES, lease, namespace).get("spec") or {}).get("renewTime"))
+        return None
 
 
 def bundle_of(workflow: Mapping[str, Any]) -> str:

@@ -84,7 +84,7 @@ def node(name: str, phase: str, message: str = "", kind: str = "Pod", **fields: 
 
 def run(*nodes: Document, phase: str = "Running", message: str = "", **fields: Any) -> Document:
     """A Workflow ``churn`` in namespace ``ml``."""
-    status = {"phase": phase, "message": message, "nodes": {one["id"]: one for one in nodes}}
+    status = {"phase": phase, "message": message, "startedAt": START, "nodes": {one["id"]: one for one in nodes}}
     metadata = {"name": "churn", "namespace": "ml", "creationTimestamp": START}
     return {"kind": "Workflow", "metadata": metadata, "spec": dict(fields), "status": status if phase else {}}
 

@@ -158,6 +158,7 @@ def test_what_a_person_stopped_has_no_cause(verb: str) -> None:
         (run(node("a", "Running")), BEGAN, 300, "controller-down"),
         (run(node("a", "Running")), BEGAN + 295, 300, ""),
         (run(node("a", "Running")), None, 300, ""),
+        (run(node("a", "Running")), BEGAN - 3600, 300, ""),  # a lease that another controller left behind
         (run(phase="Succeeded"), BEGAN, 3000, ""),
         (run(phase=""), None, None, ""),
     ],
