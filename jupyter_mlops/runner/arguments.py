@@ -30,7 +30,7 @@ class Arguments:
     parameters: dict[str, Any] = field(default_factory=dict)
     resume: str = ""
     after: str = ""
-    """``STEP:PHASE`` of the step between ``state`` and this one, which fans out or may have been skipped."""
+    """The step between ``state`` and this one: ``STEP`` where it fans out, ``STEP:PHASE`` where it may have been skipped."""
 
     item: str = ""
     """``INDEX:ITEM`` of a branch (see :func:`item_of`)."""

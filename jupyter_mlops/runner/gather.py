@@ -130,7 +130,7 @@ def _after(store: Store, arguments: Arguments, plan: Plan, digest: str, after: s
             return Before(digest, base)
         reached = str(_report(store, arguments, name).get("state"))
         return Before(reached, load_state(store, arguments.repository, reached))
-    count = 0 if phase == SKIPPED else len(items_of(store, arguments, plan, between))
+    count = len(items_of(store, arguments, plan, between))
     branches = []
     for number in range(count):
         report = _report(store, arguments, f"{name}.{number}")

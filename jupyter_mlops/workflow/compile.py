@@ -14,7 +14,7 @@ from typing import Any
 from jupyter_mlops.errors import Diagnostic, Refused, Where
 from jupyter_mlops.oci.names import LABEL
 from jupyter_mlops.pipeline.options import set_options
-from jupyter_mlops.pipeline.pipeline import Pipeline, Step
+from jupyter_mlops.pipeline.pipeline import Parameter, Pipeline, Step
 from jupyter_mlops.settings import DEFAULT_IMAGE, Target
 from jupyter_mlops.workflow.bootstrap import bootstrap_text
 from jupyter_mlops.workflow.container import container_template, template_key
@@ -144,10 +144,20 @@ def control_of(step: Step) -> dict[str, Any]:
     return {key: value for key, value in set_options(step.options).items() if key in {"each", "when", "finally"}}
 
 
-def _arguments(pipeline: Pipeline, given: Mapping[str, str], values: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Arguments of the Workflow: ours, then the notebook's parameters as JSON text."""
+def _arguments(pipeline: Pipeline, given: Mapping[str, str], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Arguments of the Workflow: ours, then the notebook's parameters as JSON text, those of a ``Literal`` with their choices."""
     own = {parameter.name: json_argument(values.get(parameter.name, parameter.default)) for parameter in pipeline.parameters}
-    return [{"name": name, "value": value} for name, value in {**given, **own}.items()]
+    choices = {parameter.name: _choices(parameter) for parameter in pipeline.parameters if parameter.choices}
+    return [
+        {"name": name, "value": value, **({"enum": choices[name]} if name in choices else {})}
+        for name, value in {**given, **own}.items()
+    ]
+
+
+def _choices(parameter: Parameter) -> list[str]:
+    """The values that a parameter takes; None among them where that is the default."""
+    values = [*parameter.choices, *([None] if parameter.default is None else [])]
+    return list(dict.fromkeys(json_argument(value) for value in values))
 
 
 def json_argument(value: Any) -> str:

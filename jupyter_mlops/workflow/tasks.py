@@ -84,13 +84,18 @@ def task(turn: Turn, template: str) -> dict[str, Any]:
     given = {
         "step": step.name,
         "state": f"{{{{tasks.{base.name}.outputs.parameters.state}}}}" if base else "",
-        "after": f"{between.name}:{{{{tasks.{between.name}.status}}}}" if between else "",
+        "after": _after(between) if between else "",
         "item": "{{item}}",
         "outcome": "{{workflow.status}}",
     }
     wanted = ("step", "state", *turn.shape.inputs)
     found["arguments"] = {"parameters": [{"name": name, "value": given[name]} for name in wanted]}
     return found
+
+
+def _after(between: Step) -> str:
+    """How the step between ended. A fan-out has run where it had items; of its node Argo tells no status."""
+    return between.name if between.options.each else f"{between.name}:{{{{tasks.{between.name}.status}}}}"
 
 
 def _items(step: Step, base: Step | None) -> str:

@@ -245,7 +245,7 @@ def _check_tags(task: Task, parameters: Mapping[str, str], tasks: Mapping[str, T
     before = _before(task, tasks)
     sure = {name for name in before if not (tasks[name].when or tasks[name].items)}
     earlier = {f"tasks.{name}.outputs.parameters.{output.name}" for name in sure for output in tasks[name].template.outputs}
-    earlier |= {f"tasks.{name}.status" for name in before}
+    earlier |= {f"tasks.{name}.status" for name in before if not tasks[name].items}  # Argo tells none of a group
     item = {"item"} if task.items else set[str]()
     own = {f"inputs.parameters.{name}" for name in task.template.inputs} | {"pod.name", "retries"}
     for where, value, known in (
@@ -301,6 +301,9 @@ def _values(document: Mapping[str, Any], path: str, *, required: bool = False) -
         if parameter.get("valueFrom"):
             raise refusal(f"{place}.valueFrom", "a parameter from elsewhere is not supported on this machine")
         value = parameter.get("value", parameter.get("default"))
+        if value is not None and parameter.get("enum") and _text(value) not in map(_text, parameter["enum"]):
+            allowed = ", ".join(map(_text, parameter["enum"]))
+            raise refusal(f"{place}.value", f"the parameter {parameter.get('name')!r} is {_text(value)}; it takes {allowed}")
         if value is None and required:
             raise refusal(f"{place}.value", f"the parameter {parameter.get('name')!r} has no value")
         found[str(parameter.get("name"))] = None if value is None else _text(value)
