@@ -29,7 +29,18 @@ from typing import Any, Protocol
 
 from cloudpickle import cloudpickle as cp
 
-from jupyter_mlops.session import arrays, buffers, caches, definitions, frames, instances, localmodules, references, typenames
+from jupyter_mlops.session import (
+    arrays,
+    buffers,
+    caches,
+    definitions,
+    frames,
+    instances,
+    localmodules,
+    references,
+    tensors,
+    typenames,
+)
 from jupyter_mlops.session.scope import GLOBALS, Scope
 from jupyter_mlops.session.state import EVERYTHING
 
@@ -146,7 +157,7 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         self.joins: set[int] = set()
         self._space = scope.namespace
         self._noted: set[type] = {list, set}
-        self._skipped: set[type] = set(ATOMS)
+        self._skipped: set[type] = set(ATOMS) - {float}
         self.places: dict[int, Any] = {}
         self.mentions: set[str] = set()
         self.buffers: list[memoryview] = []
@@ -157,6 +168,8 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         self._array_type = arrays.ndarray()
         self._immutable = immutable_types()
         self._frames = frames.reducers()
+        self._tensors = tensors.reducers()
+        self._nan = getattr(sys.modules.get("numpy"), "nan", None)
 
     def dump(self, value: Any) -> None:
         """Write a value. Unlike cloudpickle's, a recursion that is too deep stays a RecursionError (see :func:`in_depth`)."""
@@ -172,11 +185,13 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
             known = self._importable[id(value)] = (value, found)
         return known[1]
 
-    def persistent_id(self, value: Any) -> Any:
+    def persistent_id(self, value: Any) -> Any:  # noqa: PLR0911  (one return a kind; this is the hot path)
         """The word for what is not part of a value; else None, after noting who the value is."""
         kind = type(value)
         if kind in self._skipped:
             return None
+        if kind is float:
+            return ("nan",) if value is self._nan else None
         if kind in self._noted or (kind is dict and value is not self._space and value is not _BUILTINS):
             place = id(value)
             if place in self.owners:
@@ -236,7 +251,7 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         if isinstance(value, types.ModuleType) and value is sys.modules.get("__main__"):
             self.mentions.add(EVERYTHING)
             return importlib.import_module, ("__main__",)
-        rule = REDUCERS.get(kind)
+        rule = REDUCERS.get(kind) or self._tensors.get(kind)
         if rule is not None:
             found = rule(self, value)
             if found is not NotImplemented:
@@ -283,6 +298,8 @@ class Unpickler(pickle.Unpickler):
                 return self._sources[index].read()
             case ("globals",) | ("namespace",):
                 return self._scope.namespace
+            case ("nan",):
+                return importlib.import_module("numpy").nan
             case ("shell",):
                 return self._scope.shell
             case ("builtins",):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +21,9 @@ class Scope:
     root: Path | None = None
     examining: set[str] = field(default_factory=set)
     """Local modules whose values are being tried out just now."""
+
+    storages: WeakValueDictionary[int, Any] = field(default_factory=WeakValueDictionary)
+    """Address → the one object that stands for memory shared by tensors (see ``tensors``)."""
 
 
 class _Globals:

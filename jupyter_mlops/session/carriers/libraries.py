@@ -10,6 +10,7 @@ import sys
 import warnings
 from typing import Any
 
+from jupyter_mlops.session.carriers import torchlib
 from jupyter_mlops.session.carriers.base import Context
 
 
@@ -80,28 +81,6 @@ class PandasOptions:
                 pandas.set_option(key, wanted)
 
 
-class TorchRandom:
-    """The generators of torch, of the processor and of every device."""
-
-    name, module = "torch.random", "torch"
-
-    def __init__(self, _: Context) -> None:
-        pass
-
-    def capture(self) -> Any:
-        """See :class:`Carrier`."""
-        torch = sys.modules["torch"]
-        devices = [state.numpy() for state in torch.cuda.get_rng_state_all()] if torch.cuda.is_initialized() else []
-        return torch.get_rng_state().numpy(), devices
-
-    def restore(self, value: Any) -> None:
-        """See :class:`Carrier`."""
-        torch = sys.modules["torch"]
-        torch.set_rng_state(torch.from_numpy(value[0].copy()))
-        if value[1] and torch.cuda.is_available() and torch.cuda.device_count() == len(value[1]):
-            torch.cuda.set_rng_state_all([torch.from_numpy(state.copy()) for state in value[1]])
-
-
 class MatplotlibStyle:
     """rcParams that the notebook set; backend and interactivity belong to the place."""
 
@@ -170,4 +149,4 @@ class InlineFigures:
             importlib.import_module("matplotlib_inline.backend_inline")
 
 
-FACTORIES = (NumpyRandom, NumpyOptions, PandasOptions, TorchRandom, MatplotlibStyle, InlineFigures, SklearnOptions)
+FACTORIES = (NumpyRandom, NumpyOptions, PandasOptions, *torchlib.FACTORIES, MatplotlibStyle, InlineFigures, SklearnOptions)

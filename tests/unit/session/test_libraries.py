@@ -1,0 +1,21 @@
+"""The promise, quickly, for libraries: what is not installed is skipped by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.session.libraries import LIBRARIES
+from tests.unit.session.processes import in_one_process, in_processes, warm
+
+warm()
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_a_process_a_cell_is_one_kernel(name: str) -> None:
+    needs, cells = LIBRARIES[name]
+    for module in needs:
+        pytest.importorskip(module, reason=f"{module} is not installed: its objects are not tried here")
+    expected = in_one_process(cells)
+    assert [cell.error for cell in expected] == [""] * len(cells)
+    assert expected[-1].printed, "the case shows nothing"
+    assert in_processes(cells) == expected
