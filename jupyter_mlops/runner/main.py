@@ -130,7 +130,8 @@ class _Step:
         sources = execution.sources()
         branch = Branching(self.step, arguments, session)
         with execution.streams.redirected():
-            session.restore(found.asked(asked_by([*sources, *evaluated(self.step)], shell)))
+            known = {*before.names, *before.lost}
+            session.restore(found.asked(asked_by([*sources, *evaluated(self.step)], shell, known)))
             execution.made_in |= dict.fromkeys(found.place(store, arguments.repository, session.scope), first_cell(self.step))
             branch.begin()
             with compiled.aside():
