@@ -103,6 +103,21 @@ class Importer(Protocol):
         """The notebook it becomes. Raises Refused with every reason."""
 
 
+def mapping(value: Any) -> Mapping[str, Any]:
+    """An object of JSON; {} for anything else, since what other tools wrote may have been edited by hand."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def listing(value: Any) -> list[Any]:
+    """A list of JSON; [] for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def objects(value: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list; what is none is left out."""
+    return [one for one in listing(value) if isinstance(one, Mapping)]
+
+
 def refused(source: Source, *reasons: tuple[str, str, str]) -> Refused:
     """The refusal of a source: (code, message, fix) of every reason."""
     found = tuple(Diagnostic(code, "error", message, fix=fix) for code, message, fix in reasons)

@@ -10,16 +10,23 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jupyter_mlops.importers.base import JSON
+from jupyter_mlops.importers.base import JSON, listing, mapping
 
 KEY = "mlops"
+LEAST_MINOR = 5
+"""Of format 4, from which on cells have ids."""
+
 PARAMETERS = "parameters"
 """The tag that Jupyter's tools share for the cell of parameters."""
 
 
 def copied(document: Mapping[str, Any]) -> JSON:
-    """A deep copy: the source is never changed through the result."""
-    return copy.deepcopy(dict(document))
+    """A deep copy of a notebook or cell, so that the source is never changed through the result; metadata is an object in it."""
+    found: JSON = copy.deepcopy(dict(document))
+    for part in (found, *listing(found.get("cells"))):
+        if isinstance(part, dict) and not isinstance(part.get("metadata"), dict):
+            part["metadata"] = {}
+    return found
 
 
 def text_of(cell: Mapping[str, Any]) -> str:
@@ -30,9 +37,7 @@ def text_of(cell: Mapping[str, Any]) -> str:
 
 def tags_of(cell: Mapping[str, Any]) -> list[str]:
     """The plain tags of a cell."""
-    metadata = cell.get("metadata")
-    tags = metadata.get("tags") if isinstance(metadata, Mapping) else None
-    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+    return [tag for tag in listing(mapping(cell.get("metadata")).get("tags")) if isinstance(tag, str)]
 
 
 def set_tags(cell: JSON, tags: Iterable[str]) -> None:
@@ -74,5 +79,6 @@ def finished(document: JSON) -> JSON:
             wanted = hashlib.sha256(f"{place}\n{text_of(cell)}".encode()).hexdigest()[:12]
         cell["id"] = wanted
         taken.add(wanted)
-    document["nbformat"], document["nbformat_minor"] = 4, max(5, int(document.get("nbformat_minor") or 0))
+    minor = document.get("nbformat_minor")
+    document["nbformat"], document["nbformat_minor"] = 4, minor if isinstance(minor, int) and minor > LEAST_MINOR else LEAST_MINOR
     return document

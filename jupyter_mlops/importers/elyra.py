@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jupyter_mlops.errors import Refused
-from jupyter_mlops.importers.base import JSON, Account, Imported, Source, refused
+from jupyter_mlops.importers.base import JSON, Account, Imported, Source, mapping, objects, refused
 from jupyter_mlops.importers.cells import (
     PARAMETERS,
     code_cell,
@@ -75,15 +75,13 @@ class Elyra:
 
 def _primary(source: Source) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The main pipeline and its ``app_data``."""
-    listed = source.document.get("pipelines")
-    found = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    found = objects(source.document.get("pipelines"))
     wanted = source.document.get("primary_pipeline")
     primary = next((one for one in found if one.get("id") == wanted), found[0] if found else None)
     if primary is None:
         fix = "Open it in Elyra's pipeline editor and save it."
         raise refused(source, ("not-importable", f"{source.name} holds no pipeline", fix))
-    about = primary.get("app_data")
-    return primary, about if isinstance(about, Mapping) else {}
+    return primary, mapping(primary.get("app_data"))
 
 
 def _version(source: Source, about: Mapping[str, Any]) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_mlops.importers.base import Account, Source, refused
+from jupyter_mlops.importers.base import Account, Source, listing, mapping, objects, refused
 
 NOTEBOOK, SCRIPT = "execute-notebook-node", "execute-python-node"
 UNTAKEN = {"execute-r-node": "an R script: only Python becomes a step"}
@@ -35,7 +35,7 @@ def read_nodes(source: Source, primary: Mapping[str, Any]) -> list[Node]:
     Raises:
         Refused: nodes that cannot become a step, each by its name.
     """
-    pipelines = {one.get("id"): one for one in source.document["pipelines"] if isinstance(one, Mapping)}
+    pipelines = {str(one.get("id")): one for one in objects(source.document.get("pipelines"))}
     found: list[Node] = []
     reasons: list[tuple[str, str, str]] = []
     for raw, after in _raw_nodes(primary, pipelines, (), frozenset()):
@@ -71,13 +71,13 @@ def _raw_nodes(
     pipeline: Mapping[str, Any], pipelines: Mapping[Any, Mapping[str, Any]], outside: tuple[str, ...], above: frozenset[Any]
 ) -> Iterator[tuple[Mapping[str, Any], tuple[str, ...]]]:
     """(node, ids of what it waits for); ``outside`` is what the super node waits for that holds this pipeline."""
-    nodes = [one for one in pipeline.get("nodes") or () if isinstance(one, Mapping)]
-    supers = {one["id"]: one for one in nodes if one.get("type") == "super_node" and "id" in one}
-    bindings = {one.get("id") for one in nodes if one.get("type") == "binding"}
+    nodes = objects(pipeline.get("nodes"))
+    supers = {str(one["id"]): one for one in nodes if one.get("type") == "super_node" and "id" in one}
+    bindings = {str(one.get("id")) for one in nodes if one.get("type") == "binding"}
     for node in nodes:
         links = tuple(_links(node, supers, bindings, outside))
-        reference = (node.get("subflow_ref") or {}).get("pipeline_id_ref")
-        if node.get("id") in supers and reference in pipelines and reference not in above:
+        reference = str(mapping(node.get("subflow_ref")).get("pipeline_id_ref"))
+        if str(node.get("id")) in supers and reference in pipelines and reference not in above:
             inner = outside + tuple(link for link in links if link not in outside)
             yield from _raw_nodes(pipelines[reference], pipelines, inner, above | {reference})
         elif node.get("type") != "binding":
@@ -86,8 +86,8 @@ def _raw_nodes(
 
 def _links(node: Mapping[str, Any], supers: Mapping[str, Any], bindings: set[Any], outside: tuple[str, ...]) -> Iterator[str]:
     """Ids of the nodes that a node's links come from."""
-    for entry in node.get("inputs") or ():
-        for link in entry.get("links") or ():
+    for entry in objects(node.get("inputs")):
+        for link in objects(entry.get("links")):
             origin, port = str(link.get("node_id_ref")), str(link.get("port_id_ref") or "")
             if origin in supers and port.endswith("_outPort"):
                 yield port.removesuffix("_outPort")
@@ -98,15 +98,13 @@ def _links(node: Mapping[str, Any], supers: Mapping[str, Any], bindings: set[Any
 
 
 def _node(raw: Mapping[str, Any], after: tuple[str, ...]) -> Node:
-    about = raw.get("app_data")
-    about = about if isinstance(about, Mapping) else {}
+    about = mapping(raw.get("app_data"))
     inner = about.get("component_parameters")
     settings = (
         {**inner} if isinstance(inner, Mapping) else {k: v for k, v in about.items() if k not in {"ui_data", "label", "version"}}
     )
     file = posixpath.normpath(str(settings.pop("filename", "") or ""))
-    ui = about.get("ui_data")
-    label = about.get("label") or (ui.get("label") if isinstance(ui, Mapping) else None) or about.get("title")
+    label = about.get("label") or mapping(about.get("ui_data")).get("label") or about.get("title")
     shown = str(label or posixpath.splitext(posixpath.basename(file))[0] or raw.get("id"))
     for ending in (".ipynb", ".py"):
         shown = shown.removesuffix(ending)
@@ -116,7 +114,7 @@ def _node(raw: Mapping[str, Any], after: tuple[str, ...]) -> Node:
 def pairs(listed: Any, name: str = "env_var", value: str = "value") -> dict[str, str]:
     """``[{"env_var": A, "value": b}]`` or ``["A=b"]`` as a dict; what is neither is left out."""
     found = {}
-    for one in listed if isinstance(listed, list) else ():
+    for one in listing(listed):
         if isinstance(one, Mapping) and one.get(name):
             found[str(one[name])] = str(one.get(value) if one.get(value) is not None else "")
         elif isinstance(one, str) and "=" in one:
@@ -130,8 +128,8 @@ def environment(node: Node, given: set[str], defaults: Mapping[str, Any], accoun
 
     Variables of an earlier node are taken away again, since this node's kernel never had them.
     """
-    constant = {**defaults.get("env_vars", {}), **pairs(node.settings.get("env_vars"))}
-    used = [str(name) for name in node.settings.get("pipeline_parameters") or ()]
+    constant = {**mapping(defaults.get("env_vars")), **pairs(node.settings.get("env_vars"))}
+    used = [str(name) for name in listing(node.settings.get("pipeline_parameters")) if str(name).isidentifier()]
     lines = [f'__import__("os").environ.pop({name!r}, None)' for name in sorted(given - set(constant) - set(used))]
     values = [f"{name!r}: {value!r}" for name, value in constant.items()] + [f"{name!r}: str({name})" for name in used]
     if values:

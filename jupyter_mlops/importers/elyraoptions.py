@@ -9,7 +9,7 @@ import keyword
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_mlops.importers.base import Account
+from jupyter_mlops.importers.base import Account, listing, mapping, objects
 from jupyter_mlops.importers.elyranode import Node, pairs
 from jupyter_mlops.importers.options import Wishes
 
@@ -44,10 +44,8 @@ PIPELINE_NOT_NEEDED: Mapping[str, str] = {
 
 def read_defaults(about: Mapping[str, Any], document: Mapping[str, Any], account: Account) -> tuple[dict[str, Any], list[str]]:
     """(defaults of all nodes, the lines of a cell of parameters) from the pipeline's ``app_data``."""
-    properties = about.get("properties")
-    fields = {**about, **(properties if isinstance(properties, Mapping) else {})}
-    defaults = fields.pop("pipeline_defaults", None)
-    defaults = dict(defaults) if isinstance(defaults, Mapping) else {}
+    fields = {**about, **mapping(about.get("properties"))}
+    defaults = dict(mapping(fields.pop("pipeline_defaults", None)))
     parameters = _parameters(fields.pop("pipeline_parameters", None) or defaults.pop("pipeline_parameters", None), account)
     for key in sorted(set(fields) - {"properties", "description"}):
         if key in PIPELINE_NOT_NEEDED:
@@ -68,12 +66,11 @@ def read_defaults(about: Mapping[str, Any], document: Mapping[str, Any], account
 
 def read_texts(about: Mapping[str, Any], account: Account) -> list[str]:
     """The pipeline's description and the notes on Elyra's canvas: paragraphs of the first text cell."""
-    properties, drawn = about.get("properties"), about.get("ui_data")
-    description = (properties if isinstance(properties, Mapping) else about).get("description")
+    description = (mapping(about.get("properties")) or about).get("description")
     found = [str(description)] if description else []
     if found:
         account.taken("description", "the first text cell")
-    for comment in (drawn.get("comments") if isinstance(drawn, Mapping) else None) or ():
+    for comment in listing(mapping(about.get("ui_data")).get("comments")):
         found.append(str(comment.get("content", "")) if isinstance(comment, Mapping) else str(comment))
         account.taken("comments", "a paragraph of the first text cell")
     return found
@@ -82,8 +79,8 @@ def read_texts(about: Mapping[str, Any], account: Account) -> list[str]:
 def _parameters(listed: Any, account: Account) -> list[str]:
     """Lines of a cell of parameters: each with the type and the description that Elyra says."""
     lines: list[str] = []
-    for one in listed if isinstance(listed, list) else ():
-        name = str(one.get("name", "")) if isinstance(one, Mapping) else ""
+    for one in objects(listed):
+        name = str(one.get("name", ""))
         if not name.isidentifier() or keyword.iskeyword(name):
             account.lost(f"pipeline_parameters {name!r}", "it is no name of a variable", "Name it as Python does.")
             continue
@@ -93,7 +90,7 @@ def _parameters(listed: Any, account: Account) -> list[str]:
         description = " ".join(str(one.get("description") or "").split())
         lines.append(f"{name} = {_typed(inner, kind)!r}" + (f"  # {description}" if description else ""))
         account.taken(f"pipeline_parameters {name}", f"the parameter {lines[-1]}")
-        if one.get("required") and inner in {None, ""}:
+        if one.get("required") and inner in (None, ""):
             account.lost(f"pipeline_parameters {name}: required", "a run without a value is not refused", "Give it a default.")
     return lines
 
@@ -150,7 +147,7 @@ def _set(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _kubernetes(name: str, key: str, value: Any, wishes: Wishes) -> None:
     """Fields that pods have."""
-    listed = value if isinstance(value, list) else []
+    listed = listing(value)
     if key == "kubernetes_secrets":
         for one in listed:
             wishes.put(name, "secrets", [_secret(one)])

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jupyter_mlops.importers.base import JSON, Account, Imported, Source
+from jupyter_mlops.importers.base import JSON, Account, Imported, Source, listing, mapping
 from jupyter_mlops.importers.cells import PARAMETERS, code_cell, copied, finished, set_options, set_tags, tags_of, text_of
 from jupyter_mlops.importers.kalemetadata import LEGACY, METADATA, read_metadata
 from jupyter_mlops.importers.options import Wishes
@@ -63,7 +63,7 @@ class Kale:
 
     def recognises(self, source: Source) -> bool:
         """By the notebook's metadata, or by tags that only Kale has."""
-        if METADATA in (source.document.get("metadata") or {}):
+        if METADATA in mapping(source.document.get("metadata")):
             return True
         return any(OWN_TAGS.match(tag) for cell in _cells(source.document) for tag in tags_of(cell))
 
@@ -72,8 +72,7 @@ class Kale:
         account = Account()
         document = copied(source.document)
         metadata = document.setdefault("metadata", {})
-        kale = metadata.pop(METADATA, {})
-        kale = kale if isinstance(kale, Mapping) else {}
+        kale = mapping(metadata.pop(METADATA, {}))
         version = _version(kale, document)
         wishes = Wishes(account)
         stem = read_metadata(kale, wishes, _options_of_tag) or source.stem
@@ -93,8 +92,7 @@ class Kale:
 
 
 def _cells(document: Mapping[str, Any]) -> list[JSON]:
-    cells = document.get("cells")
-    return [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []
+    return [cell for cell in listing(document.get("cells")) if isinstance(cell, dict)]
 
 
 def _version(kale: Mapping[str, Any], document: Mapping[str, Any]) -> str:
@@ -161,8 +159,8 @@ def _needs(cells: Iterable[JSON], steps: _Steps, account: Account) -> None:
     begun: list[str] = []
     known = {step_name(name): name for name in steps.named.values()}
     for cell in cells:
-        step = (cell.get("metadata") or {}).get("mlops", {}).get("step")
-        if step:
+        step = mapping(mapping(cell.get("metadata")).get("mlops")).get("step")
+        if isinstance(step, str):
             begun.append(step_name(step))
         kept = []
         for tag in tags_of(cell):

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from jupyter_mlops.importers.base import listing, mapping, objects
 from jupyter_mlops.importers.options import Wishes
 
 METADATA = "kubeflow_notebook"
@@ -64,7 +65,7 @@ def read_metadata(kale: Mapping[str, Any], wishes: Wishes, tag: Callable[[str, W
 
 def _field(key: str, value: Any, wishes: Wishes, tag: Callable[[str, Wishes, int | None], None]) -> None:
     """A field that is set and asks for something."""
-    listed = value if isinstance(value, list) else []
+    listed = listing(value)
     if key in {"base_image", "docker_image"}:
         wishes.put(key, "image", value)
     elif key == "steps_defaults":
@@ -75,9 +76,9 @@ def _field(key: str, value: Any, wishes: Wishes, tag: Callable[[str, Wishes, int
         wishes.account.lost(key, f"runs have no description: {value!r}", fix)
     elif key == "volumes":
         for one in listed:
-            _volume(one if isinstance(one, Mapping) else {}, wishes)
+            _volume(mapping(one), wishes)
     elif key == "katib_metadata":
-        _katib(value if isinstance(value, Mapping) else {}, wishes)
+        _katib(mapping(value), wishes)
     elif key == "security_context":
         wishes.account.not_needed(key, "steps run as a user without rights and without capabilities")
     else:
@@ -89,7 +90,7 @@ def _volume(volume: Mapping[str, Any], wishes: Wishes) -> None:
     """A volume: of use for data that is there already, and not for what steps hand to one another."""
     name, place = str(volume.get("name", "?")), str(volume.get("mount_point", "?"))
     field = f"volumes[{name}]"
-    if volume.get("type") in {"new_pvc", "pv", "clone", "snapshot"}:
+    if volume.get("type") in ("new_pvc", "pv", "clone", "snapshot"):
         why = f"a {volume['type']} at {place} for what steps exchange: values and files are handed on through the registry"
         wishes.account.not_needed(field, why)
         return
@@ -102,12 +103,12 @@ def _volume(volume: Mapping[str, Any], wishes: Wishes) -> None:
 def _katib(katib: Mapping[str, Any], wishes: Wishes) -> None:
     """A search over parameters: its spaces are said as the lists that a fan-out takes."""
     spaces: dict[str, Any] = {}
-    for parameter in katib.get("parameters") or ():
-        if isinstance(parameter, Mapping) and parameter.get("name"):
-            spaces[str(parameter["name"])] = _space(str(parameter.get("parameterType")), parameter.get("feasibleSpace") or {})
-    objective = katib.get("objective") or {}
+    for parameter in objects(katib.get("parameters")):
+        if parameter.get("name"):
+            spaces[str(parameter["name"])] = _space(str(parameter.get("parameterType")), mapping(parameter.get("feasibleSpace")))
+    objective = mapping(katib.get("objective"))
     goal = f"{objective.get('type', 'optimise')} {objective.get('objectiveMetricName', 'the metric')}"
-    algorithm = (katib.get("algorithm") or {}).get("algorithmName", "?")
+    algorithm = mapping(katib.get("algorithm")).get("algorithmName", "?")
     trials = katib.get("maxTrialCount", "?")
     what = f"no search is run ({goal}, algorithm {algorithm}, {trials} trials); its spaces are {json.dumps(spaces)}"
     listed = {name: values for name, values in spaces.items() if isinstance(values, list)}

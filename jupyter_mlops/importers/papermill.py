@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_mlops.importers.base import JSON, Account, Imported, Source
+from jupyter_mlops.importers.base import JSON, Account, Imported, Source, mapping, objects
 from jupyter_mlops.importers.cells import PARAMETERS, copied, finished, set_tags, tags_of, text_of
 from jupyter_mlops.importers.parameters import INJECTED, give, literals
 
@@ -22,10 +22,8 @@ class Papermill:
 
     def recognises(self, source: Source) -> bool:
         """By its notes, or by a cell that it injected."""
-        cells = source.document.get("cells")
-        cells = cells if isinstance(cells, list) else []
-        noted = NOTES in (source.document.get("metadata") or {})
-        return noted or any(INJECTED in tags_of(cell) for cell in cells if isinstance(cell, Mapping))
+        noted = NOTES in mapping(source.document.get("metadata"))
+        return noted or any(INJECTED in tags_of(cell) for cell in objects(source.document.get("cells")))
 
     def convert(self, source: Source) -> Imported:
         """The notebook without papermill's notes, with the injected values as defaults."""

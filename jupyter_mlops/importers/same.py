@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_mlops.importers.base import JSON, Account, Imported, Source, refused
+from jupyter_mlops.importers.base import JSON, Account, Imported, Source, mapping, objects, refused
 from jupyter_mlops.importers.cells import copied, finished, set_options, set_tags, tags_of
 from jupyter_mlops.importers.options import Wishes
 from jupyter_mlops.importers.parameters import give
@@ -38,10 +38,7 @@ class Same:
         """By the tags, or by the configuration's own version."""
         if "projectsame.io" in str(source.document.get("apiVersion", "")):
             return True
-        cells = source.document.get("cells")
-        return isinstance(cells, list) and any(
-            STEP.match(tag) for cell in cells if isinstance(cell, Mapping) for tag in tags_of(cell)
-        )
+        return any(STEP.match(tag) for cell in objects(source.document.get("cells")) for tag in tags_of(cell))
 
     def convert(self, source: Source) -> Imported:
         """The notebook with our metadata in place of SAME's tags.
@@ -70,8 +67,7 @@ class Same:
 
 
 def _path(source: Source) -> str:
-    notebook = source.document.get("notebook")
-    path = notebook.get("path") if isinstance(notebook, Mapping) else None
+    path = mapping(source.document.get("notebook")).get("path")
     if not isinstance(path, str) or not path:
         raise refused(source, ("missing-file", f"{source.name} names no notebook", "Say notebook.path in it."))
     return posixpath.normpath(path)

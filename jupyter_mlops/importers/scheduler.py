@@ -59,7 +59,9 @@ class Scheduler:
     def recognises(self, source: Source) -> bool:
         """By the file it names and an id, a schedule or an environment of jupyter-scheduler's."""
         about = {"job_id", "job_definition_id", "runtime_environment_name", "schedule", "output_formats"}
-        return any(isinstance(source.document.get(key), str) for key in NOTEBOOK) and bool(about & set(source.document))
+        return any(source.document.get(key) and isinstance(source.document[key], str) for key in NOTEBOOK) and bool(
+            about & set(source.document)
+        )
 
     def convert(self, source: Source) -> Imported:
         """The job's notebook with the job's values as defaults.
