@@ -97,11 +97,14 @@ export function metric(value: number): string {
     : String(Number(value.toPrecision(4)));
 }
 
-/** "cells 1–3, 7"; cells are counted from 0, as everywhere. */
+/** "cells 1–3, 7"; cells are counted from 0, as everywhere. '' for no cells. */
 export function cellRange(
   cells: ReadonlyArray<number>,
   trans: TranslationBundle
 ): string {
+  if (cells.length === 0) {
+    return '';
+  }
   const ranges: string[] = [];
   for (let i = 0; i < cells.length;) {
     let end = i;

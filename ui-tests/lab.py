@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,9 +18,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -43,6 +45,7 @@ class Lab:
     home: Path
     log: Path
     pid: int
+    arguments: tuple[str, ...] = ()
 
     @property
     def page(self) -> str:
@@ -87,22 +90,46 @@ def lab(
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(values))
     # In the session of the tests: whoever ends them by force ends the server too.
-    token, port = secrets.token_hex(16), _free_port()
-    with log.open("w") as output:
+    server = Lab(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(16), root, home, log, 0, tuple(arguments))
+    with again(server) as running:
+        yield running
+
+
+@contextmanager
+def again(place: Lab) -> Iterator[Lab]:
+    """The same server anew, at the same address and with the same folders, until the block ends; see ``kill``."""
+    with place.log.open("a") as output:
         process = subprocess.Popen(
-            [*_command(root, port), *arguments],
-            env=_environment(folder, home, token),
+            [*_command(place.root, urlsplit(place.url).port or 0), *place.arguments],
+            env=_environment(place.root.parent, place.home, place.token),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    running = Lab(f"http://127.0.0.1:{port}", token, root, home, log, process.pid)
+    running = replace(place, pid=process.pid)
     try:
         _wait(running, process)
         yield running
-        _stop_services(running)
+        with suppress(urllib.error.URLError):  # killed meanwhile: the server that came after it ends what is left
+            _stop_services(running)
     finally:
         _stop(process)
+
+
+def kill(running: Lab) -> None:
+    """End the server as a machine that runs out of memory does: at once, and with nothing cleaned up."""
+    os.kill(running.pid, signal.SIGKILL)
+
+
+def kernels(running: Lab) -> list[int]:
+    """Process ids of its kernels."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            if parent == running.pid and b"ipykernel" in (stat.parent / "cmdline").read_bytes():
+                found.append(int(stat.parent.name))
+    return found
 
 
 def _command(root: Path, port: int) -> list[str]:

@@ -26,8 +26,48 @@ AXE = REPOSITORY / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE = int(os.environ.get("MLOPS_UI_PATIENCE", "30000"))
 """Milliseconds for anything that the page or the server does at once."""
 
+expect.set_options(timeout=PATIENCE)
+
 RUN_PATIENCE = 120_000
 """Milliseconds for a run or a service to end or start."""
+
+CUT_OFF = """(selector) => {
+    const said = node => (node.getAttribute('aria-label') || node.textContent || node.tagName).trim().slice(0, 60);
+    const found = [];
+    for (const root of document.querySelectorAll(selector)) {
+        if (root.offsetParent === null) continue;
+        const edge = root.getBoundingClientRect().right + 1;
+        for (const node of [root, ...root.querySelectorAll('*')]) {
+            if (!(node instanceof HTMLElement) || node.closest('pre, textarea, .jp-mlops-graph, .jp-OutputArea')) continue;
+            const box = node.getBoundingClientRect();
+            if (box.width === 0 || box.height === 0) continue;
+            const style = getComputedStyle(node);
+            if (box.right > edge && style.visibility !== 'hidden') found.push(`out of sight: ${said(node)}`);
+            const wide = node.scrollWidth > node.clientWidth + 1 && style.display !== 'inline';
+            if (wide && ['auto', 'scroll'].includes(style.overflowX)) found.push(`scrolls sideways: ${said(node)}`);
+            if (wide && style.textOverflow === 'ellipsis' && !node.closest('[title]')) found.push(`shortened: ${said(node)}`);
+            if (wide && node.tagName === 'BUTTON') found.push(`button too narrow: ${said(node)}`);
+        }
+    }
+    return [...new Set(found)];
+}"""
+"""What of a part of the page does not fit: beyond its edge, scrolled sideways, or shortened and nowhere said in full."""
+
+FOCUS = """() => {
+    const node = document.activeElement;
+    let inner = node;
+    while (inner.shadowRoot && inner.shadowRoot.activeElement) inner = inner.shadowRoot.activeElement;
+    const style = getComputedStyle(inner);
+    const ringed = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
+    const label = node.labels && node.labels.length ? node.labels[0].innerText : '';
+    const name = node.getAttribute('aria-label') || label || node.innerText || node.title || '';
+    return {name: name.trim().split('\\n')[0], role: node.getAttribute('role') || node.tagName.toLowerCase(),
+        seen: ringed || style.boxShadow !== 'none', ours: node.closest(%s) !== null};
+}"""
+"""What has the focus: its name, whether that is seen, and whether it is in a part of the page."""
+
+NARROW = 240
+"""Pixels of a narrow sidebar: ten less than JupyterLab's own least width."""
 
 DARK: dict[str, object] = {"@jupyterlab/apputils-extension:themes": {"theme": "JupyterLab Dark"}}
 """Settings of JupyterLab's dark theme."""
@@ -129,6 +169,38 @@ class LabPage:
         """A picture for people to look at."""
         SCREENSHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    def narrow(self, width: int = NARROW) -> None:
+        """Make the left side as narrow as somebody who drags its edge; JupyterLab itself stops at 250 pixels."""
+        self.page.add_style_tag(content=f"* {{ --jp-sidebar-min-width: {width}px !important; }}")
+        tab = self.page.locator('.lm-TabBar-tab[data-id="jupyter-mlops-sidebar"]')
+        tab.click()  # JupyterLab reads the least width when a side is shown
+        tab.click()
+        stack = self.page.locator("#jp-left-stack")
+        box = stack.bounding_box()
+        assert box is not None
+        edge = box["x"] + box["width"]
+        self.page.mouse.move(edge, box["y"] + 300)
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + width, box["y"] + 300, steps=5)
+        self.page.mouse.up()
+        assert abs((stack.bounding_box() or {"width": 0})["width"] - width) < 5, stack.bounding_box()
+
+    def cut_off(self, selector: str) -> list[str]:
+        """What of a part of the page does not fit in it; nothing is what one wants."""
+        return [str(found) for found in self.page.evaluate(CUT_OFF, selector)]
+
+    def stops(self, selector: str, most: int = 150) -> list[dict[str, Any]]:
+        """What Tab comes to in a part of the page, from where the focus is until it leaves it."""
+        found: list[dict[str, Any]] = []
+        for _ in range(most):
+            self.page.keyboard.press("Tab")
+            now = self.page.evaluate(FOCUS % json.dumps(selector))
+            if not now["ours"] and found:
+                break
+            if now["ours"]:
+                found.append(now)
+        return found
 
     def violations(self, selector: str, ignore: str | None = None) -> list[str]:
         """What axe finds wrong below a selector. ``ignore``: a part that is not ours, such as what a notebook printed.
@@ -316,6 +388,14 @@ class RunPage(_View):
     def steps(self) -> Locator:
         """Steps in the graph."""
         return self.box.get_by_role("list", name="Steps of the run").get_by_role("button")
+
+    def step(self, name: str, phase: str) -> Locator:
+        """A step of the graph in a phase."""
+        return self.steps.and_(self.lab_page.page.get_by_role("button", name=re.compile(f"^{name}, {phase},")))
+
+    def press(self, name: str) -> None:
+        """Press a button of the head."""
+        self.box.get_by_role("button", name=name, exact=True).click()
 
     @property
     def failure(self) -> Locator:

@@ -93,7 +93,7 @@ describe('cellRange', () => {
     [[1, 2, 3], 'cells 1–3'],
     [[1, 2, 3, 7], 'cells 1–3, 7'],
     [[0, 2, 4], 'cells 0, 2, 4'],
-    [[], 'cells ']
+    [[], '']
   ])('%j: %s', (cells, text) => {
     expect(cellRange(cells, trans)).toBe(text);
   });

@@ -139,6 +139,39 @@ describe('RunsModel', () => {
     model.dispose();
   });
 
+  it('loads at once on the first of many events, and once more after the last', async () => {
+    const { client, requests } = many(1);
+    const model = new RunsModel(client);
+    await model.refresh();
+    for (let event = 0; event < 20; event++) {
+      model.poke();
+    }
+    await until(() => requests.length === 2, 'the first');
+    await until(() => requests.length === 3, 'the last');
+    await new Promise(resolve => setTimeout(resolve, 700));
+    expect(requests).toHaveLength(3);
+    model.dispose();
+  });
+
+  it('finds a server that was started again by itself', async () => {
+    let down = true;
+    const { client } = serve(() => {
+      if (down) {
+        throw new TypeError('Failed to fetch');
+      }
+      return { json: { runs: [aRun()], next: null } };
+    });
+    const model = new RunsModel(client);
+    await model.refresh();
+    expect(model.error?.code).toBe('offline');
+    down = false;
+    await new Promise<void>(resolve => {
+      model.changed.connect(() => model.error === null && resolve());
+    });
+    expect(model.runs).toHaveLength(1);
+    model.dispose();
+  }, 20_000);
+
   it('does nothing once disposed', async () => {
     const { client, requests } = many(1);
     const model = new RunsModel(client);

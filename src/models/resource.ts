@@ -1,5 +1,5 @@
 import { IDisposable } from '@lumino/disposable';
-import { Poll, Throttler } from '@lumino/polling';
+import { IPoll, Poll, Throttler } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { MlopsError, asMlopsError } from '../api';
@@ -8,10 +8,13 @@ import { MlopsError, asMlopsError } from '../api';
 const EVENT_LIMIT = 500;
 
 /** Milliseconds of the safety net, for events that were lost. */
-const IDLE_INTERVAL = 30_000;
+const IDLE = { interval: 30_000, backoff: true, max: 300_000 };
 
 /** The same while something is going on. */
-const BUSY_INTERVAL = 5_000;
+const BUSY = { ...IDLE, interval: 5_000 };
+
+/** The same while the server does not answer: it was started again once it does, and nobody should have to press Retry. */
+const OFFLINE = { interval: 2_000, backoff: true, max: 15_000 };
 
 /**
  * Something of the server that is loaded, kept fresh and shown: a value, or why there is none.
@@ -24,10 +27,10 @@ export abstract class Resource<T> implements IDisposable {
     this._poll = new Poll({
       auto: false,
       factory: () => this._reload(),
-      frequency: { interval: IDLE_INTERVAL, backoff: true, max: 300_000 },
+      frequency: IDLE,
       standby: 'when-hidden'
     });
-    this._throttler = new Throttler(() => this.refresh(), {
+    this._throttler = new Throttler(() => this._answer(), {
       limit: EVENT_LIMIT,
       edge: 'trailing'
     });
@@ -88,9 +91,14 @@ export abstract class Resource<T> implements IDisposable {
     }
   }
 
-  /** Something changed on the server: load soon, once for many events. */
+  /** Something changed on the server: load now, and once more for all that follows soon after. */
   poke(): void {
-    if (this._started && !this.isDisposed) {
+    if (!this._started || this.isDisposed) {
+      return;
+    }
+    if (Date.now() - this._poked >= EVENT_LIMIT) {
+      void this._answer();
+    } else {
       this._throttler.invoke().catch(() => undefined);
     }
   }
@@ -123,11 +131,19 @@ export abstract class Resource<T> implements IDisposable {
   protected set(value: T): void {
     this._value = value;
     this._error = null;
-    const interval = this.busy(value) ? BUSY_INTERVAL : IDLE_INTERVAL;
-    if (this._poll.frequency.interval !== interval) {
-      this._poll.frequency = { ...this._poll.frequency, interval };
-    }
+    this._often(this.busy(value) ? BUSY : IDLE);
     this._changed.emit();
+  }
+
+  private _often(frequency: IPoll.Frequency): void {
+    if (this._poll.frequency.interval !== frequency.interval) {
+      this._poll.frequency = frequency;
+    }
+  }
+
+  private async _answer(): Promise<void> {
+    this._poked = Date.now();
+    await this.refresh();
   }
 
   private async _reload(): Promise<void> {
@@ -141,6 +157,7 @@ export abstract class Resource<T> implements IDisposable {
     } catch (reason) {
       if (current()) {
         this._error = asMlopsError(reason);
+        this._often(this._error.status === 0 ? OFFLINE : IDLE);
         this._changed.emit();
       }
       throw reason;
@@ -151,6 +168,7 @@ export abstract class Resource<T> implements IDisposable {
   private _error: MlopsError | null = null;
   private _started = false;
   private _generation = 0;
+  private _poked = 0;
   private _poll: Poll;
   private _throttler: Throttler<void>;
   private _changed = new Signal<this, void>(this);

@@ -104,10 +104,10 @@ function Mini(props: { run: Run; context: IContext }): JSX.Element {
         <strong>{run.pipeline}</strong>
         <PhasePill phase={run.phase} trans={trans} />
         <span className="jp-mlops-hint">
-          {progressText(run, trans)}
+          {!isDone(run.phase) && progressText(run, trans)}
           {typeof run.started === 'number' && (
             <>
-              {' · '}
+              {!isDone(run.phase) && ' · '}
               <Took
                 started={run.started}
                 finished={run.finished}

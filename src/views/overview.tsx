@@ -40,7 +40,7 @@ export function Overview(props: {
               <tr key={one.name}>
                 <th scope="row">{one.name}</th>
                 <td>
-                  <span className="jp-mlops-row">
+                  <span className="jp-mlops-row jp-mlops-state">
                     <PhaseIcon phase={one.phase} />
                     {one.cached
                       ? trans.__('From the cache')

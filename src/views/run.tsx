@@ -191,6 +191,9 @@ function node(step: StepRun, { trans }: IContext) {
   const phase = phaseLabel(step.phase, trans);
   const [k, n] = step.progress ?? [0, 0];
   const running = step.phase === 'Running' && n > 0;
+  const cells = waits(step)
+    ? trans.__('waits for a person')
+    : cellRange(step.cells, trans);
   return {
     id: step.name,
     needs: step.needs,
@@ -200,15 +203,15 @@ function node(step: StepRun, { trans }: IContext) {
       ? trans.__('cell %1 of %2', Math.min(k + 1, n), n)
       : step.cached
         ? trans.__('from the cache')
-        : cellRange(step.cells, trans),
+        : cells,
     progress: running ? k / n : undefined,
-    label: trans.__(
-      '%1, %2, %3',
-      step.name,
-      phase,
-      cellRange(step.cells, trans)
-    )
+    label: [step.name, phase, cells].filter(Boolean).join(', ')
   };
+}
+
+/** A step without cells has nothing to do but to wait for an approval. */
+function waits(step: StepRun): boolean {
+  return step.phase === 'Running' && step.cells.length === 0;
 }
 
 /** Why steps cannot start or have just failed, at the top until the run has ended; its failure has its own box. */
@@ -239,9 +242,6 @@ function Head(props: IPageProps): JSX.Element {
       run: run.name,
       ...(target === undefined ? {} : { target })
     });
-  const waits = run.steps.some(
-    step => step.phase === 'Running' && step.cells.length === 0
-  );
   const changed =
     run.notebook !== null &&
     run.notebook !== undefined &&
@@ -289,7 +289,7 @@ function Head(props: IPageProps): JSX.Element {
           </>
         ) : (
           <>
-            {waits && (
+            {run.steps.some(waits) && (
               <Action
                 primary
                 title={trans.__('Let the step go on that waits for a person')}
