@@ -137,7 +137,9 @@ def _controller(run: Owner, workflow: Document, controller_seen: float | None, n
     if not now:
         return None
     metadata, space = at(workflow, "metadata"), run.namespace or "of the run"
-    begun = moment(at(workflow, "status").get("startedAt"))
+    begun, made = moment(at(workflow, "status").get("startedAt")), moment(metadata.get("creationTimestamp"))
+    if begun is None and made is not None and now - made < SILENCE:
+        return None  # it may yet be taken up, also by a controller that has no lease
     if controller_seen is not None and begun is not None and begun - controller_seen > LEASE:
         controller_seen = None  # it was taken up long after that: whoever did it has no lease, and this one was left behind
     if controller_seen is not None and now - controller_seen > LEASE:
@@ -145,8 +147,7 @@ def _controller(run: Owner, workflow: Document, controller_seen: float | None, n
         message = f"{run.who} does not go on: Argo's controller gave its last sign of life {since} ago"
         about = fact("lease workflow-controller", f"last renewed {since} ago")
         return Cause("controller-down", message, "platform", "An administrator starts Argo's workflow-controller again.", (about,))
-    made = moment(metadata.get("creationTimestamp"))
-    if made is None or now - made < SILENCE or text(at(workflow, "status").get("phase")):
+    if made is None or text(at(workflow, "status").get("phase")):
         return None
     about = fact(run.who, f"created {text(metadata.get('creationTimestamp'))}, no status since")
     if controller_seen is not None:
