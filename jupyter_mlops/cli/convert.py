@@ -22,6 +22,7 @@ EXAMPLES = """\
   jupyter mlops convert churn.ipynb                    steps, graph, parameters and doubts
   jupyter mlops convert churn.ipynb -o workflow.yaml   the Argo Workflow
   jupyter mlops convert churn.ipynb --push --target dev -o - | kubectl create -f -
+  jupyter mlops convert churn.ipynb --to python -o churn.py   a plain script
   jupyter mlops convert churn.ipynb --json | jq .steps"""
 
 
@@ -29,6 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     parser.add_argument("notebook", type=Path, metavar="NOTEBOOK.ipynb")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the Argo Workflow as YAML; - is standard output")
+    parser.add_argument(
+        "--to", choices=("argo", "python"), default="argo", help="what -o writes: an Argo Workflow, or a script (default: argo)"
+    )
     parser.add_argument(
         "--target", metavar="NAME", help="write it for this cluster (default: for any, with its settings left open)"
     )
@@ -45,6 +49,8 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
         raise WrongUsage(
             "--target and --push are about the Workflow that is written", fix="Say where to: -o workflow.yaml, or -o -."
         )
+    if arguments.to == "python" and (arguments.target or arguments.push or not arguments.output):
+        raise WrongUsage("--to python writes a script, and to no cluster", fix="Say where to: --to python -o script.py, or -o -.")
     try:
         notebook = bench.read(arguments.notebook)
         pipeline = bench.convert(notebook, arguments.notebook.parent)

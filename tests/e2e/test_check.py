@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -174,3 +176,30 @@ def test_every_example_is_equal(path: Path, tmp_path: Path) -> None:
     assert verdict.counts.values > 20
     assert verdict.counts.outputs > 10
     assert fingerprint(path.parent) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_runs_as_a_script_and_prints_what_it_prints(path: Path, tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    try:
+        done = machine.run("convert", path.name, "--to", "python", "-o", "script.py")
+        assert done.code == 0, done
+        script = subprocess.run(
+            [sys.executable, "script.py"], cwd=machine.work, env=machine.env, capture_output=True, text=True, timeout=100
+        )
+        assert script.returncode == 0, script.stderr
+        answer = machine.ask("run", path.name)
+        executed = json.loads(Path(answer["notebook"]).read_text())
+        printed = [
+            line
+            for cell in executed["cells"]
+            for output in cell.get("outputs", ())
+            if output["output_type"] == "stream" and output["name"] == "stdout"
+            for line in "".join(output["text"]).splitlines()
+            if not line.startswith(("CPU times", "Wall time"))
+        ]
+        assert printed
+        assert [line for line in printed if line not in script.stdout.splitlines()] == []
+    finally:
+        machine.clean()
