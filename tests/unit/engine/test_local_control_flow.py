@@ -229,3 +229,39 @@ def test_a_list_that_is_a_parameter_needs_no_step_before(lab: Lab) -> None:
     run = flow.run(rates=[5])
     assert run.phase == "Succeeded", said(run)
     assert flow.texts(run)[-1] == "[5] [10]\n"
+
+
+def test_a_branch_is_tried_again_like_any_step(lab: Lab, tmp_path: Any) -> None:
+    once = tmp_path / "once"
+    flow = Flow(
+        lab,
+        (
+            (
+                f'%%step many --each "n in [1, 2]" --retries 1\nimport pathlib\nonce = pathlib.Path({str(once)!r})\n'
+                "if n == 2 and not once.exists():\n    once.touch()\n    1 / 0\ndouble = n * 2"
+            ),
+            {},
+        ),
+        ("%%step show\nprint(n, double)", {}),
+    )
+    run = flow.run()
+    assert run.phase == "Succeeded", said(run)
+    assert flow.texts(run)[-1] == "[1, 2] [2, 4]\n"
+    nodes = [node["name"].partition(".")[2] for node in run.workflow["status"]["nodes"].values()]
+    assert {"many", "many(0:0:1)", "many(1:1:2)", "many(1:1:2)(0)", "many(1:1:2)(1)", "show"} <= set(nodes)
+
+
+def test_a_stopped_run_stops_its_branches_and_runs_its_end(lab: Lab) -> None:
+    flow = Flow(
+        lab,
+        ("import time\nprint('begun')\ntime.sleep(600)", {"step": "many", "each": "n in [1, 2]"}),
+        ("print(outcome)", {"step": "report", "finally": "outcome"}),
+    )
+    run = flow.bench.run(flow.path)
+    wait(lab.engine, run.name, lambda now: any(step.name == "many(0)" and step.phase == "Running" for step in now.steps))
+    lab.engine.control(run.name, "stop")
+    run = wait(lab.engine, run.name, seconds=60)
+    assert run.phase == "Stopped"
+    found = phases(run)
+    assert (found["many(0)"], found["report"]) == ("Stopped", "Succeeded")
+    assert flow.texts(run)[-1] == "Failed\n"

@@ -63,6 +63,45 @@ def test_the_bootstrap_fits_into_a_manifest() -> None:
     compile(bootstrap_text(), "bootstrap", "exec")
 
 
+def test_volumes_are_mounted_and_belong_to_their_step() -> None:
+    volumes = ({"mount": "/data", "claim": "sets", "read_only": True}, {"mount": "/scratch", "size": "1Gi"}, {"mount": "/more"})
+    workflow = compiled(pipeline(Step("a", (0,), options=Options(volumes=volumes, gpu=1)), Step("b", (1,))))
+    found = template(workflow, "run-a")
+    assert found["volumes"] == [
+        {"name": "shm", "emptyDir": {"medium": "Memory"}},
+        {"name": "volume-0", "persistentVolumeClaim": {"claimName": "sets", "readOnly": True}},
+        {"name": "volume-1", "emptyDir": {"sizeLimit": "1Gi"}},
+        {"name": "volume-2", "emptyDir": {}},
+    ]
+    assert found["container"]["volumeMounts"][-3:] == [
+        {"name": "volume-0", "mountPath": "/data", "readOnly": True},
+        {"name": "volume-1", "mountPath": "/scratch"},
+        {"name": "volume-2", "mountPath": "/more"},
+    ]
+    assert "volumes" not in template(workflow, "run-b")
+    assert not lint(workflow)
+
+
+@pytest.mark.parametrize(
+    ("default", "values"), [("a", ['"a"', '"{\\u007bb}}"', "1"]), (None, ['"a"', '"{\\u007bb}}"', "1", "null"])]
+)
+def test_a_literal_is_an_enum_of_the_workflow(default: Any, values: list[str]) -> None:
+    asked = Parameter("kind", "enum", default, 0, 1, ("a", "{{b}}", 1))
+    workflow = compiled(pipeline(Step("a", (0,)), parameters=(asked, Parameter("n", "int", -3, 0, 2))))
+    found = {p["name"]: p for p in workflow["spec"]["arguments"]["parameters"]}
+    assert found["kind"]["enum"] == values
+    assert found["kind"]["value"] in values
+    assert found["n"] == {"name": "n", "value": "-3"}
+
+
+@pytest.mark.parametrize("options", [Options(cache="off"), Options(each="x in [1]"), Options(final="o")])
+def test_what_a_container_need_not_know_makes_no_template_of_its_own(options: Options) -> None:
+    workflow = compiled(pipeline(Step("a", (0,)), Step("b", (1,)), Step("c", (2,), options=options)))
+    shared = [t["name"] for t in workflow["spec"]["templates"] if "container" in t]
+    assert shared == (["run-a"] if options.cache == "off" else ["run-a", "run-c"])
+    assert not lint(workflow)
+
+
 def test_steps_follow_each_other_and_hand_on_the_state() -> None:
     workflow = compiled(pipeline(Step("load", (0,)), Step("fit", (1, 2), needs=("load",)), Step("test", (3,), needs=("load",))))
     tasks = template(workflow, "pipeline")["dag"]["tasks"]
