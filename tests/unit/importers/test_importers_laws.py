@@ -46,7 +46,7 @@ def test_junk_is_imported_or_refused(name: str, data: st.DataObject) -> None:
         try:
             for key in path[:-1]:
                 inner = inner[key]
-            inner[path[-1]] = data.draw(JUNK)
+            inner[path[-1]] = copy.deepcopy(data.draw(JUNK))
         except (KeyError, IndexError, TypeError):
             continue  # an earlier change has taken this place away
 
