@@ -12,11 +12,13 @@ import pytest
 from tests.unit.runner.notebooks import NOTEBOOKS as PLAIN
 from tests.unit.runner.settings_notebooks import SETTINGS
 from tests.unit.runner.staging import CORPUS, differences, in_one_kernel, in_steps
+from tests.unit.session.libraries import LIBRARIES
+from tests.unit.session.objects import OBJECTS
 
-NOTEBOOKS = PLAIN | SETTINGS
+NOTEBOOKS = PLAIN | SETTINGS | OBJECTS | {name: cells for name, (needs, cells) in LIBRARIES.items() if all(map(find_spec, needs))}
 CASES: list[dict[str, Any]] = json.loads((CORPUS / "hard_cases.json").read_text())
 QUICK_CASES = {"mutation_via_alias", "underscore", "raises_midway", "generator_value"}
-QUICK_NOTEBOOKS = {"alias_in_closure", "unused_unstorable"}
+QUICK_NOTEBOOKS = {"alias_in_closure", "unused_unstorable", "memoryview_part"}
 
 
 def _marked(names: list[str], quick: set[str]) -> list[Any]:
