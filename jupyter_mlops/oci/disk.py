@@ -10,7 +10,6 @@ import errno
 import hashlib
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -91,7 +90,7 @@ class Upload:
     def __init__(self, folder: Path) -> None:
         """Start an empty file in ``folder``, which must be on the file system of the final place."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / uuid.uuid4().hex
+        self.path = folder / os.urandom(16).hex()
         self.size = 0
         self._hash = hashlib.sha256()
         self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)

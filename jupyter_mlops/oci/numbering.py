@@ -8,10 +8,10 @@ number: never two have the same one, and at worst a number is left out.
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol, runtime_checkable
@@ -54,7 +54,7 @@ def next_number(store: Store, repository: str) -> Iterator[int]:
         return
     for _ in range(ATTEMPTS):
         number = _after(store.tags(repository))
-        mark = f"{CLAIM}v{number}.{uuid.uuid4().hex[:12]}"
+        mark = f"{CLAIM}v{number}.{os.urandom(6).hex()}"
         made = put_marker(store, repository, mark)
         try:
             if _is_mine(store, repository, number, mark):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -91,6 +90,8 @@ def warnings(found: Compared) -> list[str]:
 
 def _version(one: Mapping[str, Any]) -> str | None:
     """The version that is here; '' where the module is there under another distribution's name, None where it is not."""
+    from importlib import metadata  # compiling it takes a container 40 ms, for steps that need packages
+
     try:
         return metadata.version(one["name"])
     except metadata.PackageNotFoundError:

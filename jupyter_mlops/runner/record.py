@@ -7,11 +7,10 @@ key. In an ordinary kernel there is no commit, and publishing happens at once, t
 
 from __future__ import annotations
 
-import html
 import math
+import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +43,8 @@ class Logged:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
+        import html  # a table of 2,000 names, which few steps need
+
         rows = "".join(
             f"<tr><td>{html.escape(name)}</td><td style='text-align:right'>{value:.6g}</td></tr>"
             for name, value in self.metrics.items()
@@ -259,7 +260,7 @@ def _recorder() -> Recorder:
     if _PROCESS.step is not None:
         return _PROCESS.step
     if _PROCESS.kernel is None:
-        _PROCESS.kernel = Recorder(f"kernel-{uuid.uuid4().hex[:12]}", "session", "")
+        _PROCESS.kernel = Recorder(f"kernel-{os.urandom(6).hex()}", "session", "")
     return _PROCESS.kernel
 
 
