@@ -11,6 +11,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jupyter_mlops.engine.base import DONE, Failure, Phase, Run, StepRun
@@ -227,7 +228,7 @@ def _failure(
             continue
         step = name if any(step.name == name for step in steps) else str(node.get("templateName") or "") or None
         if found := failure_of_message(str(node.get("message") or ""), step):
-            return found
+            return replace(found, step=step) if step and found.step == group_of(step) else found
     message = str(status.get("message") or "") or "the run failed without saying why"
     return failure_of_message(message, None) or Failure("run-failed", message, blame="platform")
 

@@ -132,6 +132,8 @@ def test_a_run_that_failed_in_one_branch_goes_on_from_there(lab: Lab) -> None:
     flow.lab.notebook.unlink()
     failed = flow.run()
     assert (failed.phase, phases(failed)["train(1)"]) == ("Failed", "Failed")
+    assert failed.failure is not None
+    assert (failed.failure.step, failed.failure.cell, failed.failure.line) == ("train(1)", 1, 1)
     flow.write(
         [
             ("rates = [1, 4, 2]", {"step": "load"}),
