@@ -46,7 +46,7 @@ class Snapshot:
 
 
 def look(root: Path, excluded: Iterable[Path] = ()) -> Snapshot:
-    """All regular files and empty folders below a folder, without what never travels. Links are not followed."""
+    """All regular files, symbolic links and empty folders below a folder, without what never travels. Links are not followed."""
     left_out = {str(path) for path in excluded}
     ignored = (*IGNORED, *HOME_FOLDERS) if _is_home(root) else IGNORED
     found: dict[str, Stamp] = {}
@@ -54,13 +54,13 @@ def look(root: Path, excluded: Iterable[Path] = ()) -> Snapshot:
         folders[:] = [x for x in folders if not _matches(x, ignored) and str(Path(place, x)) not in left_out]
         if not folders and not names and Path(place) != root:
             found[Path(place).relative_to(root).as_posix()] = (0, 0, 0, Path(place).lstat().st_mode)
-        for name in names:
+        for name in [*names, *(x for x in folders if Path(place, x).is_symlink())]:
             path = Path(place, name)
             if _matches(name, ignored) or str(path) in left_out:
                 continue
             with suppress(FileNotFoundError):  # a temporary file that went away while we looked
                 info = path.lstat()
-                if stat.S_ISREG(info.st_mode):
+                if stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode):
                     found[path.relative_to(root).as_posix()] = (info.st_size, info.st_mtime_ns, info.st_ino, info.st_mode)
     return Snapshot(found)
 
@@ -70,12 +70,17 @@ def restore(root: Path, files: Mapping[str, FileEntry], removed: Iterable[str], 
     for name in removed:
         path = _inside(root, name)
         with suppress(OSError):  # gone already, or a folder that holds something now
-            path.rmdir() if path.is_dir() else path.unlink()
+            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     for name, entry in files.items():
         path = _inside(root, name)
         if stat.S_ISDIR(entry.mode):
             path.mkdir(parents=True, exist_ok=True)
-        elif not _is_there(path, entry):
+        elif stat.S_ISLNK(entry.mode):
+            _link(path, entry, store, repository)
+        elif _is_there(path, entry):
+            if stat.S_IMODE(path.stat().st_mode) != stat.S_IMODE(entry.mode):
+                path.chmod(stat.S_IMODE(entry.mode))
+        else:
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh = path.with_name(f".{path.name}.mlops")
             with store.open_blob(repository, entry.digest) as source, fresh.open("wb") as target:
@@ -102,7 +107,12 @@ def changes(
     kept = {name: entry for name, entry in known.items() if name in after.stamps and name not in fresh}
     _check_size({name: after.stamps[name][0] for name in fresh} | {name: entry.size for name, entry in kept.items()})
     for name in fresh:
-        content = b"" if stat.S_ISDIR(after.stamps[name][3]) else _inside(root, name)
+        path, mode = _inside(root, name), after.stamps[name][3]
+        content: bytes | Path = path
+        if stat.S_ISDIR(mode):
+            content = b""
+        elif stat.S_ISLNK(mode):
+            content = os.fsencode(path.readlink())
         blob = store.put_blob(repository, content, MEDIA_TYPE)
         kept[name] = FileEntry(blob.digest, blob.size, after.stamps[name][3])
     gone = (set(removed) | (set(before.stamps) - set(after.stamps))) - set(after.stamps)
@@ -118,6 +128,18 @@ def _check_size(sizes: Mapping[str, int]) -> None:
             code="files-too-large",
             fix="Write large files outside the working folder (a volume, a bucket), or keep the cells in one step.",
         )
+
+
+def _link(path: Path, entry: FileEntry, store: Store, repository: str) -> None:
+    """Make a symbolic link, in place of whatever has its name; its text may lead anywhere, as the notebook wanted."""
+    with store.open_blob(repository, entry.digest) as source:
+        text = os.fsdecode(source.read())
+    if path.is_symlink() and str(path.readlink()) == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        path.unlink()
+    path.symlink_to(text)
 
 
 def _inside(root: Path, name: str) -> Path:

@@ -85,7 +85,7 @@ def test_files_new_changed_and_removed(tmp_path: Path) -> None:
     (root / "ours" / "state").write_text("x")
     (root / "link").symlink_to("same")
     found, removed = files.changes(root, before, files.look(root, [root / "ours"]), {}, ("older",), store, "runs/x")
-    assert set(found) == {"changed", "deep/new", "empty/in"}
+    assert set(found) == {"changed", "deep/new", "empty/in", "link"}
     assert removed == ("gone", "older")
 
     other = tmp_path / "other"
@@ -99,8 +99,10 @@ def test_files_new_changed_and_removed(tmp_path: Path) -> None:
         "deep/new",
         "empty",
         "empty/in",
+        "link",
         "same",
     ]
+    assert str((other / "link").readlink()) == "same"
     assert (other / "changed").read_text() == "other"
     assert os.access(other / "deep" / "new", os.X_OK)
     stamp = (other / "changed").stat().st_mtime_ns
@@ -111,6 +113,29 @@ def test_files_new_changed_and_removed(tmp_path: Path) -> None:
     kept, still = files.changes(other, again, files.look(other), found, removed, store, "runs/x")
     assert kept == found
     assert still == removed
+
+
+def test_links_and_modes_are_what_they_were(tmp_path: Path) -> None:
+    store, root, other = Layout(tmp_path / "registry"), tmp_path / "work", tmp_path / "other"
+    for folder in (root, other):
+        (folder / "data").mkdir(parents=True)
+        (folder / "data" / "x").write_text("x")
+        (folder / "script").write_text("s")
+        (folder / "old").symlink_to("data")
+    before = files.look(root)
+    (root / "latest").symlink_to("data")
+    (root / "dangling").symlink_to("nowhere")
+    (root / "old").unlink()
+    (root / "script").chmod(0o700)
+    found, removed = files.changes(root, before, files.look(root), {}, (), store, "runs/x")
+    assert (set(found), removed) == ({"latest", "dangling", "script"}, ("old",))
+    files.restore(other, found, removed, store, "runs/x")
+    files.restore(other, found, removed, store, "runs/x")
+    assert (other / "latest" / "x").read_text() == "x"
+    assert str((other / "dangling").readlink()) == "nowhere"
+    assert not (other / "old").is_symlink()
+    assert (other / "data" / "x").exists()
+    assert (other / "script").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("name", ["../out", "/etc/x", "a/../../x", ""])
