@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "steps": "list the steps of a notebook; split, join or rename them",
     "import": "turn a notebook or pipeline of another tool into a notebook for this one",
     "check": "run a notebook both ways, as one kernel and as a pipeline, and compare",
+    "diff": "show what a change of a notebook does to its pipeline",
     "run": "run a notebook as a pipeline and wait for it",
     "runs": "list runs, or show one",
     "logs": "print what the steps of a run printed",

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jupyter_mlops.errors import Corrupt, NotFound, Refused, WrongUsage
+from jupyter_mlops.notebook.document import Notebook
 from jupyter_mlops.notebook.read import parse
 from jupyter_mlops.oci.artifact import layers_of, read_config
 from jupyter_mlops.oci.names import BUNDLE_CODE
@@ -107,6 +108,19 @@ def _accounts(store: Store, pipeline: str, run: str) -> Iterator[tuple[str, Acco
 
 def _planned(store: Store, workflow: Mapping[str, Any]) -> Pipeline | None:
     """The plan of the notebook that ran."""
+    found = notebook_of_run(store, workflow)
+    try:
+        return None if found is None else plan(found)
+    except Refused:
+        return None
+
+
+def notebook_of_run(store: Store, workflow: Mapping[str, Any]) -> Notebook | None:
+    """The notebook that a run ran, from its bundle; None where that is gone.
+
+    Raises:
+        Unavailable and other errors of a store that does not answer.
+    """
     listed: Sequence[Any] = ((workflow.get("spec") or {}).get("arguments") or {}).get("parameters") or ()
     bundle = next((str(one.get("value") or "") for one in listed if one.get("name") == "mlops-bundle"), "")
     repository, _, digest = bundle.partition("@")
@@ -116,6 +130,6 @@ def _planned(store: Store, workflow: Mapping[str, Any]) -> Pipeline | None:
         code = next(one for one in layers_of(store.get_manifest(repository, digest)) if one.media_type == BUNDLE_CODE)
         with store.open_blob(repository, code.digest) as stream, gzip.open(stream) as plain:
             data = read_member(plain, NOTEBOOK, LIMIT)  # type: ignore[arg-type]  # reads like one
-        return plan(parse((data or b"").decode(), NOTEBOOK))
+        return parse((data or b"").decode(), NOTEBOOK)
     except (NotFound, Corrupt, WrongUsage, Refused, StopIteration, ValueError, OSError, EOFError):
         return None
