@@ -2,7 +2,7 @@
 
 A carrier says what there is to carry (a plain value, or None for nothing) and puts it back. Those of a library are asked
 only once the library is loaded; if a step loads it itself, the carrier puts its value back at that moment (``imports``).
-Third parties add carriers with :func:`register`.
+Third parties add carriers by an entry point (``plugins``), or with :func:`register` in a process of their own.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def register(factory: Factory) -> Factory:
 
 def carriers(context: Context) -> list[Carrier]:
     """Every carrier, for one step, in the order in which they are restored."""
-    from jupyter_mlops.session.carriers import drawing, history, ipython, libraries, logs, members, patches, process
+    from jupyter_mlops.session.carriers import drawing, history, ipython, libraries, logs, members, patches, plugins, process
 
     ours: list[Factory] = [
         *process.FACTORIES, *logs.FACTORIES, *history.FACTORIES, *ipython.FACTORIES, *drawing.FACTORIES,
         *libraries.FACTORIES, *members.FACTORIES, *patches.FACTORIES,
     ]  # fmt: skip
-    return [factory(context) for factory in (*ours, *_FACTORIES)]
+    return [factory(context) for factory in (*ours, *_FACTORIES, *plugins.factories(context))]
