@@ -170,8 +170,9 @@ def main() -> None:
         own = (times["first"] - times["parse"]) / cells * 1000
         magics = (times["first with magics"] - times["parse"] - times["translate"]) / cells * 1000
         print(
-            f"{cells:5} cells analysed: first {times['first'] * 1000:6.0f} ms ({own:.2f} ms a cell over parsing; budget 0.6), with magics"
-            f" {times['first with magics'] * 1000:.0f} ms ({magics:.2f} over parsing and IPython's {times['translate'] * 1000:.0f} ms),"
+            f"{cells:5} cells analysed: first {times['first'] * 1000:6.0f} ms ({own:.2f} ms a cell over parsing; budget 0.6),"
+            f" with magics {times['first with magics'] * 1000:.0f} ms ({magics:.2f} over parsing and"
+            f" IPython's {times['translate'] * 1000:.0f} ms),"
             f" again {times['again'] * 1000:.0f} ms, one cell edited {times['one cell edited'] * 1000:.0f} ms"
         )
     print(f"import jupyter_mlops: {imported * 1000:.1f} ms   budget 20 ms")

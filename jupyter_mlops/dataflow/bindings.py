@@ -18,6 +18,12 @@ from jupyter_mlops.dataflow.groups import Groups
 ARRAYS = frozenset({"numpy.ndarray", "torch.Tensor"})
 """Whose slices are views, and which every ``+=`` changes in place."""
 
+CHANGEABLE = ARRAYS | {f"builtins.{name}" for name in ("list", "set", "dict", "bytearray")} | {"collections.deque"}
+"""Classes that ``+=`` and its kin change in place."""
+
+CONSTANT = frozenset(f"builtins.{name}" for name in ("str", "int", "float", "bool", "complex", "bytes", "tuple", "frozenset"))
+"""Classes that it never changes."""
+
 IN_PLACE = (ast.List, ast.ListComp, ast.Set, ast.SetComp, ast.Dict, ast.DictComp)
 """What only containers take by ``+=`` and ``|=``: such a statement changes its target in place."""
 
@@ -34,6 +40,12 @@ def root(node: ast.expr) -> str | None:
     while isinstance(node, (ast.Attribute, ast.Subscript, ast.Starred)):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
+
+
+def _alternatives(value: ast.expr) -> list[str]:
+    """Names that an expression may simply be: ``a if c else b``, ``a or b``."""
+    parts = [value.body, value.orelse] if isinstance(value, ast.IfExp) else value.values if isinstance(value, ast.BoolOp) else []
+    return [part.id for part in parts if isinstance(part, ast.Name)]
 
 
 def names_in(node: ast.AST) -> set[str]:
@@ -63,8 +75,11 @@ class Bindings(Flow):
     def visit_Assign(self, node: ast.Assign) -> None:
         """``a = b = value``."""
         self.visit(node.value)
+        moved = self._moved(node)
         for target in node.targets:
             self.visit(target)
+        if len(moved) > 1:
+            self.share.join(sorted(moved))
         names = [t.id for t in node.targets if isinstance(t, ast.Name) and t.id not in self.shadow]
         self._alias(names, node)
         for name in names:
@@ -75,6 +90,16 @@ class Bindings(Flow):
             bind.kind = self.kind_of(node.value)
         if not names:
             self._parts(node)
+
+    def _moved(self, node: ast.Assign) -> set[str]:
+        """``a, b = b, a``: names whose objects get other names, with all that is one with them; one group is a safe guess."""
+        target = node.targets[0]
+        if not (isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)):
+            return set()
+        given = [part.id for part in node.value.elts if isinstance(part, ast.Name) and part.id not in self.shadow]
+        taken = {part.id for part in target.elts if isinstance(part, ast.Name) and part.id not in self.shadow}
+        objects = [name for name in given if not self.is_code(name)]
+        return taken.union(*(self.same(name) for name in objects)) if objects else set()
 
     def kind_of(self, value: ast.expr) -> str:
         """The class of a value, as far as its expression shows it; ''."""
@@ -111,8 +136,9 @@ class Bindings(Flow):
         if names and len(same) > 1:
             self.alias.join(same)
         shown = self.view_of(node.value) if names and source is None else None
-        if shown is not None and shown not in self.shadow and shown not in names:
-            self.share.join([*names, shown])
+        may_be = [name for name in (shown, *_alternatives(node.value)) if name and name not in self.shadow and name not in names]
+        if names and may_be and not all(self.is_code(name) for name in may_be):
+            self.share.join([*names, *may_be])
 
     def is_code(self, name: str) -> bool:
         """Whether a name is bound to a definition: handed over by running its statement, so never in a group."""
@@ -128,17 +154,19 @@ class Bindings(Flow):
         name = node.target.id
         self.at(node.lineno)
         self.read(name)
+        kind, one, shared = self.kind_of(node.target), self.alias.of(name), self.share.of(name)
         others = self.same(name) - {name}
-        if others and isinstance(node.value, IN_PLACE):
-            kept, shared = self.alias.of(name), self.share.of(name)
-            self.mutate(name)
-            self.bind(name, classes=self.classes_in_play())
-            self._together(self.alias, kept)
-            self._together(self.share, shared)
-            return
-        if others and (self.kind_of(node.target) in ARRAYS or not isinstance(node.value, ast.Constant)):
+        stays = isinstance(node.value, IN_PLACE) or kind in CHANGEABLE
+        may_stay = not isinstance(node.value, ast.Constant) and kind not in CONSTANT
+        if others and (stays or may_stay):
             self.mutate(name)
         self.bind(name, classes=self.classes_in_play())
+        if name in self.draft.defs:
+            self.draft.defs[name].kind = kind
+        if stays:
+            self._together(self.alias, one)
+        if stays or may_stay:
+            self._together(self.share, shared if stays else shared | one)
 
     def _together(self, groups: Groups, names: frozenset[str]) -> None:
         if len(names) > 1:

@@ -6,7 +6,7 @@ The words are those of ``tests/corpus/README.md``, where each is defined with ca
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from jupyter_mlops.errors import Diagnostic
@@ -68,6 +68,19 @@ class Definition:
     questions: tuple[Question, ...] = ()
     doubts: tuple[Doubt, ...] = ()
 
+    def or_else(self, other: Definition) -> Definition:
+        """This definition where another one may stand instead: on one path only it took the name. A call does what either does."""
+        if "import" in {self.kind, other.kind}:
+            return self
+        places = {place for place, name in enumerate(other.params) if name in other.mutates_params}
+        return replace(
+            self,
+            deferred=self.deferred | other.deferred,
+            writes=self.writes | other.writes,
+            mutates=self.mutates | other.mutates,
+            mutates_params=self.mutates_params | {name for place, name in enumerate(self.params) if place in places},
+        )
+
 
 @dataclass(slots=True)
 class Bind:
@@ -99,6 +112,9 @@ class CellFacts:
     closure_refs: frozenset[str] = NO_NAMES
     type_refs: frozenset[str] = NO_NAMES
     mutations: frozenset[str] = NO_NAMES
+    carried: frozenset[str] = NO_NAMES
+    """The part of ``mutations`` that is another object, whose memory the cell may change: taken in, and passed on."""
+
     deletes: frozenset[str] = NO_NAMES
     used: frozenset[str] = NO_NAMES
     """Every name that is read, bound above or here."""

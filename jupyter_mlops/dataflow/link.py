@@ -88,8 +88,8 @@ class Linker:
         facts = self._memory.scan(cell, self._above)
         self._facts.append(facts)
         before = self._versions
-        read = facts.refs | facts.closure_refs | facts.type_refs
-        self._reads.append({name: before.get(name) for name in read | (facts.conditional & before.keys())})
+        kept = (facts.conditional | facts.carried) & before.keys()
+        self._reads.append({name: before.get(name) for name in _read(facts) | kept})
         made = {name: self._version(place, bind, facts) for name, bind in facts.defs.items()}
         for version in made.values():
             code = version.bind.code
@@ -117,8 +117,9 @@ class Linker:
         live_after = self._live()
         for place, facts in enumerate(self._facts):
             merged = facts.conditional & live_after[place]
+            taken = _read(facts) | facts.carried
             for name, version in sorted(self._reads[place].items(), key=lambda item: item[0]):
-                if version is not None and (name in merged or name in facts.refs | facts.closure_refs | facts.type_refs):
+                if version is not None and (name in merged or name in taken):
                     self._use(name, version, place, set())
                 elif version is None and name not in BUILTINS:
                     self._unresolved.setdefault(place, set()).add(name)
@@ -144,7 +145,7 @@ class Linker:
         for facts in reversed(self._facts):
             after.append(set(live))
             live -= {name for name, bind in facts.defs.items() if bind.certain} | facts.deletes
-            live |= (facts.refs | facts.closure_refs | facts.type_refs | facts.mutations) & wanted
+            live |= (_read(facts) | facts.mutations) & wanted
         return after[::-1]
 
     def _use(self, name: str, version: Version, target: int, seen: set[int]) -> None:
@@ -176,3 +177,8 @@ class Linker:
                 del self._unresolved[place]
                 if last != place:
                     self._edges.setdefault((last, place, "code"), set()).add("*")
+
+
+def _read(facts: CellFacts) -> frozenset[str]:
+    """Names that a cell reads, in one way or another."""
+    return facts.refs | facts.closure_refs | facts.type_refs

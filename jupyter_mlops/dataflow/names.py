@@ -47,6 +47,7 @@ class Draft:
     closure_refs: set[str] = field(default_factory=set)
     type_refs: set[str] = field(default_factory=set)
     mutates: set[str] = field(default_factory=set)
+    carried: set[str] = field(default_factory=set)
     deletes: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
     unguarded: set[str] = field(default_factory=set)
@@ -197,6 +198,8 @@ class Names:
         old = self.bind_of(name)
         if code or classes or (old and (old.code or old.classes)):
             self._reach.clear()
+        if code and old and old.code and self.branches_open:
+            code = code.or_else(old.code)
         kept = name in self.draft.defs and name in self.must and self.draft.defs[name].certain
         self.draft.defs[name] = Bind(certain or kept, self.context.line, code, classes, None, unstorable)
         self._part(name)
@@ -208,9 +211,12 @@ class Names:
         if name is None or name in self.shadow:
             return
         self.read(name)
+        one = self.alias.of(name)
         for other in self.same(name):
             if other not in self.must:
                 self.draft.mutates.add(other)
+                if other not in one:
+                    self.draft.carried.add(other)
 
     def same(self, name: str) -> set[str]:
         """All names of the object that the name is bound to, and of those that may share its memory."""

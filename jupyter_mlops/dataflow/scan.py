@@ -63,6 +63,7 @@ def _freeze(walker: Magics, tree: ast.Module, above: Above) -> CellFacts:
         closure_refs=ours(draft.closure_refs) - refs,
         type_refs=ours(draft.type_refs) - refs,
         mutations=frozenset(draft.mutates),
+        carried=frozenset(draft.carried),
         deletes=frozenset(draft.deletes),
         used=frozenset(draft.used),
         guarded=(refs | draft.closure_refs) - draft.unguarded,

@@ -62,6 +62,9 @@ def facts(above: str, source: str) -> CellFacts:
         ("a = np.zeros(3)\nb = np.zeros(3)", "c = np.add(a, a, b)", "b"),
         ("a = np.zeros(3)\nb = np.zeros(3)", "c = np.mean(a, out=b)", "b"),
         ("a = np.zeros(3)", "c = np.mean(a, 0)", ""),
+        # of two definitions either may be the one
+        ("xs = []\ndef f(a): a.append(1)\nif v:\n    def f(b): pass", "f(xs)", "xs"),
+        ("xs = []\ndef f(): xs.append(1)\nif v:\n    def f(): pass", "y = f()", "xs"),
         ("def shuffle(x): return x\nxs = [1]", "y = shuffle(xs)", "xs"),
     ],
 )
@@ -88,6 +91,11 @@ def test_what_calls_change(above: str, source: str, changed: str) -> None:
         ("a = 'x y'\nb = a.split()", "b.append(1)", "b"),
         ("a = np.zeros(4)\nb = a.T\nb = 1", "a[0] = 1", "a"),
         ("a = np.zeros(4)\nb = a.T\na = 1", "b[0] = 1", "b"),
+        ("a = []\nb = a if v else 0", "b.append(1)", "a b"),
+        ("a = []\nb = a or v", "a.append(1)", "a b v"),
+        ("a = []\nc = []\nb = a\na, c = c, a", "c.append(1)", "a b c"),
+        ("a = np.zeros(4)\nb = a", "b += 1\nb += 1", "a b"),
+        ("a = 'x'\nb = a", "b += f()", ""),
         ("a = np.zeros(4)\nb = a.T\nif v:\n    b = 1", "a[0] = 1", "a b"),
     ],
 )
