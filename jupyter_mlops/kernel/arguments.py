@@ -67,6 +67,7 @@ def build() -> tuple[Parser, Mapping[str, Parser]]:
         "preflight": _notebook(
             command("preflight", "Look at what a run would hand from step to step, in this kernel.", "%mlops preflight")
         ),
+        "check": _check(command("check", "Run a notebook as one kernel and as a pipeline, and compare.", "%mlops check")),
         "run": _run(command("run", "Run a notebook as a pipeline and follow it.", "%mlops run -p trees=100")),
         "runs": _runs(command("runs", "List runs, show one, or delete one.", "%mlops runs --limit 5")),
         "logs": _logs(command("logs", "Show what a run printed.", "%mlops logs --step train")),
@@ -151,12 +152,17 @@ def _convert(parser: Parser) -> Parser:
     return parser
 
 
-def _run(parser: Parser) -> Parser:
+def _check(parser: Parser) -> Parser:
     _notebook(parser)
     parser.add_argument(
         "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="set a parameter; may be repeated"
     )
     parser.add_argument("--kernel", metavar="NAME", help="kernelspec to use instead of the notebook's")
+    return parser
+
+
+def _run(parser: Parser) -> Parser:
+    _check(parser)
     parser.add_argument("--resume", metavar="RUN", help="take over finished steps of this run where nothing they depend on changed")
     _targeted(parser)
     shown = parser.add_mutually_exclusive_group()

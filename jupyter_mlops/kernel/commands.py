@@ -85,6 +85,25 @@ def preflight(context: Context, options: Namespace) -> None:
     context.show(preflight_page(look(pipeline, context.shell.user_ns, context.shell), path.name))
 
 
+def check(context: Context, options: Namespace) -> None:
+    """Run a notebook as one kernel and as a pipeline, in processes of their own, and show whether they are equal."""
+    from jupyter_mlops.check.check import check as compare
+    from jupyter_mlops.kernel.check import check_page
+
+    path = context.notebook(options.notebook)
+    what, place = saved(path), output(context.shell)
+    verdict = compare(
+        context.bench.at("local"),
+        path,
+        assignments(options.parameter),
+        options.kernel,
+        lambda line: place.show(Page((Line(line, "quiet"),)), quiet=True),
+    )
+    place.show(check_page(verdict, what))
+    if verdict.outcome == "different":
+        raise CellFailed(f"{verdict.notebook}: one kernel and the pipeline differ (see above)")
+
+
 def run(context: Context, options: Namespace) -> None:
     """Submit a notebook and follow it, unless told to go on."""
     path = context.notebook(options.notebook)
@@ -281,6 +300,6 @@ def use(context: Context, options: Namespace) -> None:
 
 
 COMMANDS: Mapping[str, Callable[[Context, Namespace], None]] = {
-    "convert": convert, "preflight": preflight, "run": run, "runs": runs, "logs": logs, "models": models, "deploy": deploy,
-    "predict": predict, "services": services, "stop": stop, "targets": targets, "use": use,
+    "convert": convert, "preflight": preflight, "check": check, "run": run, "runs": runs, "logs": logs, "models": models,
+    "deploy": deploy, "predict": predict, "services": services, "stop": stop, "targets": targets, "use": use,
 }  # fmt: skip

@@ -39,6 +39,7 @@ def _names(command: str, bench: Callable[[], Workbench]) -> Iterable[str]:
     sources: Mapping[str, Callable[[], Iterable[str]]] = {
         "convert": _notebooks,
         "preflight": _notebooks,
+        "check": _notebooks,
         "run": _notebooks,
         "runs": lambda: (run.name for run in bench().engine.list()),
         "logs": lambda: (run.name for run in bench().engine.list()),

@@ -16,7 +16,7 @@ from jupyter_mlops.kernel.commands import COMMANDS
 
 def test_every_command_has_a_parser_and_every_parser_a_command():
     assert set(build()[1]) == set(COMMANDS) == {
-        "convert", "preflight", "run", "runs", "logs", "models", "deploy", "predict", "services", "stop", "targets", "use",
+        "convert", "preflight", "check", "run", "runs", "logs", "models", "deploy", "predict", "services", "stop", "targets", "use",
     }  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def test_lines(line, expected):
     ("line", "message", "fix"),
     [
         ("rnu", "no command 'rnu'", "%mlops run?"),
-        ("xyzzy", "no command 'xyzzy'", "convert, preflight, run"),
+        ("xyzzy", "no command 'xyzzy'", "convert, preflight, check, run"),
         ("run --paramter a=1", "%mlops run: unrecognized arguments", "%mlops run --help"),
         ("run a b", "unrecognized arguments: b", "--help"),
         ("run --detach --widget", "not allowed with", "--help"),

@@ -298,6 +298,7 @@ def test_registering_twice_changes_nothing(shell, bench):
             [
                 "convert",
                 "preflight",
+                "check",
                 "run",
                 "runs",
                 "logs",
