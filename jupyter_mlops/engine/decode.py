@@ -11,10 +11,10 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from jupyter_mlops.engine.base import DONE, Failure, Phase, Run, StepRun
+from jupyter_mlops.engine.branches import branch_of, group_of
 from jupyter_mlops.engine.failures import failure_of_message, failure_of_object
 from jupyter_mlops.engine.times import moment
 from jupyter_mlops.oci.names import LABEL
@@ -133,25 +133,6 @@ def _step(
 GROUP = "TaskGroup"
 """Type of the node above the branches of a step that fans out."""
 
-_BRANCH = re.compile(r"^([a-zA-Z0-9][-a-zA-Z0-9]*)\(([0-9]+)(?::.*)?\)$", re.DOTALL)
-
-
-def branch_of(step: str) -> int | None:
-    """Number of a branch, by the name of its step or node; None for what is none."""
-    match = _BRANCH.match(step)
-    return int(match[2]) if match else None
-
-
-def group_of(step: str) -> str:
-    """The step that a branch belongs to; '' for what is none."""
-    match = _BRANCH.match(step)
-    return match[1] if match else ""
-
-
-def label_of(step: str) -> str:
-    """How a step is called in the tags of what it leaves: ``train``, ``train.0``."""
-    return f"{group_of(step)}.{branch_of(step)}" if group_of(step) else step
-
 
 def _planned(workflow: Mapping[str, Any], annotations: Mapping[str, Any]) -> list[tuple[str, tuple[int, ...], tuple[str, ...]]]:
     """(step, cells, needs) in order."""
@@ -228,7 +209,7 @@ def _failure(
             continue
         step = name if any(step.name == name for step in steps) else str(node.get("templateName") or "") or None
         if found := failure_of_message(str(node.get("message") or ""), step):
-            return replace(found, step=step) if step and found.step == group_of(step) else found
+            return found
     message = str(status.get("message") or "") or "the run failed without saying why"
     return failure_of_message(message, None) or Failure("run-failed", message, blame="platform")
 

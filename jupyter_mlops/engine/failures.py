@@ -13,6 +13,7 @@ from typing import Any
 
 from jupyter_mlops.diagnose.cause import Cause
 from jupyter_mlops.engine.base import Failure
+from jupyter_mlops.engine.branches import group_of
 
 _NODE = re.compile(r"^(?:main: |wait: )?(Error|OOMKilled) \(exit code (\d+)\)(?:: (.*))?$", re.DOTALL)
 _MEMORY = "Load less at a time, ask for more memory in the step's options, or close other programs on this machine."
@@ -76,7 +77,7 @@ def failure_of_object(found: Any, step: str | None) -> Failure:
         message=_str(message) or _str(known.get("error")) or f"{_subject(step)} failed",
         cell=_int(known.get("cell")),
         line=_int(known.get("line")),
-        step=_str(known.get("step")) or step,
+        step=step if step and group_of(step) == known.get("step") else _str(known.get("step")) or step,
         blame=_str(known.get("blame")) or "user",
         fix=_str(known.get("fix")),
         traceback=_lines(known.get("traceback")),

@@ -39,30 +39,18 @@ def workflow(
     """
     given = {key: json.dumps(value) for key, value in (parameters or {}).items()}
     arguments = [*(f"{{{{workflow.parameters.{key}}}}}" for key in given), "{{inputs.parameters.state}}", "/mlops/out"]
-    listed, templates = [], []
+    listed: list[dict[str, Any]] = []
+    templates: list[dict[str, Any]] = []
     previous = ""
     for step, source in steps:
-        state = f"{{{{tasks.{previous}.outputs.parameters.state}}}}" if previous and chain else ""
-        task: dict[str, Any] = {"name": step, "template": step, "arguments": {"parameters": [{"name": "state", "value": state}]}}
-        if previous and chain:
-            task["depends"] = f"{previous}.Succeeded"
-        own = dict((tasks or {}).get(step, {}))
-        if "state" in own:
-            task["arguments"] = {"parameters": [{"name": "state", "value": own.pop("state")}]}
-        listed.append(task | own)
+        listed.append(_task(step, previous if chain else "", (tasks or {}).get(step, {})))
         command = {"image": image, "command": ["python3", "-c", _PRELUDE + source], "args": arguments}
         templates.append(_template(step, {**command, **(container or {})}, template or {}))
         previous = step
     if last:
-        step, source = last
-        command = {"image": image, "command": ["python3", "-c", _PRELUDE + source], "args": arguments}
-        templates.append(_template(step, {**command, **(container or {})}, template or {}))
-        ended = {"parameters": [{"name": "state", "value": "{{workflow.status}}"}]}
-        templates.append({"name": "last", "dag": {"tasks": [{"name": step, "template": step, "arguments": ended}]}})
-    planned = [
-        {"name": step, "cells": [index], "needs": [before for before, _ in steps[:index][-1:]] if chain else []}
-        for index, (step, _) in enumerate(steps)
-    ] + ([{"name": last[0], "cells": [len(steps)], "needs": []}] if last else [])
+        command = {"image": image, "command": ["python3", "-c", _PRELUDE + last[1]], "args": arguments}
+        templates += _at_the_end(last[0], _template(last[0], {**command, **(container or {})}, template or {}))
+    planned = _planned([name for name, _ in steps], last[0] if last else "", chain=chain)
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
@@ -79,6 +67,28 @@ def workflow(
             "templates": [{"name": "pipeline", "dag": {"tasks": listed}}, *templates],
         },
     }
+
+
+def _task(step: str, previous: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    """A task after another one, with further fields; ``state`` among these is what it is given."""
+    state = own.get("state", f"{{{{tasks.{previous}.outputs.parameters.state}}}}" if previous else "")
+    task = {"name": step, "template": step, "arguments": {"parameters": [{"name": "state", "value": state}]}}
+    depends = {"depends": f"{previous}.Succeeded"} if previous else {}
+    return task | depends | {key: value for key, value in own.items() if key != "state"}
+
+
+def _planned(steps: Sequence[str], last: str, *, chain: bool) -> list[dict[str, Any]]:
+    """The plan of these steps, as the annotation has it."""
+    found: list[dict[str, Any]] = [
+        {"name": step, "cells": [index], "needs": list(steps[:index][-1:]) if chain else []} for index, step in enumerate(steps)
+    ]
+    return found + ([{"name": last, "cells": [len(steps)], "needs": []}] if last else [])
+
+
+def _at_the_end(step: str, template: dict[str, Any]) -> list[dict[str, Any]]:
+    """The templates of an exit handler of one step."""
+    ended = {"parameters": [{"name": "state", "value": "{{workflow.status}}"}]}
+    return [template, {"name": "last", "dag": {"tasks": [{"name": step, "template": step, "arguments": ended}]}}]
 
 
 def _template(step: str, container: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,8 @@ from jupyter_mlops.engine.argo.submission import prepare
 from jupyter_mlops.engine.argo.telling import Tellings
 from jupyter_mlops.engine.argo.view import Scene, view
 from jupyter_mlops.engine.base import DONE, LogLine, Run, Submission, Verb
-from jupyter_mlops.engine.decode import group_of, label_of, run_of
+from jupyter_mlops.engine.branches import group_of, label_of
+from jupyter_mlops.engine.decode import run_of
 from jupyter_mlops.engine.local.names import check_name
 from jupyter_mlops.engine.logs import event_of
 from jupyter_mlops.engine.times import moment

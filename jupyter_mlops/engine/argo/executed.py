@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from jupyter_mlops.engine.decode import branch_of
+from jupyter_mlops.engine.branches import branch_of
 from jupyter_mlops.engine.executed import ExecutedNotebook
 from jupyter_mlops.engine.local.folder import replace_file
 from jupyter_mlops.errors import MlopsError

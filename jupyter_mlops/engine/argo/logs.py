@@ -32,7 +32,7 @@ from jupyter_mlops.engine.argo.pods import (
 )
 from jupyter_mlops.engine.argo.stage import FINISHED
 from jupyter_mlops.engine.base import LogLine
-from jupyter_mlops.engine.decode import group_of
+from jupyter_mlops.engine.branches import group_of
 from jupyter_mlops.errors import MlopsError, NotFound
 
 _NEVER = float("inf")

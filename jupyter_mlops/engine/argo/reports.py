@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.engine.argo.patience import in_background
-from jupyter_mlops.engine.decode import label_of
+from jupyter_mlops.engine.branches import label_of
 from jupyter_mlops.errors import MlopsError, NotFound, Unavailable
 from jupyter_mlops.oci.artifact import layers_of, read_config
 from jupyter_mlops.oci.modelpack import TITLE

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from jupyter_mlops.engine.base import DONE, Failure, LogLine, Run, Submission, Verb
-from jupyter_mlops.engine.decode import group_of, run_of
+from jupyter_mlops.engine.branches import group_of
+from jupyter_mlops.engine.decode import run_of
 from jupyter_mlops.engine.local.folder import RunFolder
 from jupyter_mlops.engine.local.identity import alive
 from jupyter_mlops.engine.local.launch import check_machine, start_supervisor, storage_error

@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from jupyter_mlops.engine.decode import branch_of
+from jupyter_mlops.engine.branches import branch_of
 from jupyter_mlops.engine.local.assemble import Executed, notebooks
 from jupyter_mlops.engine.local.folder import RunFolder
 from jupyter_mlops.engine.local.identity import alive, own

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.engine.decode import METRICS, MODELS, branch_of
+from jupyter_mlops.engine.branches import branch_of
+from jupyter_mlops.engine.decode import METRICS, MODELS
 from jupyter_mlops.engine.local.assemble import Executed
 from jupyter_mlops.engine.local.branches import branches_of, drop_folder, make_folder
 from jupyter_mlops.engine.local.folder import RunFolder, replace_file

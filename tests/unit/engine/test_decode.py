@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlops.engine.base import Run
+from jupyter_mlops.engine.branches import branch_of, group_of, label_of
 from jupyter_mlops.engine.decode import FAILURE, METRICS, MODELS, PLAN, run_of
 from jupyter_mlops.engine.failures import failure_of_message, failure_of_object
 from jupyter_mlops.engine.times import moment, rfc3339
@@ -227,3 +228,38 @@ def test_what_is_no_time_is_none(text: Any) -> None:
 @given(st.integers(0, 4_000_000_000_000_000))
 def test_times_come_back_to_the_microsecond(microseconds: int) -> None:
     assert round((moment(rfc3339(microseconds / 1e6)) or 0) * 1e6) == pytest.approx(microseconds, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "group", "branch", "label"),
+    [
+        ("train", "", None, "train"),
+        ("train(0)", "train", 0, "train.0"),
+        ("train(12)", "train", 12, "train.12"),
+        ("train(0:0:=22a=22)", "train", 0, "train.0"),
+        ("train(1:1:a\nb)", "train", 1, "train.1"),
+        ("a b(0)", "", None, "a b(0)"),
+        ("", "", None, ""),
+    ],
+)
+def test_names_of_branches(name: str, group: str, branch: int | None, label: str) -> None:
+    assert (group_of(name), branch_of(name), label_of(name)) == (group, branch, label)
+
+
+def test_branches_stand_behind_their_step_in_the_order_of_their_items() -> None:
+    told = json.dumps(TOLD)
+    nodes = [node("a(10:10:1)", "Succeeded"), node("a(2:2:1)", "Failed", message=f"main: Error (exit code 1): {told}")]
+    found = run_of(document("Failed", node("a", "Failed", type="TaskGroup", progress="1/3"), *nodes, node("b", "Omitted")))
+    assert [(step.name, step.phase, step.cells) for step in found.steps] == [
+        ("a", "Failed", (0,)), ("a(2)", "Failed", (0,)), ("a(10)", "Succeeded", (0,)), ("b", "Skipped", (1,)),
+    ]  # fmt: skip
+    assert found.steps[0].progress is None
+    assert found.failure is not None
+
+
+@pytest.mark.parametrize(("own", "step"), [("a", "a(2)"), ("b", "b")])
+def test_a_failure_in_a_branch_names_the_branch(own: str, step: str) -> None:
+    told = f"main: Error (exit code 1): {json.dumps(TOLD | {'step': own})}"
+    found = run_of(document("Failed", node("a", "Running", type="TaskGroup"), node("a(2:2:1)", "Failed", message=told)))
+    assert found.failure is not None
+    assert found.failure.step == step
