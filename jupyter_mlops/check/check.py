@@ -178,9 +178,15 @@ def _stops(first: Side, second: Side) -> Iterator[Difference]:
     """The difference in where both sides stopped, if there is one."""
     sides = [(side.stopped.cell, side.stopped.line, side.stopped.error) if side.stopped else None for side in (first, second)]
     if sides[0] != sides[1]:
-        said = [f"{side.stopped}: {side.stopped.message}" if side.stopped else "ran to its end" for side in (first, second)]
+        said = [_told(side) for side in (first, second)]
         cell = min((side.stopped.cell for side in (first, second) if side.stopped and side.stopped.cell is not None), default=None)
         yield Difference("error", "stopped", said[0], said[1], cell)
+
+
+def _told(side: Side) -> str:
+    if side.stopped is None:
+        return "ran to its end"
+    return f"{side.stopped}: {side.stopped.message}" if side.stopped.message else str(side.stopped)
 
 
 def _logged(first: Side, second: Side) -> tuple[int, list[Difference]]:

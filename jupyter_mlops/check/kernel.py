@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.check.folders import View
-from jupyter_mlops.check.side import Side, Stopped, Tell
+from jupyter_mlops.check.side import DIED, Side, Stopped, Tell
 from jupyter_mlops.errors import PlatformError
 from jupyter_mlops.notebook.document import Notebook
 from jupyter_mlops.pipeline.pipeline import Pipeline
@@ -70,7 +70,7 @@ def run_kernel(ground: Ground, view: View, scratch: Path, tell: Tell, label: str
             return _Reference(ground, view, scratch, client, outputs).run(tell, label)
     except _Died as died:
         cell = died.args[0]
-        return Side(outputs.cells, {}, (str(view.folder),), stopped=Stopped(cell, None, "the process ended"))
+        return Side(outputs.cells, {}, (str(view.folder),), stopped=Stopped(cell, None, DIED))
 
 
 class _Reference:

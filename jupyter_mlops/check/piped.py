@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.check.folders import View
-from jupyter_mlops.check.side import Side, Stopped, Tell
+from jupyter_mlops.check.side import DIED, Side, Stopped, Tell
 from jupyter_mlops.engine.base import Run
 from jupyter_mlops.engine.local.surroundings import view_path
 from jupyter_mlops.errors import NotFound, PlatformError
@@ -16,6 +16,9 @@ from jupyter_mlops.flow import Workbench
 from jupyter_mlops.oci.artifact import read_config
 from jupyter_mlops.registry.deliveries import deliveries_of_run
 from jupyter_mlops.registry.runs import run_repository
+
+ENDED = "StepEnded"
+"""What the engine writes into the executed notebook where a process ended without a word: no output of the notebook."""
 
 
 def run_pipeline(bench: Workbench, view: View, name: str, parameters: Mapping[str, Any], kernel: str, tell: Tell) -> Side:
@@ -36,7 +39,7 @@ def run_pipeline(bench: Workbench, view: View, name: str, parameters: Mapping[st
         raise PlatformError(f"the pipeline could not be run: {message}", code, fix)
     work = view_path(bench.settings.storage.runs / run.name / "work", view.folder)
     return Side(
-        outputs=_outputs(run),
+        outputs={cell: [one for one in shown if one.get("ename") != ENDED] for cell, shown in _outputs(run).items()},
         files=view.files(),
         folders=tuple(sorted((str(work), str(view.folder)), key=len, reverse=True)),
         state=_last_state(bench, run),
@@ -95,8 +98,15 @@ def _stopped(run: Run, reports: Mapping[str, Mapping[str, Any]]) -> Stopped | No
     failure = run.failure
     if failure is None:
         return Stopped(None, None, f"the run ended as {run.phase}")
+    if failure.cell is None and (cell := _cut_short(_outputs(run))) is not None:
+        return Stopped(cell, None, DIED, failure.message)
     report = reports.get(failure.step or "", {}).get("failure") or {}
     return Stopped(failure.cell, failure.line, str(report.get("error") or failure.code), failure.message)
+
+
+def _cut_short(outputs: Mapping[int, list[dict[str, Any]]]) -> int | None:
+    """The cell in which the step's process ended without a word, as the engine has written it into the executed notebook."""
+    return next((cell for cell, shown in outputs.items() if any(one.get("ename") == ENDED for one in shown)), None)
 
 
 def _outputs(run: Run) -> dict[int, list[dict[str, Any]]]:

@@ -10,6 +10,10 @@ Tell = Callable[[str], None]
 """Takes a line of progress."""
 
 
+DIED = "the process ended"
+"""What stopped a side whose process went away without an exception."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stopped:
     """Where a side stopped before its end."""

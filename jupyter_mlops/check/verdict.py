@@ -103,11 +103,16 @@ def sentence(verdict: Verdict) -> str:
     equal = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in parts)
     if verdict.outcome == "equal":
         stop = verdict.stopped
-        return f"equal: {equal}" + (f"; both stop at cell {stop['cell']}, line {stop['line']}: {stop['error']}" if stop else "")
+        return f"equal: {equal}" + (_stop(stop) if stop else "")
     if verdict.outcome == "unsteady":
         return f"not decided: what differs, differs between two plain runs too; equal are {equal}"
     count = sum(not found.unsteady for found in verdict.differences)
     return f"different: {count} difference{'' if count == 1 else 's'}; equal are {equal}"
+
+
+def _stop(stop: Mapping[str, Any]) -> str:
+    line = "" if stop["line"] is None else f", line {stop['line']}"
+    return f"; both stop at cell {stop['cell']}{line}: {stop['error']}"
 
 
 def words(found: Difference) -> list[str]:

@@ -96,6 +96,13 @@ def test_both_stop_at_the_same_place(place: Place) -> None:
     assert verdict.counts.outputs >= 1
 
 
+@pytest.mark.slow
+def test_a_process_that_ends_ends_both(place: Place) -> None:
+    verdict = place.check("print('before')", "import os\nos._exit(3)")
+    assert verdict.outcome == "equal", verdict
+    assert verdict.stopped == {"cell": 1, "line": None, "error": "the process ended"}
+
+
 def test_an_exception_that_is_allowed_stops_neither_side(place: Place) -> None:
     verdict = place.check(("1 / 0", {"tags": ["raises-exception"]}), "x = 1")
     assert (verdict.outcome, verdict.stopped, verdict.counts.values) == ("equal", None, 1)
