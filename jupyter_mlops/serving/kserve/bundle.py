@@ -1,7 +1,7 @@
 """Our model server as an artifact of the target's registry, fetched by digest when a pod starts.
 
 So the image a model was trained in serves it, with nothing of ours installed there. The bundle is started by the bootstrap of
-a step, which runs ``jupyter_mlops.runner.main`` of whatever bundle it fetched: here that is ``pull``. Everything in it is
+a step, which runs ``jupyter_mlops.runner.start`` of whatever bundle it fetched: here that is ``pull``. Everything in it is
 deterministic: the same version of ours is the same digest, and a service that runs keeps the one it was deployed with.
 """
 
@@ -66,7 +66,7 @@ def server_bundle() -> ServerBundle:
         ours / "serving" / "kserve" / "pull.py",
     ):
         files[f"lib/jupyter_mlops/{path.relative_to(ours).as_posix()}"] = path.read_bytes()
-    files |= {"lib/jupyter_mlops/runner/__init__.py": b"", "lib/jupyter_mlops/runner/main.py": MAIN, START: SERVE}
+    files |= {"lib/jupyter_mlops/runner/__init__.py": b"", "lib/jupyter_mlops/runner/start.py": MAIN, START: SERVE}
     code = gzip.compress(b"".join(bytes(chunk) for chunk in tar_chunks(files)), compresslevel=6, mtime=0)
     config = canonical({"version": 1})
     data = canonical(_document(Descriptor(SERVER_CONFIG, digest_of(config), len(config)), _described(code)))

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -38,7 +39,7 @@ def test_it_is_the_same_each_time_and_small():
 
 def test_it_holds_the_server_and_pure_python_alone():
     found = names()
-    assert {"serve.py", "lib/jupyter_mlops/runner/main.py", "lib/tornado/web.py", "lib/cloudpickle/cloudpickle.py"} <= set(found)
+    assert {"serve.py", "lib/jupyter_mlops/runner/start.py", "lib/tornado/web.py", "lib/cloudpickle/cloudpickle.py"} <= set(found)
     assert {
         "lib/jupyter_mlops/serving/server/app.py",
         "lib/jupyter_mlops/serving/kserve/pull.py",
@@ -46,6 +47,12 @@ def test_it_holds_the_server_and_pure_python_alone():
     } <= set(found)
     assert all(name.endswith(".py") for name in found)
     assert not any("/test/" in name or "cluster" in name or "flow" in name for name in found)
+
+
+def test_it_holds_what_the_bootstrap_of_steps_starts():
+    called = re.search(r"from (jupyter_mlops\.runner\.\w+) import main", bootstrap_text())
+    assert called
+    assert f"lib/{called[1].replace('.', '/')}.py" in names()
 
 
 def test_pushing_it_twice_makes_one_artifact(tmp_path):
