@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import types
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.session import lost
+from jupyter_mlops.session.arrays import base_of
 from jupyter_mlops.session.mentions import mentions_of
 from jupyter_mlops.session.scope import Scope
 from jupyter_mlops.session.state import State
@@ -76,6 +79,23 @@ def _shape(value: Any, numbers: dict[int, int]) -> Any:
         return [mark, *(_shape(item, numbers) for item in value)]
     if isinstance(value, dict):
         return {"": mark, **{key: _shape(item, numbers) for key, item in value.items()}}
+    if type(value).__name__ == "ndarray" and not value.size:  # no memory that anybody could share
+        return [mark, value.shape]
+    if type(value).__name__ == "ndarray":
+        base, memory = base_of(value), value.__array_interface__["data"][0]
+        return [
+            mark,
+            value.tolist(),
+            value.strides,
+            numbers.setdefault(id(base), len(numbers)),
+            memory - base.__array_interface__["data"][0],
+        ]
+    if isinstance(value, types.ModuleType):
+        return value.__name__
+    if isinstance(value, weakref.ref):
+        return [mark, _shape(value(), numbers)]
+    if isinstance(value, type({}.keys())):
+        return [mark, list(value), _shape(gc.get_referents(value)[0], numbers)]
     if isinstance(value, types.FunctionType):
         cells = [_shape(cell.cell_contents, numbers) for cell in value.__closure__ or ()]
         return [mark, value.__name__, _shape(value.__defaults__ or (), numbers), cells, _shape(value.__dict__, numbers)]

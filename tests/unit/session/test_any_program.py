@@ -12,17 +12,19 @@ from tests.unit.session.one_process import Chain, one_namespace, shape
 
 NAMES = ("a", "b", "c", "d")
 PRELUDE = [
-    "a = []\nb = {}\nc = [a]\nd = 1",
+    "import numpy as np\na = []\nb = {}\nc = [a]\nd = np.arange(6)",
     (
         "def touch(x, seen=()):\n"
         "    if isinstance(x, list):\n        x.append(len(x))\n"
         "    elif isinstance(x, dict):\n        x[len(x)] = 0\n"
+        "    elif isinstance(x, np.ndarray):\n        x.flat[:1] = x.sum() + 1\n"
         "    elif isinstance(x, tuple):\n        [touch(i) for i in x]\n"
         "    elif hasattr(x, 'bump'):\n        x.bump()\n"
         "    elif callable(x) and not isinstance(x, type):\n        x()\n"
     ),
     "def closure(v):\n    n = 0\n    def f():\n        nonlocal n\n        n += 1\n        touch(v)\n        return n\n    return f",
     "def default(v):\n    def f(acc=v):\n        f.calls = getattr(f, 'calls', 0) + 1\n        touch(acc)\n    return f",
+    "import weakref\nHELD = {}\ndef ref(v):\n    f = lambda: None\n    f.v = v\n    HELD['f'] = f\n    return [weakref.ref(f), f]",
     (
         "class Counter:\n    made = []\n    def __init__(self, v):\n        self.v = v\n        Counter.made.append(1)\n"
         "    def bump(self):\n        self.n = getattr(self, 'n', 0) + 1"
@@ -33,7 +35,10 @@ STATEMENTS = (
     "{x} = []", "{x} = {{}}", "{x} = {y}", "{x} = [{y}, {z}]", "{x} = ({y}, {z})", "{x} = {{'k': {y}}}", "touch({x})",
     "{x} = closure({y})", "{x} = default({y})", "{x} = Counter({y})", "{x}, {y} = {y}, {x}", "{x} = 7", "Counter.made = [{y}]",
     "{x} = getattr({y}, 'bump', {y})", "global_{x} = {y}\ntouch(global_{x})", "touch.seen = {y}", "{x} = [Counter, {y}]",
-    "{x} = lambda: touch({y})", "for {x} in [{y}, {z}]:\n    touch({x})",
+    "{x} = lambda: touch({y})", "{x} = np.arange(4)", "{x} = {y}[1:] if isinstance({y}, np.ndarray) else {y}",
+    "{x} = {y}.reshape(-1, 1).T if isinstance({y}, np.ndarray) else [{y}]", "{x} = {y}.keys() if isinstance({y}, dict) else {{'k': {y}}}",
+    "{x} = Counter({y})\nclass Counter(Counter):\n    made = [{z}]", "class Counter:\n    made = [{y}]\n    def __init__(self, v): self.v = v",
+    "{x} = type('Made', (Counter,), {{'held': {y}}})({z})", "{x} = ref({y})", "for {x} in [{y}, {z}]:\n    touch({x})",
 )  # fmt: skip
 
 
