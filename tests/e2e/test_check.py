@@ -110,8 +110,8 @@ def test_an_exception_that_is_allowed_stops_neither_side(place: Place) -> None:
 
 @pytest.mark.slow
 def test_what_no_step_is_given_is_found(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NOT_FOR_STEPS", "here")
-    verdict = place.check("import os", "found = os.environ.get('NOT_FOR_STEPS')\nprint(found)", "fine = 1")
+    monkeypatch.setenv("MLOPS_NOT_FOR_STEPS", "here")
+    verdict = place.check("import os", "found = os.environ.get('MLOPS_NOT_FOR_STEPS')\nprint(found)", "fine = 1")
     assert verdict.outcome == "different"
     assert [(one.kind, one.cell, one.what, one.single, one.pipeline) for one in verdict.differences] == [
         ("output", 1, "stdout", "here", "None"),
