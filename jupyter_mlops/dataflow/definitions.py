@@ -26,6 +26,14 @@ def parameters(node: Function) -> list[ast.arg]:
     return [*a.posonlyargs, *a.args, *a.kwonlyargs, *(x for x in (a.vararg, a.kwarg) if x)]
 
 
+def _defaults(node: Function, changed: set[str]) -> frozenset[str]:
+    """Names whose objects are defaults of parameters that the body changes: ``def f(x, seen=cache)``."""
+    a = node.args
+    plain = [*a.posonlyargs, *a.args]
+    given = [*zip(plain[len(plain) - len(a.defaults) :], a.defaults, strict=True), *zip(a.kwonlyargs, a.kw_defaults, strict=True)]
+    return frozenset(value.id for parameter, value in given if isinstance(value, ast.Name) and parameter.arg in changed)
+
+
 def type_parameters(node: ast.AST) -> set[str]:
     """Names of the type parameters of a generic definition (Python 3.12)."""
     return {p.name for p in getattr(node, "type_params", ())}
@@ -100,7 +108,7 @@ class Definitions(Bindings):
             types=types,
             deferred=frozenset(n for n in reads if n not in BUILTINS or n in self.above or n in self.draft.defs) - {name},
             writes=free.writes,
-            mutates=frozenset(inner.draft.mutates & reads),
+            mutates=frozenset(inner.draft.mutates & reads) | _defaults(node, inner.draft.mutates),
             params=tuple(a.arg for a in [*node.args.posonlyargs, *node.args.args]),
             mutates_params=frozenset(inner.draft.mutates & every),
             questions=tuple(q for q in _questions(inner) if q.name in reads),

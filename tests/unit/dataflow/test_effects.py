@@ -62,6 +62,7 @@ def facts(above: str, source: str) -> CellFacts:
         ("a = np.zeros(3)\nb = np.zeros(3)", "c = np.add(a, a, b)", "b"),
         ("a = np.zeros(3)\nb = np.zeros(3)", "c = np.mean(a, out=b)", "b"),
         ("a = np.zeros(3)", "c = np.mean(a, 0)", ""),
+        ("xs = []\ndef f(a, *, seen=xs): seen.append(a)", "y = f(1)", "xs"),
         # of two definitions either may be the one
         ("xs = []\ndef f(a): a.append(1)\nif v:\n    def f(b): pass", "f(xs)", "xs"),
         ("xs = []\ndef f(): xs.append(1)\nif v:\n    def f(): pass", "y = f()", "xs"),
