@@ -39,7 +39,10 @@ LICENSES = "licenses-of-this-layer"
 """Folder in the layer; no module can have such a name."""
 
 _LEFT_OUT = frozenset({".so", ".pyd", ".dylib", ".dll", ".pyc", ".pyi", ".png", ".svg"})
-_VERSION = 2
+_NOWHERE = frozenset({"..", "tests", "sphinxext"})
+"""Folders of which nothing is taken: outside the packages, and what runs only beside pytest or Sphinx."""
+
+_VERSION = 3
 """Changes with what is taken into the layer."""
 
 
@@ -69,7 +72,7 @@ def ipython_layer(python: str) -> IPythonLayer:
     if data:
         return IPythonLayer(data)
     try:
-        data = gzip.compress(b"".join(bytes(chunk) for chunk in tar_chunks(_files(python))), compresslevel=6, mtime=0)
+        data = gzip.compress(b"".join(bytes(chunk) for chunk in tar_chunks(_files(python))), compresslevel=9, mtime=0)
     except _DoesNotFitError as error:
         return IPythonLayer(why=str(error))
     kept.write(data)
@@ -87,7 +90,7 @@ def _files(python: str) -> dict[str, Path | bytes]:
         name = f"{distribution.metadata['Name']}-{distribution.version}"
         for file in distribution.files or ():
             path = Path(str(distribution.locate_file(file)))
-            if ".." in file.parts or "tests" in file.parts or file.suffix in _LEFT_OUT or not path.is_file():
+            if not _NOWHERE.isdisjoint(file.parts) or file.suffix in _LEFT_OUT or not path.is_file():
                 continue
             if file.parts[0].endswith(".dist-info"):
                 if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")):
