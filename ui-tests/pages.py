@@ -40,13 +40,14 @@ CUT_OFF = """(selector) => {
         for (const node of [root, ...root.querySelectorAll('*')]) {
             if (!(node instanceof HTMLElement) || node.closest('pre, textarea, .jp-mlops-graph, .jp-OutputArea')) continue;
             const box = node.getBoundingClientRect();
+            if (box.width === 0 && box.height > 0 && node.textContent.trim()) found.push(`no room: ${said(node)}`);
             if (box.width === 0 || box.height === 0) continue;
             const style = getComputedStyle(node);
             if (box.right > edge && style.visibility !== 'hidden') found.push(`out of sight: ${said(node)}`);
             const wide = node.scrollWidth > node.clientWidth + 1 && style.display !== 'inline';
             if (wide && ['auto', 'scroll'].includes(style.overflowX)) found.push(`scrolls sideways: ${said(node)}`);
             if (wide && style.textOverflow === 'ellipsis' && !node.closest('[title]')) found.push(`shortened: ${said(node)}`);
-            if (wide && node.tagName === 'BUTTON') found.push(`button too narrow: ${said(node)}`);
+            if (wide && node.tagName === 'BUTTON' && style.textOverflow !== 'ellipsis') found.push(`button too narrow: ${said(node)}`);
         }
     }
     return [...new Set(found)];

@@ -46,6 +46,7 @@ function ModelItem(props: { model: Model; context: IContext }): JSX.Element {
     <li className="jp-mlops-item jp-mlops-model" data-model={model.name}>
       <button
         className="jp-mlops-item-main"
+        title={model.name}
         aria-expanded={open}
         onClick={() => setOpen(!open)}
       >

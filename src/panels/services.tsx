@@ -60,6 +60,7 @@ function ServiceItem(props: {
       <div className="jp-mlops-row">
         <button
           className="jp-mlops-item-name jp-mlops-link"
+          title={name}
           onClick={() => execute(CommandIDs.testService)}
         >
           {name}
