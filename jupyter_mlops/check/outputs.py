@@ -1,8 +1,9 @@
 """Outputs of two runs of one notebook, cell by cell: text, displays by MIME type, errors.
 
 Equal means equal bytes, after the rules in ``RULES``: libraries number or name what they draw, so that the same picture has
-another id each time. Addresses, times and process numbers are not touched: those differ between two plain runs too, and are
-told so. Text of one stream is compared as one piece, since how it interleaves with the other stream is up to the kernel.
+another id each time, and an object without a text of its own shows where it lies. Times and process numbers are not touched:
+those differ between two plain runs too, and are told so. Text of one stream is compared as one piece, since how it interleaves
+with the other stream is up to the kernel.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("ids of paths and markers in matplotlib's SVG", re.compile(r"(?<![0-9A-Za-z])[mpC][0-9a-f]{10}(?:_\w+)?(?![0-9A-Za-z])")),
     ("the times that %time and %%time print", re.compile(r"(?m)(?<=^CPU times: ).*$|(?<=^Wall time: ).*$")),
     ("the times that %timeit prints", re.compile(r"(?m)^.* per loop \(mean ± .*$|^The slowest run took .*$")),
+    ("addresses in the texts of objects", re.compile(r"(?<= at )0x[0-9a-fA-F]{6,16}(?=[>\s,;)\]]|$)")),
     ("the date in matplotlib's SVG", re.compile(r"(?<=<dc:date>)[^<]+")),
 )
 """What is replaced by its number of appearance in an output, each with its reason. ``docs/notebooks.md`` lists them for people."""

@@ -34,6 +34,7 @@ SAME: dict[str, tuple[list[Any], list[Any], int]] = {
     "a model's diagram": ([shown({"text/html": "#sk-container-id-1"})], [shown({"text/html": "#sk-container-id-3"})], 1),
     "a widget": ([shown({WIDGET: {"model_id": "0" * 32}})], [shown({WIDGET: {"model_id": "f" * 32}})], 1),
     "timing": ([stream("Wall time: 3 ms\nok\n")], [stream("Wall time: 9 s\nok\n")], 1),
+    "an address": ([stream("<Plot at 0x7f0102030405>, <Plot at 0x1234567>\n")], [stream("<Plot at 0x7f9992030405>, <Plot at 0x2234567>\n")], 1),
     "an SVG": (
         [shown({"image/svg+xml": '<dc:date>2026</dc:date><path id="m0123456789"/><use href="#m0123456789"/>'})],
         [shown({"image/svg+xml": '<dc:date>2027</dc:date><path id="mabcdef0123"/><use href="#mabcdef0123"/>'})],
@@ -54,7 +55,11 @@ DIFFERENT: dict[str, tuple[list[Any], list[Any], str, str, str]] = {
     "text": ([stream("a\nb\n")], [stream("a\nc\n")], "stdout", "b", "c"),
     "more text": ([stream("a\n")], [stream("a\nc\n")], "stdout", "no more lines", "c"),
     "no text": ([stream("a\n")], [], "stdout", "a", "nothing"),
-    "an address": ([stream("at 0x7f01")], [stream("at 0x7f02")], "stdout", "at 0x7f01", "at 0x7f02"),
+    "a number": ([stream("at 0x7f01")], [stream("at 0x7f02")], "stdout", "at 0x7f01", "at 0x7f02"),
+    "one object that is two": (
+        [stream("<P at 0x7f0102> <P at 0x7f0102>")], [stream("<P at 0x7f0102> <P at 0x7f0304>")], "stdout",
+        "<P at <id 6.1>> <P at <id 6.1>>", "<P at <id 6.1>> <P at <id 6.2>>",
+    ),
     "a result": ([shown({"text/plain": "1"}, "execute_result")], [shown({"text/plain": "2"})], "text/plain", "1", "2"),
     "a second display": (
         [shown({"text/plain": "1"})] * 2, [shown({"text/plain": "1"})], "text/plain (2)", "1", "nothing"
@@ -92,7 +97,7 @@ def test_a_path_below_the_folder_of_each_side() -> None:
 
 def test_every_rule_has_a_reason_and_replaces_something() -> None:
     examples = ("0123456789abcdef0123456789abcdef", "T_0123a", "sk-container-id-7", 'id="m0123456789"', "Wall time: 3 s",
-                "3 ms ± 1 µs per loop (mean ± std. dev. of 7 runs)", "<dc:date>now</dc:date>", "CPU times: user 1 s")  # fmt: skip
+                "3 ms ± 1 µs per loop (mean ± std. dev. of 7 runs)", "<dc:date>now</dc:date>", "CPU times: user 1 s", "<Axes at 0x7f0102>")  # fmt: skip
     for reason, pattern in RULES:
         assert reason
         assert any(pattern.search(text) for text in examples), reason
