@@ -74,7 +74,7 @@ class _Part:
         try:
             found = translate(source)
         except NotPython as error:  # the plan has refused it before
-            raise Refused(error.message, "syntax-error", where=Where(notebook.name, cell.index, error.line)) from error
+            raise Refused(error.message, where=Where(notebook.name, cell.index, error.line)) from error
         self.tree, self.plain = found.tree, found.text
         self.futures = [x for x in self.tree.body if isinstance(x, ast.ImportFrom) and x.module == "__future__"]
         self.apart = MAY_RAISE in cell.tags or _awaits(self.plain)
