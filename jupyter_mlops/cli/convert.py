@@ -56,7 +56,11 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
         pipeline = bench.convert(notebook, arguments.notebook.parent)
     except Refused as refused:
         return _refused(refused, console)
-    if arguments.output:
+    if arguments.to == "python":
+        from jupyter_mlops.cli.export import python_script
+
+        write_text(arguments.output, python_script(notebook, pipeline), console)
+    elif arguments.output:
         from jupyter_mlops.workflow.yaml import dump
 
         there = bench.at(arguments.target) if arguments.target or arguments.push else bench

@@ -59,9 +59,7 @@ class Packed:
     data: Mapping[str, Path] = field(default_factory=dict)
 
 
-def bundle_reference(
-    notebook: Notebook, pipeline: Pipeline, folder: Path | None = None, packed: Packed | None = None
-) -> str:
+def bundle_reference(notebook: Notebook, pipeline: Pipeline, folder: Path | None = None, packed: Packed | None = None) -> str:
     """``runs/<pipeline>@sha256:…`` of the bundle; nothing is written.
 
     Args:

@@ -145,8 +145,8 @@ class _Step:
         state = patiently(
             lambda: session.finish(execution.made_in, shell.execution_count, tag), self.log, f"what {self.step.name} reached"
         )
-        self.report.control |= branch.end(load_state(store, arguments.repository, state), execution, shell)
         self.report.account = session.account.to_json()
+        self.report.control |= branch.end(load_state(store, arguments.repository, state), execution, shell)
         for task in execution.loop.pending():
             context.warn(f"the asyncio task of {task} had not ended at the step's end, and ended with it")
         context.warnings[:0] = found.warnings
@@ -230,7 +230,6 @@ class _Step:
                 code="python-mismatch",
                 fix=f"Use an image with Python {self.plan.python}, or run the notebook with a kernel of {this_python()}.",
             )
-
 
     def _check_packages(self) -> None:
         """Tell what the image has in another version; refuse one that lacks what the step imports. Raises Refused."""

@@ -32,6 +32,7 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Package → classes that others extend."""
 
+
 class Members:
     """(class, member) → the module that defined it, and what it is."""
 
