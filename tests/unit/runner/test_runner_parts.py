@@ -19,7 +19,10 @@ from jupyter_mlops.runner.sources import binding_line, differs, runnable, value_
 
 
 class Transformer:
-    """The one thing that is asked of a shell here."""
+    """What is asked of a shell here."""
+
+    def __init__(self) -> None:
+        self.user_ns: dict[str, Any] = {}
 
     def transform_cell(self, source: str) -> str:
         from IPython.core.inputtransformer2 import TransformerManager
