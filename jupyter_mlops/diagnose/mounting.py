@@ -21,7 +21,11 @@ _STAGES = {"Pulling": _PREPARED, "Pulled": _PULLED, "Created": _CREATED, "Starte
 """What an event of progress says has been reached: a container that could not be created is pulled again before each attempt."""
 
 _VOLUME = re.compile(r"volume \"([^\"]{1,253})\"")
-_SYNC = re.compile(r"failed to sync \w+ cache|object \"[^\"]*\"/\"[^\"]*\" not registered")
+_SYNC = re.compile(
+    r"failed to sync \w+ cache|object \"[^\"]*\"/\"[^\"]*\" not registered|token bound to a pod scheduled on a different node"
+)
+"""What a kubelet says of a pod that it has not yet heard all about; it tries again within a second."""
+
 _PROBE = re.compile(r"(Readiness|Startup|Liveness) probe (?:failed|errored)(?:: |$)(.{0,600})", re.DOTALL)
 _FIELD = re.compile(r"\{([a-z0-9-]{1,63})\}$")
 _STATUS = re.compile(r"statuscode: (\d{3})")

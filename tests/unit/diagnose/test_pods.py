@@ -126,9 +126,15 @@ def test_trouble_counts_until_what_comes_after_it_is_done(reason: str, said: str
         assert (pod_cause(creating(), [told, other]) is None) == (reason == "FailedMount")
 
 
-def test_trouble_that_passes_by_itself_is_not_told() -> None:
-    said = MOUNT + "failed to sync configmap cache: timed out waiting for the condition"
-    assert pod_cause(creating(), [event("FailedMount", said)]) is None
+@pytest.mark.parametrize(
+    "said",
+    [
+        "failed to sync configmap cache: timed out waiting for the condition",
+        'failed to fetch token: pods "x" is forbidden: node requested token bound to a pod scheduled on a different node',
+    ],
+)
+def test_trouble_that_passes_by_itself_is_not_told(said: str) -> None:
+    assert pod_cause(creating(), [event("FailedMount", MOUNT + said)]) is None
 
 
 def test_trouble_with_a_volume_is_over_once_the_pod_is_prepared() -> None:
