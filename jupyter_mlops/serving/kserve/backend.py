@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -256,11 +256,13 @@ class KServeBackend:
     def _left(self, name: str, uid: str) -> Document | None:
         """What is left of a service that was deleted, after ``GONE`` seconds in which nothing happened."""
         found: Document | None = None
-        for change in self._cluster.watch(INFERENCE_SERVICES, self._namespace, fields=f"metadata.name={name}", timeout=GONE):
-            same = [each for each in change.items if change.type != "DELETED" and each["metadata"].get("uid") == uid]
-            found = same[0] if same else None
-            if found is None:
-                break
+        changes = self._cluster.watch(INFERENCE_SERVICES, self._namespace, fields=f"metadata.name={name}", timeout=GONE)
+        with closing(changes):  # type: ignore[type-var]  # or its connection stays until some garbage collection
+            for change in changes:
+                same = [each for each in change.items if change.type != "DELETED" and each["metadata"].get("uid") == uid]
+                found = same[0] if same else None
+                if found is None:
+                    break
         return found
 
     def _annotated(self, document: Document, notes: Mapping[str, str | None]) -> Service:
