@@ -15,7 +15,7 @@ from typing import Any
 
 from jupyter_mlops.engine.base import DONE, Failure, Phase, Run, StepRun
 from jupyter_mlops.engine.branches import branch_of, group_of
-from jupyter_mlops.engine.failures import failure_of_message, failure_of_object
+from jupyter_mlops.engine.failures import failure_of_message, failure_of_object, told_failure
 from jupyter_mlops.engine.times import moment
 from jupyter_mlops.oci.names import LABEL
 
@@ -36,6 +36,9 @@ _PHASES: Mapping[str, Phase] = {
 _STOPPED = re.compile(
     r"shutdown with strategy|^(main: )?(Error|OOMKilled) \(exit code (137|143)\)|^terminated$|^Stopped with strategy"
 )
+STOPPED = "stopped"
+"""Code of a step that was asked to end (``runner/main.py``)."""
+
 _PROGRESS = re.compile(r"^([0-9]{1,9})/([0-9]{1,9})$")
 
 
@@ -120,7 +123,7 @@ def _step(
     """One step, or one branch of a step that fans out."""
     message = str(node.get("message") or "")
     own = _PHASES.get(str(node.get("phase") or ""), "Running")
-    if phase == "Stopped" and own in {"Failed", "Error"} and _STOPPED.search(message):
+    if phase == "Stopped" and own in {"Failed", "Error"} and _was_stopped(message):
         own = "Stopped"
     if own in {"Failed", "Error"} and (found := failure_of_message(message, name)):
         message = found.message
@@ -128,6 +131,12 @@ def _step(
     cached = _output(node, "cached") == "true"
     progress = None if node.get("type") == GROUP else _progress(told.get(name) or node.get("progress"), len(cells))
     return StepRun(name, own, cells, needs, begun, ended, progress, message, cached)
+
+
+def _was_stopped(message: str) -> bool:
+    """Whether a node ended because it was asked to: in Argo's words, or in those that our runner left when it had the time."""
+    told = told_failure(message, None)
+    return told.code == STOPPED if told else bool(_STOPPED.search(message))
 
 
 GROUP = "TaskGroup"

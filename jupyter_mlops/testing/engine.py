@@ -49,9 +49,6 @@ class EngineConformance:
     streams_logs: ClassVar[bool] = True
     """Lines can be followed while a step runs."""
 
-    ends_stopped_runs: ClassVar[bool] = True
-    """The exit handler of a run that is stopped runs to its end. Argo 4.0 makes its pod, and gives it up at once if it is a DAG."""
-
     sees_events: ClassVar[bool] = True
     """Progress, models and metrics of structured lines reach the run."""
 
@@ -249,8 +246,6 @@ class EngineConformance:
 
     def test_an_exit_handler_runs_when_a_run_is_stopped(self, engine: Engine, submit: Callable[..., Run]) -> None:
         """Stopping ends the steps, not what is there to tidy up after them."""
-        if not self.ends_stopped_runs:
-            pytest.skip("this engine gives the exit handler of a stopped run up")
         run = submit(("a", "time.sleep(600)"), last=("end", "print(given)"))
         wait(engine, run.name, lambda now: now.steps[0].phase == "Running", seconds=self.seconds)
         engine.control(run.name, "stop")

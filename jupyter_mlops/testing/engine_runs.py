@@ -88,7 +88,7 @@ def _planned(steps: Sequence[str], last: str, *, chain: bool) -> list[dict[str, 
 def _at_the_end(step: str, template: dict[str, Any]) -> list[dict[str, Any]]:
     """The templates of an exit handler of one step."""
     ended = {"parameters": [{"name": "state", "value": "{{workflow.status}}"}]}
-    return [template, {"name": "last", "dag": {"tasks": [{"name": step, "template": step, "arguments": ended}]}}]
+    return [template, {"name": "last", "steps": [[{"name": step, "template": step, "arguments": ended}]]}]
 
 
 def _template(step: str, container: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

@@ -185,14 +185,18 @@ def _templates(pipeline: Pipeline, target: Target) -> tuple[list[dict[str, Any]]
 
 
 def _graphs(pipeline: Pipeline, chosen: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The DAG in document order, and that of the end; no steps are one that is done at once, since Argo takes no empty DAG."""
+    """The DAG in document order, and what runs at the end.
+
+    The end is no DAG: of a run that is stopped, Argo gives the tasks of a DAG up when their pods begin, and lets steps finish.
+    """
     found = list(turns(pipeline))
     main = _dag("pipeline", [turn for turn in found if turn.step.options.final is None], chosen)
-    last = [turn for turn in found if turn.step.options.final is not None]
-    return [main, _dag(EXIT, last, chosen)] if last else [main]
+    last = [[task(turn, chosen[turn.step.name])] for turn in found if turn.step.options.final is not None]
+    return [main, {"name": EXIT, "steps": last}] if last else [main]
 
 
 def _dag(name: str, found: Sequence[Turn], chosen: Mapping[str, str]) -> dict[str, Any]:
+    """A DAG; without tasks one that is done at once, since Argo takes no empty one."""
     if not found:
         return {"name": name, "suspend": {"duration": "0"}}
     return {"name": name, "dag": {"tasks": [task(turn, chosen[turn.step.name]) for turn in found]}}

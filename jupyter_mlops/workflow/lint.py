@@ -101,8 +101,11 @@ def check(code: str) -> Callable[[Check], Check]:
 
 
 def tasks(template: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Tasks of a DAG template."""
-    return objects(mapping(template.get("dag")).get("tasks"))
+    """Tasks of a DAG template, or the steps of one that has steps."""
+    return [
+        *objects(mapping(template.get("dag")).get("tasks")),
+        *(step for group in listed(template.get("steps")) for step in objects(group)),
+    ]
 
 
 @check("workflow-shape")

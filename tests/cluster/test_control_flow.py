@@ -74,3 +74,19 @@ def test_one_branch_fails_and_the_end_still_runs(argo: ArgoEngine, begun: Mappin
     assert run.failure is not None
     assert (run.failure.cell, run.failure.line, run.failure.step) == (1, 1, "train(1)")
     assert printed(argo, run, "report") == "Failed 5 False\n"
+
+
+def test_the_end_of_a_run_that_is_stopped_runs(argo: ArgoEngine) -> None:
+    """And gets what the last step that finished left."""
+    steps = [
+        ("load", "kept = 5"),
+        ("train", "import time\nprint('now', flush=True)\ntime.sleep(600)"),
+        ("report", "print(outcome, kept)"),
+    ]
+    asked: dict[str, Any] = {"report": {"finally": "outcome"}}
+    run = submit_notebook(argo, argo._store, argo._target, steps, name="flow-stopped", options=asked)
+    wait(argo, run.name, lambda now: phases(now)["train"] == "Running", seconds=SECONDS)
+    argo.control(run.name, "stop")
+    run = wait(argo, run.name, seconds=SECONDS)
+    assert (run.phase, phases(run)) == ("Stopped", {"load": "Succeeded", "train": "Stopped", "report": "Succeeded"})
+    assert printed(argo, run, "report") == "Failed 5\n"

@@ -55,7 +55,6 @@ def begun(argo: ArgoEngine) -> dict[str, str]:
 class TestArgoEngine(EngineConformance):
     seconds = 180
     reaction = 6.0
-    ends_stopped_runs = False
 
     @pytest.fixture
     def engine(self, argo: ArgoEngine) -> ArgoEngine:

@@ -20,7 +20,7 @@ _PLACEMENT = frozenset({
 USED: Mapping[str, frozenset[str]] = {
     "spec": frozenset({"entrypoint", "arguments", "templates", "activeDeadlineSeconds", "onExit", "volumes", "parallelism"}),
     "template": frozenset({
-        "name", "container", "dag", "inputs", "outputs", "retryStrategy", "suspend", "timeout", "activeDeadlineSeconds",
+        "name", "container", "dag", "steps", "inputs", "outputs", "retryStrategy", "suspend", "timeout", "activeDeadlineSeconds",
         "volumes",
     }),
     "container": frozenset({"name", "image", "command", "args", "env", "resources", "volumeMounts", "workingDir"}),

@@ -123,6 +123,8 @@ def read_program(workflow: Mapping[str, Any]) -> Program:
         dag = check("dag", entry["dag"], f"{path}.dag")
         fail_fast = dag.get("failFast") is not False
         tasks = _tasks(dag, f"{path}.dag", templates)
+    elif entry.get("steps"):
+        raise refusal(f"{path}.steps", "steps in place of a DAG, but at a run's end, are not supported on this machine")
     elif entry.get("suspend"):
         _check_pause(entry["suspend"], f"{path}.suspend")
         tasks = ()
@@ -143,19 +145,38 @@ def read_program(workflow: Mapping[str, Any]) -> Program:
 def _exit(
     spec: Mapping[str, Any], documents: Mapping[str, tuple[str, Mapping[str, Any]]], templates: Mapping[str, Template]
 ) -> tuple[Task, ...]:
-    """Tasks of the exit handler, which is a DAG."""
+    """Tasks of the exit handler: those of a DAG, or steps, of which each group waits for the one before."""
     name = spec.get("onExit")
     if not name:
         return ()
     if name not in documents:
         raise refusal("spec.onExit", f"there is no template named {name!r}")
     path, document = documents[name]
-    if not document.get("dag"):
-        raise refusal("spec.onExit", f"the template {name!r} is no DAG")
-    tasks = _tasks(check("dag", document["dag"], f"{path}.dag"), f"{path}.dag", templates)
+    if document.get("steps"):
+        tasks = _tasks({"tasks": _steps(document, path)}, f"{path}.steps", templates)
+    elif document.get("dag"):
+        tasks = _tasks(check("dag", document["dag"], f"{path}.dag"), f"{path}.dag", templates)
+    else:
+        raise refusal("spec.onExit", f"the template {name!r} has neither steps nor a DAG")
     if any(task.when or task.items for task in tasks):
         raise refusal("spec.onExit", "an exit handler that fans out or has conditions")
     return tuple(replace(task, last=True) for task in tasks)
+
+
+def _steps(document: Mapping[str, Any], path: str) -> list[dict[str, Any]]:
+    """Groups of steps as the tasks of a DAG."""
+    found: list[dict[str, Any]] = []
+    before: list[Any] = []
+    for number, group in enumerate(listed(document, "steps", path)):
+        place = f"{path}.steps[{number}]"
+        if not isinstance(group, list):
+            raise refusal(place, f"{place} is not a list")
+        steps = [check("task", raw, place) for raw in group]
+        if any(step.get("depends") or step.get("dependencies") for step in steps):
+            raise refusal(place, f"a step of {place} depends on others, as only tasks do")
+        found += [{**step, "dependencies": before} for step in steps]
+        before = [step.get("name") for step in steps]
+    return found
 
 
 def _template(document: Mapping[str, Any], path: str, shared: Sequence[str]) -> Template:

@@ -179,10 +179,10 @@ class Status:
         self._dirty = True
 
     def begin_exit(self, template: str) -> None:
-        """The exit handler runs; its DAG node stands."""
+        """The exit handler runs; the node of its steps stands."""
         full = f"{self.name}.onExit"
         self._node(
-            full, {"templateName": template, "type": "DAG", "phase": "Running", "children": [], "nodeFlag": {"hooked": True}}
+            full, {"templateName": template, "type": "Steps", "phase": "Running", "children": [], "nodeFlag": {"hooked": True}}
         )
         self._dirty = True
 

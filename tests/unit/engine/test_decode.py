@@ -94,6 +94,7 @@ def test_steps_that_never_ran_are_skipped_once_the_run_is_over() -> None:
         "main: Error (exit code 143)",
         "Error (exit code 137)",
         "terminated",
+        'main: Error (exit code 1): {"code": "stopped", "blame": "user", "message": "the step was stopped", "step": "a"}',
     ],
 )
 def test_a_run_that_was_stopped_is_stopped_and_not_failed(message: str) -> None:

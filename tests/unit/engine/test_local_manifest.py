@@ -37,6 +37,44 @@ def test_a_chain_becomes_a_program() -> None:
     assert [(o.name, o.path, o.default) for o in template.outputs] == [("state", "/mlops/out/state", "")]
 
 
+def ending(*groups: list[dict[str, Any]]) -> dict[str, Any]:
+    """A Workflow that ends with these groups of steps."""
+    document = changed(("spec", "onExit"), "end")
+    document["spec"]["templates"].append({"name": "end", "steps": list(groups)})
+    return document
+
+
+STEP = {"template": "a", "arguments": {"parameters": [{"name": "state", "value": "{{workflow.status}}"}]}}
+
+
+def test_steps_of_an_exit_handler_wait_for_the_group_before() -> None:
+    program = read_program(ending([{"name": "x", **STEP}, {"name": "y", **STEP}], [{"name": "z", **STEP}]))
+    assert [(task.name, task.needs, task.last) for task in program.last] == [
+        ("x", (), True),
+        ("y", (), True),
+        ("z", ("x", "y"), True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("groups", "field"),
+    [
+        ([{"name": "x"}], "spec.templates[3].steps[0]"),
+        ([[]], "spec.templates[3].steps.tasks"),
+        ([["x"]], "spec.templates[3].steps[0]"),
+        ([[{"name": "x", **STEP, "depends": "y"}]], "spec.templates[3].steps[0]"),
+        ([[{"name": "x", **STEP, "withItems": [1]}]], "spec.templates[3].steps[0].withItems"),
+        ([[{"name": "x", **STEP, "when": "true == true"}]], "spec.onExit"),
+        ([[{"name": "x", **STEP, "template": "nowhere"}]], "spec.templates[3].steps.tasks[0].template"),
+    ],
+)
+def test_steps_that_are_none_are_refused_with_their_field(groups: list[Any], field: str) -> None:
+    with pytest.raises(Refused) as caught:
+        read_program(ending(*groups))
+    assert caught.value.where is not None
+    assert caught.value.where.field == field
+
+
 @pytest.mark.parametrize(
     ("path", "value", "field"),
     [
