@@ -34,8 +34,9 @@ _PHASES: Mapping[str, Phase] = {
     "Skipped": "Skipped", "Omitted": "Skipped", "Daemoned": "Running",
 }  # fmt: skip
 _STOPPED = re.compile(
-    r"shutdown with strategy|^(main: )?(Error|OOMKilled) \(exit code (137|143)\)|^terminated$|^Stopped with strategy"
+    r"shutdown with strategy|^(main: )?(Error|OOMKilled) \(exit code (137|143)\)|^terminated$|^Stopped with strategy|^pod deleted$"
 )
+"""What nodes say that were asked to end; Argo 3.7 deletes a pod that does not end at once."""
 STOPPED = "stopped"
 """Code of a step that was asked to end (``runner/main.py``)."""
 

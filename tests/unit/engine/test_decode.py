@@ -94,6 +94,7 @@ def test_steps_that_never_ran_are_skipped_once_the_run_is_over() -> None:
         "main: Error (exit code 143)",
         "Error (exit code 137)",
         "terminated",
+        "pod deleted",
         'main: Error (exit code 1): {"code": "stopped", "blame": "user", "message": "the step was stopped", "step": "a"}',
     ],
 )
