@@ -38,6 +38,7 @@ from jupyter_mlops.session import (
     instances,
     localmodules,
     references,
+    singles,
     tensors,
     typenames,
 )
@@ -170,6 +171,7 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         self._frames = frames.reducers()
         self._tensors = tensors.reducers()
         self._nan = getattr(sys.modules.get("numpy"), "nan", None)
+        self._members = singles.members()
 
     def dump(self, value: Any) -> None:
         """Write a value. Unlike cloudpickle's, a recursion that is too deep stays a RecursionError (see :func:`in_depth`)."""
@@ -192,6 +194,8 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
             return None
         if kind is float:
             return ("nan",) if value is self._nan else None
+        if id(value) in self._members and singles.by_name(value):
+            return ("member", *self._members[id(value)])
         if kind in self._noted or (kind is dict and value is not self._space and value is not _BUILTINS):
             place = id(value)
             if place in self.owners:
@@ -300,6 +304,8 @@ class Unpickler(pickle.Unpickler):
                 return self._scope.namespace
             case ("nan",):
                 return importlib.import_module("numpy").nan
+            case ("member", str(module), str(name)):
+                return singles.find(module, name)
             case ("shell",):
                 return self._scope.shell
             case ("builtins",):

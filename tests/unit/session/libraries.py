@@ -50,6 +50,49 @@ first = rng.random()
 print([str(x) for x in xs], [getattr(x, 'dtype', None) for x in xs], first, same.random(), same is rng, old.rand(), rng.bit_generator is bits, poly(2), vec([1]), uf is np.add, xs[-1] is np.nan)
 """,
     ),
+    "functions of numpy's one generator": (
+        ("numpy",),
+        """
+from numpy.random import seed, rand
+import numpy as np
+shuffle, one = np.random.shuffle, np.random.mtrand._rand
+# %%
+seed(3)
+# %%
+x = list(range(9)); shuffle(x)
+print(rand(2), one is np.random.mtrand._rand, one.rand(), x)
+# %%
+print(np.random.rand(), rand())
+""",
+    ),
+    "distributions of scipy": (
+        ("scipy",),
+        """
+from scipy import stats
+import numpy as np
+class Held: pass
+one, held, frozen, seeded = stats.t, Held(), stats.norm(0, 1), stats.gamma(2)
+held.one, own, seeded.random_state = stats.t, stats.expon(), 7
+own.random_state = 5
+# %%
+np.random.seed(2)
+# %%
+print(frozen.rvs(2), held.one is one, one is stats.t, one.rvs(3, size=2), seeded.rvs(), own.rvs())
+# %%
+print(np.random.rand(), frozen.rvs(), seeded.rvs(), own.rvs())
+""",
+    ),
+    "what libraries have once": (
+        ("matplotlib", "pandas"),
+        """
+import matplotlib as mpl, pandas as pd
+rc, maps, options = mpl.rcParams, mpl.colormaps, pd.options
+# %%
+rc['lines.linewidth'] = 7; options.display.max_rows = 5
+# %%
+print(mpl.rcParams['lines.linewidth'], rc is mpl.rcParams, maps is mpl.colormaps, options is pd.options, pd.get_option('display.max_rows'))
+""",
+    ),
     "settings of numpy": (
         ("numpy",),
         """

@@ -17,6 +17,25 @@ outer[0]['k'][1][0]['n'] += 1
 # %%
 print(inner, outer[1]['a'] is inner, outer[1]['b'] is outer[1]['a'])
 """,
+    "functions_of_the_one_generator": """
+from random import seed, random, choice
+import random as r
+inst = r._inst
+# %%
+seed(3)
+# %%
+print(random(), choice('abcdef'), inst is r._inst, inst.random())
+# %%
+print(r.random(), random())
+""",
+    "what_a_process_has_once": """
+import os, sys
+env, hold = os.environ, {'path': sys.path, 'out': sys.stdout}
+# %%
+hold['path'].append('/there')
+# %%
+print(env is os.environ, hold['path'] is sys.path, sys.path[-1], hold['out'] is sys.stdout)
+""",
     "empty_containers_apart": """
 a, b, c = [], [], {}
 box = [a, b]
