@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from jupyter_mlops.check import folders, outputs
+from jupyter_mlops.check.control import final_of
 from jupyter_mlops.check.kernel import Ground, run_kernel
 from jupyter_mlops.check.piped import run_pipeline
 from jupyter_mlops.check.side import Side, Tell
 from jupyter_mlops.check.verdict import Counts, Difference, Verdict, ordered
 from jupyter_mlops.engine.kernels import Kernel, find_kernel
-from jupyter_mlops.errors import Bug, Refused, Where, WrongUsage
+from jupyter_mlops.errors import Bug, WrongUsage
 from jupyter_mlops.flow import Workbench
 from jupyter_mlops.oci.tar import extract_all
-from jupyter_mlops.pipeline.pipeline import Pipeline
 from jupyter_mlops.registry.bundles import repository_of, runner_layer
 from jupyter_mlops.workflow.parameters import check_parameters
 
@@ -52,7 +52,7 @@ def check(
         tell: is told how far it is.
 
     Raises:
-        Refused: the notebook cannot be a pipeline, or (``check-control``) it asks for what one kernel cannot do.
+        Refused: the notebook cannot be a pipeline.
         NotFound: the notebook or the kernel.
         WrongUsage: a parameter, or a target that is not this machine.
         PlatformError: a side could not be run.
@@ -61,7 +61,6 @@ def check(
         raise WrongUsage("a check runs on this machine", fix="Leave out --target.")
     notebook = bench.read(path)
     pipeline = bench.convert(notebook)
-    _refuse_control(pipeline)
     found = find_kernel(kernel or notebook.kernel)
     pipeline = replace(pipeline, kernel=found.name, python=found.minor)
     values = check_parameters(pipeline, parameters or {})
@@ -74,19 +73,6 @@ def check(
             notebook, pipeline, values, scratch / "library" / "lib", inner.store.address, repository_of(pipeline), storage.home
         )
         return _Check(bench, inner, ground, path.resolve(), found, scratch, tell).run()
-
-
-def _refuse_control(pipeline: Pipeline) -> None:
-    """Refuse what has no counterpart in one kernel. Raises Refused."""
-    for step in pipeline.steps:
-        asked = {"each": step.options.each, "when": step.options.when, "finally": step.options.final is not None}
-        if word := next((word for word, value in asked.items() if value), None):
-            raise Refused(
-                f"step {step.name} has {word}, and Restart & Run All knows nothing like it: there is nothing to compare with",
-                code="check-control",
-                fix=f"Check the notebook without {word}, or run it: jupyter mlops run.",
-                where=Where(pipeline.notebook, step.cells[0] if step.cells else None),
-            )
 
 
 @dataclass(frozen=True)
@@ -131,19 +117,34 @@ class _Check:
         return folders.view_of(self.notebook.parent, self.scratch / name, self.bench.settings)
 
     def _plain(self, name: str, label: str = "single kernel") -> Side:
-        return run_kernel(self.ground, self._view(name), self.scratch / f"{name}-kernel", self.tell, label)
+        """One run in one kernel. What a notebook that stopped shows at its end (``finally``), a second kernel finds out.
+
+        That step gets what the last step that ended has left, and the first kernel is past it.
+        """
+        side = run_kernel(self.ground, self._view(name), self.scratch / f"{name}-kernel", self.tell, label)
+        final = final_of(self.ground.pipeline)
+        if side.stopped is None or final is None or side.reached >= len(self.ground.pipeline.steps) - 1:
+            return side
+        view, scratch = self._view(f"{name}-end"), self.scratch / f"{name}-end-kernel"
+        end = run_kernel(self.ground, view, scratch, self.tell, f"{label}, at its end", until=side.reached)
+        shown = {cell: end.outputs[cell] for cell in final.cells if cell in end.outputs}
+        return replace(side, outputs={**side.outputs, **shown}, folders=(*side.folders, *end.folders))
 
     def _compare(self, first: Side, second: Side, before: Mapping[str, str]) -> tuple[Counts, list[Difference], list[Any]]:
         """Everything that can be compared. Where a side stopped, it has neither final names nor files to compare."""
         stops = list(_stops(first, second))
         last = stops[0].cell if stops else None
-        shown = outputs.compare(first.outputs, second.outputs, (first.folders, second.folders), last)
+        unsure = first.unsure | second.unsure
+        sides = [{cell: said for cell, said in side.outputs.items() if cell not in unsure} for side in (first, second)]
+        shown = outputs.compare(sides[0], sides[1], (first.folders, second.folders), last)
         found = [*stops, *shown.differences]
         values = files = logged = 0
         uncompared: list[Any] = []
         if first.stopped is None and second.stopped is None:
             judged = self._judged(first, second)
             values, uncompared = len(judged["equal"]), judged["uncompared"]
+            if first.open:
+                uncompared.append({"name": first.open, "reason": "no step after it brings its branches together"})
             found += [self._value(one) for one in judged["different"]]
             files, different = folders.compare(before, first.files, second.files)
             found += different
@@ -177,7 +178,8 @@ class _Check:
 def _stops(first: Side, second: Side) -> Iterator[Difference]:
     """The difference in where both sides stopped, if there is one."""
     sides = [(side.stopped.cell, side.stopped.line, side.stopped.error) if side.stopped else None for side in (first, second)]
-    if sides[0] != sides[1]:
+    others = [(one.cell, one.line, one.error) for one in (*first.others, *second.others)]
+    if sides[0] != sides[1] and not (first.stopped and second.stopped and {*sides} & {*others}):
         said = [_told(side) for side in (first, second)]
         cell = min((side.stopped.cell for side in (first, second) if side.stopped and side.stopped.cell is not None), default=None)
         yield Difference("error", "stopped", said[0], said[1], cell)
@@ -195,7 +197,7 @@ def _logged(first: Side, second: Side) -> tuple[int, list[Difference]]:
     if first.logged != second.logged:
         said = [", ".join(side.logged) or "nothing" for side in (first, second)]
         found.append(Difference("logged", "models and datasets", said[0], said[1]))
-    for name in sorted(first.metrics.keys() | second.metrics.keys()):
+    for name in sorted((first.metrics.keys() | second.metrics.keys()) - first.loose - second.loose):
         one, other = first.metrics.get(name), second.metrics.get(name)
         if one != other and not (one != one and other is None):  # noqa: PLR0124  (a run has no number for one that is not finite)
             found.append(Difference("logged", f"metric {name}", str(one), str(other)))

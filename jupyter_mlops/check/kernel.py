@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import os
 import queue
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.check.control import Walk, final_of
 from jupyter_mlops.check.folders import View
 from jupyter_mlops.check.side import DIED, Side, Stopped, Tell
 from jupyter_mlops.errors import PlatformError
@@ -49,7 +50,7 @@ class Ground:
 
     @property
     def cells(self) -> list[int]:
-        """The cells that run, in document order."""
+        """The cells of the pipeline, in document order."""
         return sorted(cell for step in self.pipeline.steps for cell in step.cells)
 
 
@@ -57,66 +58,123 @@ class _Died(Exception):
     """The kernel's process ended."""
 
 
-def run_kernel(ground: Ground, view: View, scratch: Path, tell: Tell, label: str = "single kernel") -> Side:
+def run_kernel(
+    ground: Ground, view: View, scratch: Path, tell: Tell, label: str = "single kernel", until: int | None = None
+) -> Side:
     """Run the notebook in a kernel of its own.
+
+    Args:
+        ground: what is run.
+        view: where it runs.
+        scratch: folder for files of the kernel and of this product.
+        tell: is told each cell that begins.
+        label: what the lines of progress begin with.
+        until: only so many steps of the pipeline, and then the one that runs at the end, as if the next had failed.
 
     Raises:
         PlatformError: code ``kernel-not-starting``, or the kernel cannot be watched.
     """
     scratch.mkdir(parents=True)
-    outputs = Outputs()
+    shown = Shown()
     try:
         with _kernel(ground, view.folder, scratch) as client:
-            return _Reference(ground, view, scratch, client, outputs).run(tell, label)
+            return _Reference(ground, view, scratch, client, shown).run(lambda text: tell(f"{label}: {text}"), until)
     except _Died as died:
         cell = died.args[0]
-        return Side(outputs.cells, {}, (str(view.folder),), stopped=Stopped(cell, None, DIED))
+        at = next((number for number, step in enumerate(ground.pipeline.steps) if cell in step.cells), 0)
+        return Side(shown.cells, {}, (str(view.folder),), stopped=Stopped(cell, None, DIED), reached=at)
+
+
+class Shown:
+    """Outputs of all cells. A cell that runs in several branches shows those of each, one after the other."""
+
+    def __init__(self) -> None:
+        self._done: dict[int, list[Mapping[str, Any]]] = {}
+        self.now = Outputs()
+        self.branch = -1
+
+    @property
+    def cells(self) -> dict[int, list[Mapping[str, Any]]]:
+        """Cell → its outputs."""
+        self.settle()
+        return self._done
+
+    def settle(self) -> None:
+        """What comes now comes after what was there."""
+        for cell, outputs in self.now.cells.items():
+            self._done.setdefault(cell, []).extend(outputs)
+        self.now = Outputs()
 
 
 class _Reference:
-    """One run in one kernel."""
+    """One run in one kernel: what ``control`` asks to be run, in the order in which it is asked."""
 
-    def __init__(self, ground: Ground, view: View, scratch: Path, client: Any, outputs: Outputs) -> None:
-        self._ground, self._view, self._scratch, self._client, self._outputs = ground, view, scratch, client, outputs
+    def __init__(self, ground: Ground, view: View, scratch: Path, client: Any, shown: Shown) -> None:
+        self._ground, self._view, self._scratch, self._client, self._shown = ground, view, scratch, client, shown
         self._cells: dict[int, int] = {}
         """Execution count → cell."""
 
-    def run(self, tell: Tell, label: str) -> Side:
-        ground = self._ground
-        self._ask("begin", ground.pipeline.name, ground.pipeline.kernel or "python3", str(self._scratch))
-        total, stopped, source = len(ground.cells), None, ""
-        for number, cell in enumerate(ground.cells, start=1):
-            tell(f"{label}: cell {cell} ({number} of {total})")
-            source = runnable(ground.notebook.cells[cell].source)
-            if source.strip() and not self._run(cell, source) and MAY_RAISE not in ground.notebook.cells[cell].tags:
-                stopped = cell
-                break
-            self._assign(cell)
-        out = self._scratch / "answer.json"
-        self._ask("end", ground.registry, ground.repository, str(out), self._cells, stopped, source)
-        return self._side(json.loads(out.read_text(encoding="utf-8")))
+        self._begun = set[int]()
+        self._tell: Tell = lambda _: None
 
-    def _side(self, answer: Mapping[str, Any]) -> Side:
-        failure = answer["failure"]
+    def run(self, tell: Tell, until: int | None) -> Side:
+        """All of the notebook, or its end after so many steps."""
+        ground, final = self._ground, final_of(self._ground.pipeline)
+        self._tell = tell
+        self.ask("begin", ground.pipeline.name, ground.pipeline.kernel or "python3", str(self._scratch))
+        walk = Walk(ground.pipeline, ground.parameters, self, self._view, self._scratch)
+        if until is None or final is None:
+            walk.run()
+        else:
+            walk.until(until, final)
+        return self._side(self.ask("end", ground.registry, ground.repository), walk)
+
+    def _side(self, answer: Mapping[str, Any], walk: Walk) -> Side:
         return Side(
-            outputs=self._outputs.cells,
+            outputs=self._shown.cells,
             files=self._view.files(),
             folders=(str(self._view.folder),),
             state=str(answer["state"]),
-            stopped=Stopped(failure["cell"], failure["line"], failure["error"], failure["message"]) if failure else None,
+            stopped=next(iter(walk.stopped), None),
+            others=tuple(walk.stopped[1:]),
+            unsure=frozenset(walk.unsure),
+            reached=walk.reached,
+            open=walk.open,
             logged=tuple(f"{one['kind']} {one['name']}" for one in answer["logged"]),
-            metrics=answer["metrics"],
+            metrics={name: value for name, value in answer["metrics"].items() if name not in answer["loose"]},
+            loose=frozenset(answer["loose"]),
             path=tuple(answer["path"]),
         )
 
+    def cell(self, cell: int) -> Stopped | None:
+        """Run a cell; where it stopped, if it did."""
+        self._begun.add(cell)
+        branch = "" if self._shown.branch < 0 else f", branch {self._shown.branch}"
+        self._tell(f"cell {cell}{branch} ({len(self._begun)} of {len(self._ground.cells)})")
+        document = self._ground.notebook.cells[cell]
+        source = runnable(document.source)
+        if source.strip() and not self._run(cell, source) and MAY_RAISE not in document.tags:
+            return Stopped(**self.ask("failed", self._cells, cell, source))
+        self._assign(cell)
+        return None
+
+    def branch(self, number: int) -> None:
+        """Outputs of this branch follow those of the one before; -1: of no branch."""
+        self._shown.settle()
+        self._shown.branch = number
+
+    def sources(self, cells: Sequence[int]) -> list[str]:
+        """What cells run."""
+        return [runnable(self._ground.notebook.cells[cell].source) for cell in cells]
+
     def _run(self, cell: int, source: str) -> bool:
         """Run a cell and keep its outputs; whether it ended without an exception."""
-        self._outputs.begin(cell)
+        self._shown.now.begin(cell)
         waiting = self._client.execute(source, allow_stdin=False, stop_on_error=False)
         for kind, content in self._messages(waiting, cell):
             if kind == "execute_input":
                 self._cells[int(content["execution_count"])] = cell
-            _take(self._outputs, kind, content)
+            _take(self._shown.now, kind, content)
         return bool(self._reply(waiting, cell)["status"] == "ok")
 
     def _assign(self, cell: int) -> None:
@@ -129,13 +187,15 @@ class _Reference:
                 if differs(given, known):
                     values[parameter.name] = given
         if values:
-            self._ask("assign", values)
+            self.ask("assign", values)
 
-    def _ask(self, function: str, *arguments: Any) -> None:
+    def ask(self, function: str, *arguments: Any) -> Any:
         """Call a function of ``runner.plain`` in the kernel without a trace in its namespace, history or counts."""
+        out = self._scratch / "answer.json"
         inside = (
-            f"import sys\nsys.path.append({str(self._ground.library)!r})\ntry:\n    from jupyter_mlops.runner import plain\n"
-            f"finally:\n    sys.path.remove({str(self._ground.library)!r})\nplain.{function}(*{arguments!r})\n"
+            f"import json, sys\nsys.path.append({str(self._ground.library)!r})\ntry:\n    from jupyter_mlops.runner import plain\n"
+            f"finally:\n    sys.path.remove({str(self._ground.library)!r})\nwith open({str(out)!r}, 'w') as file:\n"
+            f"    json.dump(plain.{function}(*{arguments!r}), file)\n"
         )
         code = f"exec(compile({inside!r}, '<check>', 'exec'), {{}})"
         waiting = self._client.execute(code, silent=True, store_history=False, allow_stdin=False)
@@ -148,6 +208,7 @@ class _Reference:
                 code="kernel-not-watched",
                 fix="Update jupyter-mlops in the kernel's environment to the version that runs the check.",
             )
+        return json.loads(out.read_text(encoding="utf-8"))
 
     def _messages(self, waiting: str, cell: int | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """What the kernel says about a request, until it is idle again."""

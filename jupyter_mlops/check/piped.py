@@ -10,6 +10,7 @@ from typing import Any
 from jupyter_mlops.check.folders import View
 from jupyter_mlops.check.side import DIED, Side, Stopped, Tell
 from jupyter_mlops.engine.base import Run
+from jupyter_mlops.engine.branches import group_of, label_of
 from jupyter_mlops.engine.local.surroundings import view_path
 from jupyter_mlops.errors import NotFound, PlatformError
 from jupyter_mlops.flow import Workbench
@@ -67,7 +68,7 @@ def _reports(bench: Workbench, run: Run) -> dict[str, dict[str, Any]]:
     repository, found = run_repository(run.pipeline), {}
     for step in run.steps:
         try:
-            manifest = bench.store.get_manifest(repository, f"report.{run.name}.{step.name}")
+            manifest = bench.store.get_manifest(repository, f"report.{run.name}.{label_of(step.name)}")
         except NotFound:
             continue
         found[step.name] = read_config(bench.store, repository, manifest)
@@ -75,10 +76,10 @@ def _reports(bench: Workbench, run: Run) -> dict[str, dict[str, Any]]:
 
 
 def _last_state(bench: Workbench, run: Run) -> str:
-    """What the last step has reached; '' of a run that did not get there."""
+    """What the last step has reached, but for branches, which the step after them brings together; '' of a run that failed."""
     if run.phase != "Succeeded":
         return ""
-    states = [str(report.get("state") or "") for report in _reports(bench, run).values()]
+    states = [str(report.get("state") or "") for step, report in _reports(bench, run).items() if not group_of(step)]
     return next((state for state in reversed(states) if state), "")
 
 

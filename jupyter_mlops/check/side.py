@@ -44,10 +44,25 @@ class Side:
     """Digest of the state with its final names; '' where it has left none."""
 
     stopped: Stopped | None = None
+    others: tuple[Stopped, ...] = ()
+    """Further places, where several branches of a step stopped."""
+
+    unsure: frozenset[int] = frozenset()
+    """Cells of which only a part ran, and which part is a matter of time: other branches of a step that stopped in one."""
+
+    reached: int = 0
+    """Steps of the pipeline that had ended, of a side that stopped."""
+
+    open: str = ""
+    """The last step, if it fans out, so that nothing brings its branches together."""
+
     logged: tuple[str, ...] = ()
     """Models and datasets in the order in which they were logged: ``model churn``."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
+    loose: frozenset[str] = frozenset()
+    """Metrics to which branches gave different values: which one a run shows is a matter of time."""
+
     path: tuple[str, ...] = ()
     """Its import path at the end, where the names' modules are found."""
 

@@ -7,7 +7,6 @@ as a step's are, so that both sides can be compared in one process.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Mapping
@@ -15,14 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.errors import WrongUsage
 from jupyter_mlops.oci.artifact import push_artifact
 from jupyter_mlops.oci.names import STATE, STATE_CONFIG
 from jupyter_mlops.oci.open import open_store
 from jupyter_mlops.oci.store import Descriptor
 from jupyter_mlops.runner import failure, record
+from jupyter_mlops.runner.answer import answer
+from jupyter_mlops.runner.fanout import Fanout
+from jupyter_mlops.runner.plan import Ask, Parameter, Plan
 from jupyter_mlops.runner.shell import OURS
 from jupyter_mlops.session.scope import Scope
-from jupyter_mlops.session.state import State, this_python
+from jupyter_mlops.session.state import Lost, State, this_python
 from jupyter_mlops.session.transfer import MEDIA_TYPE, Blobs, Delivery, capture
 
 HISTORY = re.compile(r"In|Out|_{1,3}|_i{1,3}|_[dio]h|_i?\d+|__\w+__")
@@ -37,6 +40,12 @@ class _Watched:
     recorder: record.Recorder
     files: dict[str, int] = field(default_factory=dict)
     """Code file → execution count of its cell."""
+
+    lost: dict[str, Lost] = field(default_factory=dict)
+    """Names that not every branch of a step bound."""
+
+    fanouts: list[Fanout] = field(default_factory=list)
+    """Steps with ``each`` so far; the last one may still be under way."""
 
 
 _KERNEL: list[_Watched] = []
@@ -82,28 +91,77 @@ def assign(values: Mapping[str, Any]) -> None:
     _KERNEL[0].shell.user_ns.update(values)
 
 
-def end(registry: str, repository: str, out: str, cells: Mapping[int, int], stopped: int | None, source: str) -> None:
-    """Called after the last cell that ran: store the names, and write down what there is to know.
+def evaluate(asked: Mapping[str, Any], parameters: list[list[Any]], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the flow asks before a step: ``{"go": bool}``, ``{"items": list}``, or the failure of the expression.
+
+    Args:
+        asked: the fields of :class:`Ask`.
+        parameters: (name, type, default, cell) of each parameter of the notebook.
+        given: their values for this run.
+    """
+    known = tuple(Parameter(*one) for one in parameters)
+    try:
+        return answer(Ask(**asked), _KERNEL[0].shell.user_ns, Plan(Path(), "", "", "", "", (), known), dict(given))
+    except WrongUsage as error:
+        return {"failure": {"cell": asked["cell"], "line": None, "error": type(error).__name__, "message": error.message}}
+
+
+def fan_out(item: str, sources: list[str], step: str, cell: int) -> None:
+    """A step with ``each`` begins."""
+    watched = _KERNEL[0]
+    metrics = watched.recorder.metrics
+    watched.fanouts.append(Fanout(watched.shell, lambda: own_names(watched.shell), metrics, item, sources, step, cell))
+
+
+def begin_branch(value: Any) -> None:
+    """A branch of it begins with this item."""
+    _KERNEL[0].fanouts[-1].begin(value)
+
+
+def end_branch() -> None:
+    """And has ended well."""
+    _KERNEL[0].fanouts[-1].end()
+
+
+def join() -> None:
+    """The next step finds lists."""
+    _KERNEL[0].lost.update(_KERNEL[0].fanouts[-1].join())
+
+
+def leave() -> None:
+    """No step follows that asks for what the branches bound."""
+    _KERNEL[0].fanouts[-1].leave()
+
+
+def failed(cells: Mapping[int, int], cell: int, source: str) -> dict[str, Any]:
+    """Where and why a cell stopped.
+
+    Args:
+        cells: execution count → cell.
+        cell: the cell at whose exception the notebook stopped.
+        source: its source.
+    """
+    files = {name: cells[count] for name, count in _KERNEL[0].files.items() if count in cells}
+    raised = sys.last_value or RuntimeError("the kernel kept no exception")
+    found = failure.of_exception(raised, "", cell, files, {}, source)
+    return {"cell": found.cell, "line": found.line, "error": found.error, "message": found.message}
+
+
+def end(registry: str, repository: str) -> dict[str, Any]:
+    """Called after the last cell that ran: store the names, and say what there is to know.
 
     Args:
         registry: address of the registry that the state goes to.
         repository: repository in it.
-        out: file that the answer is written to.
-        cells: execution count → cell.
-        stopped: the cell at whose exception it stopped, or None.
-        source: source of that cell.
     """
     watched = _KERNEL[0]
-    answer: dict[str, Any] = {"failure": None, "path": list(sys.path)}
-    if stopped is not None:
-        files = {name: cells[count] for name, count in watched.files.items() if count in cells}
-        raised = sys.last_value or RuntimeError("the kernel kept no exception")
-        found = failure.of_exception(raised, "", stopped, files, {}, source)
-        answer["failure"] = {"cell": found.cell, "line": found.line, "error": found.error, "message": found.message}
-    answer["logged"] = [{"kind": x.kind, "name": x.name, "metrics": x.metrics} for x in watched.recorder.pending]
-    answer["metrics"] = watched.recorder.metrics
-    answer["state"] = _store(watched.shell, registry, repository)
-    Path(out).write_text(json.dumps(answer), encoding="utf-8")
+    return {
+        "path": list(sys.path),
+        "logged": [{"kind": x.kind, "name": x.name, "metrics": x.metrics} for x in watched.recorder.pending],
+        "metrics": watched.recorder.metrics,
+        "loose": sorted({name for one in watched.fanouts for name in one.loose}),
+        "state": _store(watched, registry, repository),
+    }
 
 
 def own_names(shell: Any) -> dict[str, Any]:
@@ -116,11 +174,13 @@ def own_names(shell: Any) -> dict[str, Any]:
     }
 
 
-def _store(shell: Any, registry: str, repository: str) -> str:
+def _store(watched: _Watched, registry: str, repository: str) -> str:
     """Store the names as a step does; the digest of the state."""
-    store = open_store(registry)
+    store, shell = open_store(registry), watched.shell
     blobs, scope = Blobs(store, repository), Scope(shell.user_ns, shell, Path.cwd())
-    found = capture(own_names(shell), State(), Delivery(), blobs, scope, {})
-    state = State(this_python(), shell.execution_count, found.names, found.lost, found.components)
+    names = own_names(shell)
+    found = capture(names, State(), Delivery(), blobs, scope, {})
+    lost = {**{name: why for name, why in watched.lost.items() if name not in names}, **found.lost}
+    state = State(this_python(), shell.execution_count, found.names, lost, found.components)
     layers = [Descriptor(MEDIA_TYPE, digest, blobs.sizes[digest]) for digest in state.blobs()]
     return push_artifact(store, repository, STATE, state.to_json(), layers, config_type=STATE_CONFIG).descriptor.digest

@@ -21,17 +21,17 @@ from jupyter_mlops.settings import Settings, Storage
 from tests.e2e.machine import ROOT, Machine
 
 CONTROL = {"sweep"}
-"""Examples with `each`, `when` or `finally`, which one kernel and a script do not know."""
+"""Examples with `each`, `when` or `finally`, which a script does not know; ``test_check_control`` checks them."""
 
 EXAMPLES = [path for path in sorted((ROOT / "examples").glob("*.ipynb")) if path.stem not in CONTROL]
 
 
-def notebook(folder: Path, *cells: str | tuple[str, dict[str, Any]], name: str = "nb.ipynb") -> Path:
-    """A notebook whose cells are a step each."""
+def notebook(folder: Path, *cells: str | tuple[str, dict[str, Any]], name: str = "nb.ipynb", numbered: bool = True) -> Path:
+    """A notebook whose cells are a step each; ``numbered``: named for their place."""
     made = []
     for number, cell in enumerate(cells):
         source, metadata = cell if isinstance(cell, tuple) else (cell, {})
-        tags = [*metadata.get("tags", ()), f"step:s{number}"]
+        tags = [*metadata.get("tags", ()), *([f"step:s{number}"] if numbered else [])]
         made.append(
             {"cell_type": "code", "id": f"c{number}", "metadata": {**metadata, "tags": tags}, "source": source,
              "outputs": [], "execution_count": None}
@@ -150,20 +150,12 @@ def test_what_no_two_runs_agree_in_is_never_called_equal(place: Place) -> None:
         (("x = (",), {}, Refused, "syntax-error"),
         (("x = 1",), {"parameters": {"y": "1"}}, WrongUsage, "unknown-parameter"),
         (("x = 1",), {"kernel": "no-such-kernel"}, NotFound, "kernel-not-found"),
-        ((("x = 1", {"mlops": {"when": "True"}}),), {}, Refused, "check-control"),
     ],
 )
 def test_refused(place: Place, cells: Any, options: Any, error: type[Exception], code: str) -> None:
     with pytest.raises(error) as raised:
         place.check(*cells, **options)
     assert raised.value.code == code  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("name", sorted(CONTROL))
-def test_an_example_with_control_flow_is_refused_by_name(name: str, tmp_path: Path) -> None:
-    with pytest.raises(Refused) as refused:
-        check(Workbench(Settings(Storage(tmp_path / "home"))), ROOT / "examples" / f"{name}.ipynb")
-    assert (refused.value.code, refused.value.where.cell is not None) == ("check-control", True)
 
 
 @pytest.mark.slow
