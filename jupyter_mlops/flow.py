@@ -7,14 +7,15 @@ they do is done elsewhere.
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from jupyter_mlops.errors import Conflict, NotFound, PlatformError, Refused, Where, WrongUsage
+from jupyter_mlops.errors import Conflict, Diagnostic, NotFound, PlatformError, Where, WrongUsage
 from jupyter_mlops.settings import Settings, Target
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.serving.kserve.backend import KServeBackend
     from jupyter_mlops.serving.predict import Prediction
     from jupyter_mlops.targets.find import Targets
+    from jupyter_mlops.targets.imagefit import Images
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,7 @@ class Workbench:
         parameters: Mapping[str, Any] | None = None,
         kernel: str | None = None,
         resume: str | None = None,
+        tell: Callable[[Diagnostic], None] = lambda _: None,
     ) -> Run:
         """Convert, compile, push the bundle and submit; returns at once.
 
@@ -200,6 +203,7 @@ class Workbench:
             parameters: values of its parameters.
             kernel: kernelspec to use instead of the notebook's.
             resume: a run of the same notebook whose finished steps are taken over where nothing they depend on has changed.
+            tell: is told what does not fit, and stops nothing: packages that an image lacks.
 
         Raises:
             Refused: the notebook, or (``python-mismatch``) the kernel's Python is not that of the target's image.
@@ -220,8 +224,10 @@ class Workbench:
         values = check_parameters(pipeline, parameters or {})
         if not self.target.local:
             check_argo(self.cluster)  # before anything is pushed for it
-            self.check_image(pipeline)
+        images = self.images(pipeline)
         packed = pack(self.settings, notebook, pipeline, path.parent, found, local=self.target.local)
+        for diagnostic in images.findings(json.loads(packed.environment or b"null")):
+            tell(diagnostic)
         bundle = push_bundle(self.store, notebook, pipeline, path.parent, packed)
         options = {"registry": self.store.address, "resume": resume} if self.target.local else self._options(resume)
         workflow = compile_workflow(pipeline, bundle=bundle, source_digest=source_digest(notebook), parameters=values, **options)
@@ -245,25 +251,11 @@ class Workbench:
             return None, pipeline
         return found, replace(pipeline, kernel=found.name, python=found.minor)
 
-    def check_image(self, pipeline: Pipeline) -> None:
-        """The Python of the target's image is the pipeline's, as far as that can be known before anything runs.
+    def images(self, pipeline: Pipeline) -> Images:
+        """The images of its steps; what does not fit is told by ``findings``. On this machine there are none."""
+        from jupyter_mlops.targets.imagefit import Images, images_of
 
-        Raises:
-            Refused: code ``python-mismatch``: values of one Python cannot be read by another.
-        """
-        from jupyter_mlops.targets.image import python_of
-
-        images = {step.options.image or self.target.image for step in pipeline.steps} - {""}
-        for image in sorted(images):
-            minor = python_of(self.target, image)
-            if minor and pipeline.python and minor != pipeline.python:
-                raise Refused(
-                    f"the notebook runs with Python {pipeline.python}, and the image {image} has Python {minor}",
-                    code="python-mismatch",
-                    fix=f"Use an image with Python {pipeline.python} (jupyter mlops targets set {self.target.name} image=…), "
-                    f"or a kernel with Python {minor}.",
-                    where=Where(pipeline.notebook),
-                )
+        return Images(self.target, pipeline, {}) if self.target.local else images_of(self.settings, self.target, pipeline)
 
     def _check_same(self, resume: str, notebook: Notebook) -> None:
         """The run that is resumed is one of this notebook. Raises NotFound or WrongUsage."""

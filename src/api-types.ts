@@ -22,7 +22,10 @@ export interface paths {
     };
     "/convert": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -946,7 +949,10 @@ export interface operations {
     };
     convert: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -16,6 +16,7 @@ from jupyter_mlops.views import conversion_view
 
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
+    from jupyter_mlops.notebook.document import Notebook
     from jupyter_mlops.pipeline.pipeline import Parameter, Pipeline
 
 EXAMPLES = """\
@@ -64,8 +65,7 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
         from jupyter_mlops.workflow.yaml import dump
 
         there = bench.at(arguments.target) if arguments.target or arguments.push else bench
-        if not there.target.local:
-            there.check_image(pipeline)
+        _say_images(there, notebook, pipeline, arguments.notebook.parent, console)
         workflow = there.compile(notebook, pipeline, arguments.notebook.parent, push=arguments.push)
         write_text(arguments.output, dump(workflow), console)
     if console.as_json:
@@ -77,6 +77,20 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     elif arguments.output != "-":
         show(pipeline, console)
     return 0
+
+
+def _say_images(bench: Workbench, notebook: Notebook, pipeline: Pipeline, folder: Path, console: Console) -> None:
+    """Say what of the images of a cluster does not fit. Raises Refused for another Python."""
+    from jupyter_mlops.packing import described
+    from jupyter_mlops.targets.imagefit import PATIENT
+
+    if bench.target.local:
+        return
+    images = bench.images(pipeline)
+    if images.looking:
+        console.note(f"looking at {', '.join(images.looking)}")
+    for found in images.findings(described(bench.settings, notebook, pipeline, folder), PATIENT):
+        console.note(finding(found))
 
 
 def show(pipeline: Pipeline, console: Console) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.cli.command import INTERRUPTED
-from jupyter_mlops.cli.console import Console, duration
+from jupyter_mlops.cli.console import Console, duration, finding
 from jupyter_mlops.cli.progress import show_progress
 from jupyter_mlops.engine.base import DONE
 from jupyter_mlops.errors import Refused, WrongUsage
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     """Start, follow, report."""
     values = assignments(arguments.parameter)
     try:
-        started = bench.run(arguments.notebook, values, arguments.kernel, arguments.resume)
+        started = bench.run(arguments.notebook, values, arguments.kernel, arguments.resume, lambda one: console.note(finding(one)))
     except Refused as refused:
         return say_refused(refused, console)
     return follow(started, arguments, console, bench)

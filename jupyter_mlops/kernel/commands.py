@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jupyter_mlops.engine.base import Engine, LogLine, Run
+    from jupyter_mlops.errors import Diagnostic
     from jupyter_mlops.flow import Workbench
     from jupyter_mlops.serving.base import Service
 
@@ -109,7 +110,8 @@ def run(context: Context, options: Namespace) -> None:
     path = context.notebook(options.notebook)
     values = assignments(options.parameter)
     what = saved(path)
-    started = context.bench.run(path, values, options.kernel, options.resume)
+    found: list[Diagnostic] = []
+    started = context.bench.run(path, values, options.kernel, options.resume, found.append)
     if options.widget:
         from IPython.display import display
 
@@ -117,7 +119,7 @@ def run(context: Context, options: Namespace) -> None:
 
         display(RunView(started, context.bench))
         return
-    note = Line(f"Runs {what}.", "quiet")
+    note = Line(" ".join([f"Runs {what}.", *(f"{one.message}. {one.fix}" for one in found)]), "quiet")
     place = output(context.shell)
     if options.detach:
         page = present.run_page(started, home=context.home)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from jupyter_mlops.errors import Diagnostic, Refused
 from jupyter_mlops.server import notebooks
 from jupyter_mlops.server.handlers.base import MlopsHandler
 from jupyter_mlops.server.requests import ConvertRequest
@@ -16,6 +18,7 @@ from jupyter_mlops.views import conversion_view
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
     from jupyter_mlops.notebook.document import Notebook
+    from jupyter_mlops.pipeline.pipeline import Pipeline
 
 NOTEBOOK_LIMIT = 128 << 20
 """Bytes of a notebook sent along."""
@@ -42,11 +45,14 @@ class ConvertHandler(_NotebookHandler):
     @web.authenticated
     @authorized("read", "mlops:runs")
     async def post(self) -> None:
-        """Steps, links, parameters and doubts."""
+        """Steps, links, parameters and doubts; for a target that is named also what of its images does not fit."""
         asked = self.body_as(ConvertRequest)
         notebook = await self.notebook(asked)
         folder = await notebooks.folder_of(self.contents_manager, asked.path)
-        self.answer(await self.work(convert, self.bench, notebook, folder))
+        if self.get_query_argument("target", None):
+            self.answer(await self.ask(convert, notebook, folder))
+        else:
+            self.answer(await self.work(convert, self.bench, notebook, folder))
 
 
 class WorkflowHandler(_NotebookHandler):
@@ -66,7 +72,20 @@ def convert(bench: Workbench, notebook: Notebook, folder: Path | None = None) ->
     """The conversion in its JSON form. Raises Refused."""
     from jupyter_mlops.registry.bundles import source_digest
 
-    return conversion_view(bench.convert(notebook, folder), source_digest(notebook))
+    pipeline = bench.convert(notebook, folder)
+    found = () if bench.target.local or folder is None else _images(bench, notebook, pipeline, folder)
+    return conversion_view(replace(pipeline, diagnostics=(*pipeline.diagnostics, *found)), source_digest(notebook))
+
+
+def _images(bench: Workbench, notebook: Notebook, pipeline: Pipeline, folder: Path) -> tuple[Diagnostic, ...]:
+    """What of the images of a cluster does not fit; another Python, for which a run is refused, as an error."""
+    from jupyter_mlops.packing import described
+
+    images = bench.images(pipeline)
+    try:
+        return images.findings(described(bench.settings, notebook, pipeline, folder)) if images.looking else ()
+    except Refused as refused:
+        return (Diagnostic(refused.code, "error", refused.message, fix=refused.fix),)
 
 
 def workflow_text(bench: Workbench, notebook: Notebook, folder: Path | None) -> str:

@@ -90,7 +90,7 @@ class ScriptedBench:
             self.asked.append(("at", name))
         return self
 
-    def run(self, path, parameters=None, kernel=None, resume=None):
+    def run(self, path, parameters=None, kernel=None, resume=None, tell=None):
         self.asked.append((Path(path).name, parameters, kernel, *([resume] if resume else [])))
         if self.error is not None:
             raise self.error
