@@ -127,6 +127,12 @@ class Pipeline:
     python: str = ""
     """Minor version of the kernel's Python, e.g. ``3.11``; '' until an engine or target resolves it."""
 
+    early: tuple[str, ...] = ()
+    """Steps that act on nothing outside: an engine may try them before their turn, and throws away what fails the check."""
+
+    independent: tuple[tuple[str, str], ...] = ()
+    """Pairs of steps, the earlier first, that may run beside each other: proved by the source, or by an earlier run."""
+
     def step_of(self, cell: int) -> str | None:
         """Name of the step that runs a cell; None for cells that no step runs (markdown, ``skip``)."""
         return next((step.name for step in self.steps if cell in step.cells), None)

@@ -18,6 +18,7 @@ from jupyter_mlops.pipeline.advice import advice
 from jupyter_mlops.pipeline.control import check_control, with_evaluation
 from jupyter_mlops.pipeline.gpu import gpu_use
 from jupyter_mlops.pipeline.groups import Group, named_groups
+from jupyter_mlops.pipeline.independence import independence
 from jupyter_mlops.pipeline.names import pipeline_name, step_name, unique
 from jupyter_mlops.pipeline.options import step_options
 from jupyter_mlops.pipeline.order import declared_needs
@@ -58,6 +59,8 @@ def plan(notebook: Notebook, around: Surroundings | None = None) -> Pipeline:
     found += [*problems, *_crossing(steps, analysis), *advice(steps, runnable, gpu)]
     found += shadowed(parameters, analysis, frozenset(cell for cell in cells if requests.cells[cell].parameters))
     found += absent(analysis, around) if around is not None else ()
+    order = independence(steps, runnable, analysis)
+    found += order.versions
     found = sorted(dict.fromkeys(placed(found)), key=lambda d: (-1 if d.cell is None else d.cell, d.line or 0))
     name = f"{notebook.name}.ipynb"
     _refuse_errors(found, name)
@@ -70,6 +73,8 @@ def plan(notebook: Notebook, around: Surroundings | None = None) -> Pipeline:
         diagnostics=tuple(found),
         kernel=notebook.kernel,
         python=_python(notebook),
+        early=tuple(step.name for step in steps if step.name in order.early),
+        independent=tuple(sorted(order.certain)),
     )
 
 

@@ -132,9 +132,19 @@ def _metadata(pipeline: Pipeline, source_digest: str, namespace: str, creator: s
 
 
 def plan_annotation(pipeline: Pipeline) -> str:
-    """The steps with their cells and needs as compact JSON: what a run shows without the bundle."""
+    """The steps with their cells and needs as compact JSON: what a run shows without the bundle.
+
+    ``early``: the step acts on nothing outside, so that an engine may try it before its turn.
+    """
     steps = [
-        {"name": step.name, "cells": list(step.cells), "needs": list(step.needs), **control_of(step)} for step in pipeline.steps
+        {
+            "name": step.name,
+            "cells": list(step.cells),
+            "needs": list(step.needs),
+            **({"early": True} if step.name in pipeline.early else {}),
+            **control_of(step),
+        }
+        for step in pipeline.steps
     ]
     return json.dumps({"steps": steps}, separators=(",", ":"))
 
