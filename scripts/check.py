@@ -32,6 +32,7 @@ MAIN_FLOW = (
     "tests/cluster/test_step.py",
     "tests/cluster/test_step_corpus.py",
     "tests/cluster/test_causes_argo.py",
+    "tests/cluster/test_control_flow.py",
     "tests/conformance",
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
