@@ -23,6 +23,8 @@ EXAMPLES = """\
   jupyter mlops steps churn.ipynb --split 7 --name train
   jupyter mlops steps churn.ipynb --join load prepare neighbours become one step
   jupyter mlops steps churn.ipynb --rename step-2 evaluate
+  jupyter mlops steps churn.ipynb --pin load train    train waits for load, also where no value flows
+  jupyter mlops steps churn.ipynb --unpin load train  take that back
   jupyter mlops steps churn.ipynb --reset             take all names back: steps are proposed again"""
 
 
@@ -33,6 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     change.add_argument("--split", type=int, metavar="CELL", help="begin a step at this cell, counted from 0 over all cells")
     change.add_argument("--join", nargs=2, metavar=("STEP", "STEP"), help="make one step of two neighbours")
     change.add_argument("--rename", nargs=2, metavar=("STEP", "NAME"), help="give a step another name")
+    change.add_argument("--pin", nargs=2, metavar=("STEP", "LATER"), help="keep an order where no value flows")
+    change.add_argument("--unpin", nargs=2, metavar=("STEP", "LATER"), help="take a pinned order back")
     change.add_argument("--reset", action="store_true", help="take back every name in metadata and tags")
     parser.add_argument("--name", default="", help="with --split: name of the step that begins there")
     parser.add_argument("--dry-run", action="store_true", help="show the steps after the change, and write nothing")
@@ -70,6 +74,10 @@ def _edits(arguments: argparse.Namespace, notebook: Notebook, bench: Workbench) 
         return edit.write(notebook, edit.join(now, *arguments.join))
     if arguments.rename:
         return edit.write(notebook, edit.rename(now, *arguments.rename))
+    if arguments.pin:
+        return edit.pin(notebook, now, *arguments.pin)
+    if arguments.unpin:
+        return edit.unpin(notebook, now, *arguments.unpin)
     return ()
 
 

@@ -1,4 +1,4 @@
-"""A person's changes to the steps: split, join, rename; written into the cells' metadata as small as it can be.
+"""A person's changes to the steps: split, join, rename, pin; written into the cells' metadata as small as it can be.
 
 An edit is thought of as the steps that are wanted, each a name and its cells, and then written so that planning the notebook
 again gives exactly those: the name on the first cell of each step, and nowhere else. A name is changed where it stands (metadata,
@@ -20,6 +20,7 @@ from jupyter_mlops.notebook.document import Cell, Notebook
 from jupyter_mlops.notebook.magic import STEP, step_line
 from jupyter_mlops.notebook.metadata import KEY
 from jupyter_mlops.pipeline.names import step_name
+from jupyter_mlops.pipeline.pins import followed, pinned, unpinned
 from jupyter_mlops.pipeline.pipeline import Pipeline
 from jupyter_mlops.pipeline.plan import plan
 
@@ -108,17 +109,34 @@ def write(notebook: Notebook, wanted: Sequence[Wanted]) -> tuple[CellEdit, ...]:
     for (found, _), one in zip(goal, wanted, strict=True):
         if not found:
             raise WrongUsage(f"{one.name!r} cannot be the name of a step", fix="Use letters and digits, with - between them.")
-    if _shape(notebook) == goal:
+    now = _shape(notebook)
+    if now == goal:
         return ()
+    inside = {cell: name for name, cells in goal for cell in cells}
+    names = {name: inside[cells[0]] for name, cells in now if cells and inside.get(cells[0], name) != name}
+    return _edits(notebook, followed(_written(notebook, wanted, goal), names, goal))
+
+
+def _written(notebook: Notebook, wanted: Sequence[Wanted], goal: Sequence[tuple[str, tuple[int, ...]]]) -> Notebook:
+    """The notebook with the names that give the steps that are wanted."""
     bare = _changed(notebook, lambda cell: _unnamed(cell, None))
     if _shape(bare) == goal:
-        return _edits(notebook, bare)
+        return bare
     first = {one.cells[0]: one.name for one in wanted}
     inside = {cell: one.name for one in wanted for cell in one.cells[1:]}
-    named = _changed(
+    return _changed(
         notebook, lambda cell: _named(cell, first[cell.index]) if cell.index in first else _unnamed(cell, inside.get(cell.index))
     )
-    return _edits(notebook, named)
+
+
+def pin(notebook: Notebook, pipeline: Pipeline, first: str, second: str) -> tuple[CellEdit, ...]:
+    """The change after which the second step waits for the first; none where it is pinned already. Raises WrongUsage."""
+    return _edits(notebook, pinned(notebook, pipeline, first, second))
+
+
+def unpin(notebook: Notebook, pipeline: Pipeline, first: str, second: str) -> tuple[CellEdit, ...]:
+    """The change that takes a pin back. Raises WrongUsage where there is none."""
+    return _edits(notebook, unpinned(notebook, pipeline, first, second))
 
 
 def reset(notebook: Notebook) -> tuple[CellEdit, ...]:

@@ -91,3 +91,13 @@ def test_wrong_usage_is_told_with_a_fix(mlops: Mlops, path: Path, words: list[st
     assert done.code == 2
     assert says in done.err
     assert path.read_bytes() == before
+
+
+def test_an_order_is_pinned_and_taken_back(mlops: Mlops, path: Path) -> None:
+    before = path.read_bytes()
+    done = mlops("steps", "n.ipynb", "--pin", "load", "train", "--json")
+    assert [(edit["cell"], edit["metadata"]) for edit in done.json["changed"]] == [(4, {"tags": ["prev:Load"]})]
+    assert done.json["steps"][1]["needs"] == ["load"]
+    assert mlops("steps", "n.ipynb", "--pin", "load", "train", "--json").json["changed"] == []
+    mlops("steps", "n.ipynb", "--unpin", "load", "train")
+    assert path.read_bytes() == before
