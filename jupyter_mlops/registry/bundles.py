@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import as_file, files
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ def plan_document(pipeline: Pipeline) -> dict[str, Any]:
                 "secrets": sorted(secret["env"] for secret in step.options.secrets),
                 **control_document(step, following),
             }
-            for step, following in zip(pipeline.steps, (*pipeline.steps[1:], None), strict=True)
+            for step, following in zip_longest(pipeline.steps, pipeline.steps[1:])
         ],
         "parameters": [{"name": x.name, "type": x.type, "default": x.default, "cell": x.cell} for x in pipeline.parameters],
     }

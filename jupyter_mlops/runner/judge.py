@@ -11,11 +11,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.errors import MlopsError, NotStorable
 from jupyter_mlops.oci.open import open_store
 from jupyter_mlops.oci.store import Store
 from jupyter_mlops.runner.alike import Alike
@@ -49,10 +50,13 @@ class Judgement:
 def main(argv: Sequence[str]) -> int:
     """Read the request from the file ``argv[0]``, write the judgement to ``argv[1]``."""
     request = json.loads(Path(argv[0]).read_text(encoding="utf-8"))
-    with open(os.devnull, "w", encoding="utf-8") as nowhere, tempfile.TemporaryDirectory() as scratch:  # noqa: PTH123
-        sys.stdout = sys.stderr = nowhere  # values may print when they are made again
-        judgement = judge(request, Path(scratch), Log(nowhere))
-        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        redirect_stdout(nowhere),
+        redirect_stderr(nowhere),
+    ):
+        judgement = judge(request, Path(scratch), Log(nowhere))  # values may print when they are made again
     Path(argv[1]).write_text(json.dumps(judgement.__dict__), encoding="utf-8")
     return 0
 
@@ -69,10 +73,11 @@ def judge(request: Mapping[str, Any], scratch: Path, log: Log) -> Judgement:
     names = _own(first) | _own(second)
     for name in sorted(names):
         kinds = [_kind(state, name) for state in (first, second)]
-        if kinds[0] != kinds[1]:
+        if kinds[0] != kinds[1] and MISSING in kinds:
             judgement.differ(name, name, *(kind or "a value" for kind in kinds))
-        elif kinds[0]:
-            judgement.uncompared.append({"name": name, "reason": f"{kinds[0]}, on both sides"})
+        elif any(kinds):
+            side = "on both sides" if all(kinds) else "in the single kernel" if kinds[0] else "in the pipeline"
+            judgement.uncompared.append({"name": name, "reason": f"{kinds[0] or kinds[1]}, {side}"})
     ready = [name for name in sorted(names) if not _kind(first, name) and not _kind(second, name)]
     same = {name for name in ready if first.names[name] == second.names[name]}
     judgement.equal += sorted(same)
@@ -95,13 +100,17 @@ def _walk(
     shell = make_shell(Outputs(), ours[1], 1, ours[0])
     sys.path[:] = ["", *sys.path]
     session = Session(*place, states[1], Context(root, shell))
-    session.restore(Asked(Mentions(loads=frozenset(todo)), everything=True))
+    try:
+        session.restore(Asked(Mentions(loads=frozenset(todo)), everything=True))
+    except NotStorable as error:
+        judgement.uncompared += [{"name": name, "reason": error.message} for name in todo]
+        return
     sys.path += [entry for entry in request.get("path", ()) if entry not in sys.path]
     scope = Scope({"__name__": "__main__"}, shell, root)
-    wanted = list(dict.fromkeys(states[0].names[name] for name in todo))
-    deliver(wanted, states[0], Blobs(*place), scope)
+    for digest in dict.fromkeys(states[0].names[name] for name in todo):
+        _deliver_one(judgement, digest, todo, states[0], Blobs(*place), scope)
     alike = Alike((tuple(request["folders"][0]), tuple(request["folders"][1])))
-    for name in todo:
+    for name in (name for name in todo if name in scope.namespace):
         try:
             found = alike.compare(name, scope.namespace[name], shell.user_ns[name])
         except MlopsError:
@@ -114,6 +123,14 @@ def _walk(
             judgement.equal.append(name)
         else:
             judgement.differ(name, found.path, found.first, found.second)
+
+
+def _deliver_one(judgement: Judgement, digest: str, todo: Sequence[str], state: State, blobs: Blobs, scope: Scope) -> None:
+    """Load a component of the single kernel; what its own code cannot make again is not compared."""
+    try:
+        deliver([digest], state, blobs, scope)
+    except NotStorable as error:
+        judgement.uncompared += [{"name": name, "reason": error.message} for name in todo if state.names[name] == digest]
 
 
 def _own(state: State) -> set[str]:

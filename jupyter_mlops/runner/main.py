@@ -129,7 +129,7 @@ class _Step:
         context.metrics = recorder.metrics
         sources = execution.sources()
         branch = Branching(self.step, arguments, session)
-        with execution.streams.redirected():
+        with execution.streams.redirected(), shell.builtin_trap:  # what is imported on arrival asks get_ipython, too
             known = {*before.names, *before.lost}
             session.restore(found.asked(asked_by([*sources, *evaluated(self.step)], shell, known)))
             execution.made_in |= dict.fromkeys(found.place(store, arguments.repository, session.scope), first_cell(self.step))

@@ -34,11 +34,13 @@ def make_shell(outputs: Outputs, log: Log, count: int, scratch: Path) -> Interac
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor" if _lower_case_colors() else "NoColor"
+    config.IPKernelApp.connection_file = ""  # that there is such a section is how some libraries know a kernel
     shell = _shell_class()(config=config, ipython_dir=str(scratch), user_ns={})
     atexit.unregister(shell.atexit_operations)  # it writes a history that is not kept
     for cls in type(shell)._walk_mro():  # noqa: SLF001  (what instance() does; it makes get_ipython() find this shell)
         cls._instance = shell
     shell.collect(outputs, log)
+    shell.kernel = _Kernel(shell)
     shell.execution_count = count
     sys.displayhook = shell.displayhook
     builtins.input = shell.raw_input
@@ -50,6 +52,17 @@ def _lower_case_colors() -> bool:
     from IPython import version_info
 
     return bool(version_info[0] >= 9)  # noqa: PLR2004  (IPython 9 renamed its colour schemes)
+
+
+class _Kernel:
+    """That the shell has one is how pandas knows that it prints for a page and not for a terminal; no more can be asked of it."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+
+    def get_parent(self) -> dict[str, Any]:
+        """No request of a browser is being answered."""
+        return {}
 
 
 def _hook_class() -> Any:
@@ -123,6 +136,7 @@ def _shell_class() -> Any:
     """The class, made when IPython is loaded."""
     from IPython.core.error import StdinNotImplementedError
     from IPython.core.interactiveshell import InteractiveShell
+    from traitlets import Any as Anything
     from traitlets import Type
 
     class StepShell(InteractiveShell):  # type: ignore[misc]  # IPython has no types
@@ -130,6 +144,7 @@ def _shell_class() -> Any:
 
         displayhook_class = Type(_hook_class())
         display_pub_class = Type(_publisher_class())
+        kernel = Anything()
         outputs: Outputs
         tell: Log
 
@@ -166,6 +181,7 @@ def _shell_class() -> Any:
 
         system = InteractiveShell.system_piped
 
+    StepShell.__name__ = StepShell.__qualname__ = "ZMQInteractiveShell"  # libraries and notebooks know a kernel by this name
     return StepShell
 
 

@@ -8,6 +8,7 @@ the copy would show in the original.
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -21,13 +22,38 @@ def reducers() -> tuple[tuple[type, Reducer], ...]:
     block, record = getattr(internals, "Block", None), getattr(internals, "BlockValuesRefs", None)
     if index is None or block is None or record is None:
         return ()
-    series = sys.modules["pandas.core.internals.managers"].SingleBlockManager
-    return ((block, reduce_block), (record, reduce_record), (index, reduce_index), (series, reduce_series))
+    inside = sys.modules["pandas.core.internals.managers"].SingleBlockManager
+    series = sys.modules["pandas"].Series
+    columns = ((series, reduce_column),) if hasattr(series, "_maybe_update_cacher") else ()
+    return ((block, reduce_block), (record, reduce_record), (index, reduce_index), (inside, reduce_series), *columns)
 
 
 def reduce_series(manager: Any) -> Any:
     """The inside of a Series: by its block, where pandas' own pickle would take the values alone."""
     return type(manager), (manager.blocks[0], manager.axes[0])
+
+
+def reduce_column(series: Any) -> Any:
+    """A Series of pandas before 3.0, and the frame that has handed it out as its column; NotImplemented where there is none.
+
+    Such a frame hands out the same object again when it is asked again, and hears of what is done to it in place. Only the column
+    knows of the frame here: what a frame handed out and nobody has kept is made anew, so that reading a column changes nothing.
+    """
+    cacher: Any = getattr(series, "_cacher", None)
+    item, frame = (None, None) if cacher is None else (cacher[0], cacher[1]())
+    if frame is None or getattr(frame, "_item_cache", {}).get(item) is not series:
+        return NotImplemented
+    reduced: Any = series.__reduce_ex__(4)
+    make, arguments, state = reduced[:3]
+    return make, arguments, (state, item, frame), None, None, set_column
+
+
+def set_column(series: Any, given: tuple[Any, Any, Any]) -> None:
+    """Fill a Series, and make it the column that its frame hands out."""
+    state, item, frame = given
+    series.__setstate__(state)
+    series._cacher = (item, weakref.ref(frame))  # noqa: SLF001
+    frame._item_cache[item] = series  # noqa: SLF001
 
 
 def reduce_block(block: Any) -> Any:

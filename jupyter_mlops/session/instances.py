@@ -43,9 +43,20 @@ def reduce_instance(value: Any) -> Any:
 def _maker(kind: Any) -> Any:
     """The class whose ``__new__`` makes this one without running the notebook's; None where nothing has to be avoided."""
     own = [cls for cls in kind.__mro__ if "__new__" in vars(cls)]
-    if not own or own[0].__module__ != "__main__" or hasattr(kind, "__getnewargs_ex__") or _tells_arguments(kind):
+    if not own or not _avoided(own[0]) or hasattr(kind, "__getnewargs_ex__") or _tells_arguments(kind):
         return None
-    return next((cls for cls in own if cls.__module__ != "__main__"), None)
+    return next((cls for cls in own if not _avoided(cls)), None)
+
+
+def _avoided(cls: Any) -> bool:
+    """Whether a class's ``__new__`` is not run: the notebook's, and what asks for arguments that no pickle keeps."""
+    if cls.__module__ == "__main__":
+        return True
+    make: Any = getattr(vars(cls)["__new__"], "__func__", None)
+    code = getattr(make, "__code__", None)
+    if code is None or any(hasattr(cls, name) for name in ("__getnewargs__", "__getnewargs_ex__")):
+        return False
+    return bool(code.co_argcount - len(make.__defaults__ or ()) > 1)
 
 
 def _tells_arguments(kind: Any) -> bool:

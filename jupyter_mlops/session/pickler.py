@@ -266,8 +266,8 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
             if found is not NotImplemented:
                 return found
         for parent, reduce in self._frames:
-            if isinstance(value, parent):
-                return reduce(value)
+            if isinstance(value, parent) and (found := reduce(value)) is not NotImplemented:
+                return found
         found = definitions.reduce_class(self, value) if isinstance(value, type) else instances.reduce_instance(value)
         return super().reducer_override(value) if found is NotImplemented else found
 

@@ -13,8 +13,11 @@ import importlib
 import operator
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
+
+from jupyter_mlops.session.afterimport import is_loaded
 
 MEMBERS: tuple[tuple[str, str], ...] = (
     ("random", "_inst"),
@@ -28,10 +31,17 @@ MEMBERS: tuple[tuple[str, str], ...] = (
     ("matplotlib", "rcParams"),
     ("matplotlib", "colormaps"),
     ("pandas", "options"),
+    ("mpmath", "mp"),
+    ("mpmath", "iv"),
+    ("mpmath", "fp"),
 )
 """(module, attribute) of each; what it holds is carried by a carrier, or belongs to the place."""
 
-_DISTRIBUTIONS = "scipy.stats"
+KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("scipy.stats", ("rv_continuous", "rv_discrete")),
+    ("sympy", ("polys.domains.domain.Domain",)),
+)
+"""Modules that hold one instance of each of some classes: scipy's distributions, sympy's domains (which no pickle makes)."""
 
 
 def members() -> dict[int, tuple[str, str]]:
@@ -41,18 +51,23 @@ def members() -> dict[int, tuple[str, str]]:
         value = getattr(sys.modules.get(module), name, None)
         if value is not None:
             found[id(value)] = (module, name)
-    loaded = sys.modules.get(_DISTRIBUTIONS)
-    if loaded is not None and hasattr(loaded, "rv_continuous"):
-        found.update(_distributions())
+    for module, kinds in KINDS:
+        if is_loaded(module) and (classes := _classes(module, kinds)):
+            found.update(_of_classes(module, classes))
     return found
 
 
-@lru_cache(maxsize=1)
-def _distributions() -> Mapping[int, tuple[str, str]]:
-    """The distributions of scipy: an instance each, which frozen ones and fitted models of other libraries refer to."""
-    stats = sys.modules[_DISTRIBUTIONS]
-    kinds = (stats.rv_continuous, stats.rv_discrete)
-    return {id(value): (_DISTRIBUTIONS, name) for name, value in vars(stats).items() if isinstance(value, kinds)}
+def _classes(module: str, names: tuple[str, ...]) -> tuple[type, ...]:
+    """Classes of a module; none while it is not whole."""
+    with suppress(AttributeError):
+        return tuple(operator.attrgetter(name)(sys.modules[module]) for name in names)
+    return ()
+
+
+@lru_cache(maxsize=len(KINDS))
+def _of_classes(module: str, classes: tuple[type, ...]) -> Mapping[int, tuple[str, str]]:
+    """Instances that a module holds: distributions to which frozen ones and fitted models refer, domains of ``import *``."""
+    return {id(value): (module, name) for name, value in vars(sys.modules[module]).items() if isinstance(value, classes)}
 
 
 def by_name(value: Any) -> bool:

@@ -67,6 +67,23 @@ def fingerprint(folder: Path) -> dict[str, tuple[str, int]]:
     }
 
 
+def test_libraries_and_notebooks_know_a_step_as_a_kernel(place: Place) -> None:
+    verdict = place.check(
+        "import pandas as pd\nwide = pd.DataFrame([range(1000, 1030)] * 2)",
+        "print(wide, pd.options.display.max_columns)",
+        "wide",
+        "print(type(get_ipython()).__name__, hasattr(get_ipython(), 'kernel'), 'IPKernelApp' in get_ipython().config)",
+    )
+    assert (verdict.outcome, verdict.differences) == ("equal", ())
+    assert verdict.counts.outputs == 4
+
+
+def test_what_one_side_cannot_store_is_not_compared(place: Place) -> None:
+    verdict = place.check("import ipywidgets\nlabel = ipywidgets.Label('x')", "n = 1")
+    assert verdict.outcome == "equal", verdict.differences
+    assert [(one["name"], "cannot be stored" in one["reason"]) for one in verdict.uncompared] == [("label", True)]
+
+
 def test_equal_and_nothing_of_the_folder_has_changed(place: Place) -> None:
     (place.folder / "in.txt").write_text("7")
     (place.folder / "tools.py").write_text("class Tool:\n    size = 3\n")

@@ -127,6 +127,25 @@ class SklearnOptions:
         sys.modules["sklearn"].set_config(**dict(value))
 
 
+class MpmathPrecision:
+    """Digits with which mpmath, and sympy's ``evalf`` of it, work when nobody says how many."""
+
+    name, module = "mpmath.precision", "mpmath"
+
+    def __init__(self, _: Context) -> None:
+        pass
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        mpmath = sys.modules["mpmath"]
+        return (mpmath.mp.prec, mpmath.iv.prec, mpmath.mp.pretty)
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        mpmath = sys.modules["mpmath"]
+        mpmath.mp.prec, mpmath.iv.prec, mpmath.mp.pretty = value
+
+
 class InlineFigures:
     """That figures are shown as pictures: the inline backend registers itself with the shell when pyplot is first used.
 
@@ -149,4 +168,6 @@ class InlineFigures:
             importlib.import_module("matplotlib_inline.backend_inline")
 
 
-FACTORIES = (NumpyRandom, NumpyOptions, PandasOptions, *torchlib.FACTORIES, MatplotlibStyle, InlineFigures, SklearnOptions)
+FACTORIES = (
+    NumpyRandom, NumpyOptions, PandasOptions, *torchlib.FACTORIES, MatplotlibStyle, InlineFigures, SklearnOptions, MpmathPrecision,
+)  # fmt: skip

@@ -82,6 +82,36 @@ print(frozen.rvs(2), held.one is one, one is stats.t, one.rvs(3, size=2), seeded
 print(np.random.rand(), frozen.rvs(), seeded.rvs(), own.rvs())
 """,
     ),
+    "precision and domains of sympy": (
+        ("sympy",),
+        """
+from sympy import *
+from mpmath import mp, mpf
+half = mpf(1) / 3
+# %%
+mp.dps = 40
+# %%
+import mpmath
+print(mpmath.mpf(1) / 3, half, mp is mpmath.mp, RR.convert(2.5), CC, QQ(1, 3), Poly(Symbol('x') + 1, domain=ZZ).domain is ZZ)
+""",
+    ),
+    "columns that a frame hands out again": (
+        ("pandas",),
+        """
+import pandas as pd
+df = pd.DataFrame({'a': [1.0, None, 3.0], 'b': [1.0, 2.0, 3.0]})
+s, t = df['a'], df['b']
+# %%
+u = df['a']
+import warnings; warnings.simplefilter('ignore')
+s.fillna(0, inplace=True)
+# %%
+print(df, df['a'] is s, u is s, df['b'] is t)
+t.iloc[0] = 9
+# %%
+print(df, t.tolist(), s.tolist())
+""",
+    ),
     "what libraries have once": (
         ("matplotlib", "pandas"),
         """
@@ -91,6 +121,7 @@ rc, maps, options = mpl.rcParams, mpl.colormaps, pd.options
 rc['lines.linewidth'] = 7; options.display.max_rows = 5
 # %%
 print(mpl.rcParams['lines.linewidth'], rc is mpl.rcParams, maps is mpl.colormaps, options is pd.options, pd.get_option('display.max_rows'))
+del rc, maps, options
 """,
     ),
     "settings of numpy": (
