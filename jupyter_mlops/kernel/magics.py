@@ -27,6 +27,7 @@ def register(shell: Any, workbench: Workbench | None = None) -> None:
         shell: IPython's ``InteractiveShell``.
         workbench: What the magics work on; this machine, as the environment describes it when a magic runs, if none is given.
     """
+    from IPython.core.magic import no_var_expand
 
     def bench() -> Workbench:
         from jupyter_mlops.flow import Workbench
@@ -39,6 +40,7 @@ def register(shell: Any, workbench: Workbench | None = None) -> None:
     def step(line: str, cell: str) -> None:
         run_step_cell(shell, line, cell)
 
+    no_var_expand(mlops)  # a parameter may hold braces: IPython would make {"a":1} an expression and {{ one brace
     mlops.__doc__ = arguments.build()[0].format_help()
     step.__doc__ = step_cell.USAGE
     shell.register_magic_function(mlops, "line", "mlops")

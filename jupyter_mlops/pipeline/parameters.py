@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import math
 import re
 import tokenize
@@ -40,6 +41,12 @@ ANNOTATED = {
 }
 
 
+ARTICLE = {
+    "int": "a whole number", "float": "a number with a fraction", "bool": "a truth value", "str": "a text", "list": "a list",
+    "dict": "a dict",
+}  # fmt: skip
+
+
 def type_name(value: Any) -> str:
     """The parameter type of a JSON-like value."""
     return next(name for kind, name in TYPES if isinstance(value, kind))
@@ -65,6 +72,10 @@ def read_parameters(cells: Iterable[Cell]) -> tuple[tuple[Parameter, ...], list[
                 fix = "Assign a literal (number, text, bool, None, list or dict), or move the line to another cell."
                 found.append(Diagnostic("parameter-not-literal", "warning", message, cell.index, at, fix))
                 continue
+            if annotation is not None and (said := _contradiction(annotation, parameter)):
+                message = f"{name} in cell {cell.index} is annotated {ast.unparse(annotation)}, but its default is {said}"
+                fix = f"A run takes the type of the default ({parameter.type}): correct the annotation, or the default."
+                found.append(Diagnostic("parameter-annotation", "warning", message, cell.index, at, fix))
             if name in parameters and parameters[name].cell != cell.index:
                 message = f"parameter {name} is defined again in cell {cell.index}; this definition counts"
                 found.append(Diagnostic("duplicate-parameter", "warning", message, cell.index, at, "Define it once."))
@@ -112,26 +123,58 @@ def _is_json(value: Any) -> bool:
 
 def _annotated(annotation: ast.expr, kind: str, default: Any) -> tuple[str, tuple[Any, ...]]:
     """The type that an annotation names, and the choices of a ``Literal``; an annotation that says another thing is ignored."""
-    node = annotation
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        try:
-            node = ast.parse(node.value, mode="eval").body
-        except SyntaxError:
-            return kind, ()
-    alternatives = [part for part in _alternatives(node) if not (isinstance(part, ast.Constant) and part.value is None)]
+    alternatives = [part for part in _alternatives(_unquoted(annotation)) if not _is_none(part)]
     if len(alternatives) != 1:
         return kind, ()
     node = alternatives[0]
-    if isinstance(node, ast.Subscript) and _last_name(node.value) == "Literal":
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        try:
-            choices = tuple(ast.literal_eval(part) for part in parts)
-        except ValueError:
-            return kind, ()
-        return ("enum", choices) if default in choices or default is None else (kind, ())
+    if (choices := _choices(node)) is not None:
+        return ("enum", choices) if _among(default, choices) or default is None else (kind, ())
     named = ANNOTATED.get(_last_name(node.value if isinstance(node, ast.Subscript) else node), kind)
     fits = default is None or named == kind or (named, kind) == ("float", "int")
     return (named if fits else kind), ()
+
+
+def _contradiction(annotation: ast.expr, parameter: Parameter) -> str:
+    """How an annotation says another thing than the default, which is told; '' where it does not, or names what is not known."""
+    default, kind = parameter.default, type_name(parameter.default)
+    if default is None or parameter.type == "enum":
+        return ""
+    for node in _alternatives(_unquoted(annotation)):
+        choices = _choices(node)
+        named = ANNOTATED.get(_last_name(node.value if isinstance(node, ast.Subscript) else node))
+        fits = named == kind or (named, kind) in {("float", "int"), ("int", "bool"), ("float", "bool")}
+        if fits or _among(default, choices or ()) or (named is None and choices is None and not _is_none(node)):
+            return ""
+    return f"{json.dumps(default, ensure_ascii=False)[:60]}, {ARTICLE[kind]}"
+
+
+def _among(value: Any, choices: tuple[Any, ...]) -> bool:
+    """Whether a value is one of the choices; 1 is neither True nor 1.0."""
+    return any(type(value) is type(choice) and value == choice for choice in choices)
+
+
+def _choices(node: ast.expr) -> tuple[Any, ...] | None:
+    """The values of a ``Literal``; None for anything else."""
+    if not (isinstance(node, ast.Subscript) and _last_name(node.value) == "Literal"):
+        return None
+    try:
+        return tuple(ast.literal_eval(part) for part in (node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]))
+    except ValueError:
+        return None
+
+
+def _unquoted(annotation: ast.expr) -> ast.expr:
+    """An annotation that is written as a text, read."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        try:
+            return ast.parse(annotation.value, mode="eval").body
+        except SyntaxError:
+            return annotation
+    return annotation
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _alternatives(node: ast.expr) -> list[ast.expr]:

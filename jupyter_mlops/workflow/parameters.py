@@ -14,11 +14,15 @@ from typing import Any
 
 from jupyter_mlops.errors import Where, WrongUsage
 from jupyter_mlops.pipeline.pipeline import Parameter, Pipeline
+from jupyter_mlops.workflow.limits import MAX_ARGUMENT
+
+LARGEST = MAX_ARGUMENT - 1024
+"""Bytes of a value as JSON: each is an argument of a step's program, beside its name."""
 
 TRUE, FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 EXPECTED = {
     "int": "a whole number",
-    "float": "a number",
+    "float": "a number (inf and nan are none to JSON, in which values travel)",
     "bool": "true or false",
     "str": "a text",
     "none": "JSON",
@@ -37,10 +41,26 @@ def check_parameters(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, 
     for name in given:
         if name not in known:
             raise _unknown(name, list(known), pipeline.notebook)
-    return {
+    found = {
         name: _value(parameter, given[name], pipeline.notebook) if name in given else parameter.default
         for name, parameter in known.items()
     }
+    for name, value in found.items():
+        _check_travels(known[name], value, pipeline.notebook)
+    return found
+
+
+def _check_travels(parameter: Parameter, value: Any, notebook: str) -> None:
+    """A value goes to its step as an argument in UTF-8, of which neither kernel nor Argo takes a longer one."""
+    where = Where(notebook, parameter.cell, parameter.line, parameter.name)
+    try:
+        size = len(json.dumps(value, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        fix = "Take the half of a surrogate pair out of it."
+        raise WrongUsage(f"parameter {parameter.name} holds what is no Unicode text", "bad-parameter", fix, where) from None
+    if size > LARGEST:
+        message = f"parameter {parameter.name} takes {size} bytes; {LARGEST} are the limit"
+        raise WrongUsage(message, "bad-parameter", "Write it to a file beside the notebook, and read that.", where)
 
 
 def _unknown(name: str, known: list[str], notebook: str) -> WrongUsage:
@@ -57,11 +77,19 @@ def _value(parameter: Parameter, given: Any, notebook: str) -> Any:
         if given is None or (given == "null" and parameter.type != "str"):
             return _none(parameter)
         return _from_text(parameter.type, given) if isinstance(given, str) else _typed(parameter.type, given)
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         expected = f"one of {_shown(parameter.choices)}" if parameter.type == "enum" else EXPECTED[parameter.type]
-        message = f"parameter {parameter.name} is {str(given)[:60]!r}; expected {expected}"
+        message = f"parameter {parameter.name} is {_text(given)[:60]!r}; expected {expected}"
         fix = f"Its default is {json.dumps(parameter.default, ensure_ascii=False)}."
         raise WrongUsage(message, "bad-parameter", fix, Where(notebook, parameter.cell, parameter.line, parameter.name)) from error
+
+
+def _text(given: Any) -> str:
+    """A value in words; an integer of more than 4,300 digits has none."""
+    try:
+        return str(given)
+    except (ValueError, RecursionError):
+        return f"a very long {type(given).__name__}"
 
 
 def _shown(choices: tuple[Any, ...]) -> str:
@@ -100,7 +128,7 @@ def _from_text(kind: str, text: str) -> Any:
     if kind == "float":
         return _typed("float", float(text))
     if kind == "none":
-        return _json_or_text(text)
+        return _typed("none", _json_or_text(text))
     return _typed(kind, json.loads(text, parse_constant=_refuse))
 
 
@@ -119,10 +147,10 @@ def _refuse(constant: str) -> Any:
 def _typed(kind: str, given: Any) -> Any:
     """A value that came typed, if the parameter takes it."""
     number = isinstance(given, (int, float)) and not isinstance(given, bool)
-    finite = number and math.isfinite(given)
+    finite = isinstance(given, int) or (number and math.isfinite(given))
     fits = {
-        "int": finite and given == int(given),
-        "float": finite,
+        "int": number and finite and given == int(given),
+        "float": number and finite,
         "bool": isinstance(given, bool),
         "str": isinstance(given, str),
         "list": isinstance(given, list),
@@ -131,6 +159,6 @@ def _typed(kind: str, given: Any) -> Any:
     }
     if not fits[kind]:
         raise ValueError(given)
-    if kind in {"none", "list", "dict"}:
+    if kind in {"none", "list", "dict", "int"}:
         json.dumps(given, allow_nan=False)  # raises where a run could not be given it
     return {"int": int, "float": float}[kind](given) if kind in {"int", "float"} else given

@@ -143,6 +143,20 @@ def test_run_follows_this_notebook_to_its_end(shell, bench):
     assert shown[-1][MIME_RUN]["phase"] == "Succeeded"
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("-p lr=-0.5", "-0.5"), ("""-p 'lr={"a":1}'""", '{"a":1}'), ("-p lr={{x}}", "{{x}}"), ("-p lr=$x", "$x"), ("""-p lr='it"s'""", 'it"s'),
+        ("-p 'lr=a=b c'", "a=b c"), ("-p lr=", ""), ("-p lr=größe€", "größe€"), (r"""-p lr="a\\b" """, r"a\b"), ("-p 'lr=[1, -2, null]'", "[1, -2, null]"),
+    ],
+)  # fmt: skip
+def test_a_parameter_arrives_as_it_is_written(shell, bench, written, value):
+    """IPython replaces neither braces nor dollars, whatever names there are."""
+    result, _, printed = ran(shell, f"x = 7\n%mlops run {written}")
+    assert result.success, printed
+    assert bench.asked == [("churn.ipynb", {"lr": value}, None)]
+
+
 def test_a_failed_run_fails_the_cell_in_one_line(shell, bench):
     bench.engine.story = [a_run("Failed", failure=FAILURE)]
     result, shown, printed = ran(shell, "%mlops run")

@@ -29,7 +29,6 @@ def read(*sources: str) -> tuple[dict[str, Parameter], list[tuple[str, int | Non
         ("a = [1, [2.5, None]]", "list", [1, [2.5, None]]),
         ("a = {'b': {'c': [1]}}", "dict", {"b": {"c": [1]}}),
         ("a: float = 1", "float", 1),
-        ("a: int = 1.5", "float", 1.5),
         ("a: int | None = None", "int", None),
         ("a: Optional[str] = None", "str", None),
         ("a: typing.Optional[List[int]] = None", "list", None),
@@ -59,8 +58,46 @@ def test_a_literal_is_an_enum(source: str, choices: tuple[Any, ...]) -> None:
     assert (found["a"].type, found["a"].choices) == ("enum", choices)
 
 
-def test_a_default_that_is_no_choice_is_what_it_is() -> None:
-    assert read("a: Literal['x', 'y'] = 'z'")[0]["a"].type == "str"
+@pytest.mark.parametrize(
+    ("source", "kind", "words"),
+    [
+        ("a: int = 'x'", "str", 'is annotated int, but its default is "x", a text'),
+        ("a: int = 1.5", "float", "1.5, a number with a fraction"),
+        ("a: 'int' = 'x'", "str", "is annotated 'int'"),
+        ("a: bool = 1", "int", "1, a whole number"),
+        ("a: str = 1", "int", "annotated str"),
+        ("a: list[int] = {}", "dict", "{}, a dict"),
+        ("a: int | None = 'x'", "str", "annotated int | None"),
+        ("a: Optional[float] = []", "list", "[], a list"),
+        ("a: int | str = 1.5", "float", "annotated int | str"),
+        ("a: Literal['x', 'y'] = 'z'", "str", "Literal['x', 'y']"),
+        ("a: Literal[1] = True", "bool", "true, a truth value"),
+        ("a: Literal['x'] | None = 'z'", "str", "Literal['x'] | None"),
+    ],
+)
+def test_an_annotation_that_contradicts_its_default_is_said(source: str, kind: str, words: str) -> None:
+    parameters, found = read_parameters(notebook(f"# first\n{source}").code)
+    assert [(p.name, p.type) for p in parameters] == [("a", kind)]
+    assert [(d.code, d.severity, d.cell, d.line) for d in found] == [("parameter-annotation", "warning", 0, 2)]
+    assert words in found[0].message
+    assert kind in found[0].fix
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "a: int = None",
+        "a: int = True",
+        "a: Path = 'x'",
+        "a: int | Path = 'x'",
+        "a: Any = 1",
+        "a: 'no(' = 1",
+        "a: Literal['x'] = None",
+        "a: Literal[x] = 1",
+    ],
+)
+def test_what_is_no_contradiction_is_not_said(source: str) -> None:
+    assert read(source)[1] == []
 
 
 @pytest.mark.parametrize(

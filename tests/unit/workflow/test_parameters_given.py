@@ -28,6 +28,8 @@ def given(kind: str, value: Any, default: Any, choices: tuple[Any, ...] = ()) ->
         ("bool", "true", True), ("bool", "No", False), ("bool", "0", False), ("bool", False, False),
         ("str", "1", "1"), ("str", "null", "null"), ("str", "", ""), ("str", "it's {{x}}", "it's {{x}}"),
         ("list", "[1, null]", [1, None]), ("list", [1], [1]), ("dict", '{"a": 1}', {"a": 1}), ("dict", {}, {}),
+        ("int", str(2**70), 2**70), ("int", -(10**400), -(10**400)), ("float", "-0.1", -0.1), ("float", "5e-324", 5e-324),
+        ("str", "\x00 \U0001f600 {{=1}}", "\x00 \U0001f600 {{=1}}"), ("dict", '{"a": {"b": [-1, null, "{{"]}}', {"a": {"b": [-1, None, "{{"]}}),
         ("none", "3", 3), ("none", "text", "text"), ("none", "[1]", [1]), ("none", None, None), ("none", {"a": 1}, {"a": 1}),
     ],
 )  # fmt: skip
@@ -41,7 +43,7 @@ def test_a_value_that_fits(kind: str, value: Any, expected: Any) -> None:
     [
         ("int", "x"), ("int", "1.5"), ("int", 1.5), ("int", True), ("int", None), ("int", "null"), ("int", [1]), ("int", math.inf), ("int", math.nan),
         ("float", "x"), ("float", "nan"), ("float", "inf"), ("float", math.nan), ("float", True), ("bool", "maybe"), ("bool", 1),
-        ("str", 1), ("str", None), ("list", "[1"), ("list", "{}"), ("list", "[NaN]"), ("list", [math.nan]), ("list", [{1}]), ("dict", "[]"), ("dict", "x"),
+        ("float", "1e999"), ("float", 10**400), ("int", "9" * 5000), ("none", "1e999"), ("none", math.inf), ("str", 1), ("str", None), ("list", "[1"), ("list", "{}"), ("list", "[NaN]"), ("list", [math.nan]), ("list", [{1}]), ("dict", "[]"), ("dict", "x"),
     ],
 )  # fmt: skip
 def test_a_value_that_does_not_fit_is_named(kind: str, value: Any) -> None:
@@ -51,6 +53,26 @@ def test_a_value_that_does_not_fit_is_named(kind: str, value: Any) -> None:
     assert "parameter p is" in caught.value.message
     assert (caught.value.where.cell, caught.value.where.line, caught.value.where.field) == (3, 2, "p")
     assert caught.value.fix == 'Its default is "x".'
+
+
+def test_an_integer_too_long_for_words_is_refused() -> None:
+    with pytest.raises(WrongUsage, match="a very long int"):
+        given("int", 10**5000, 1)
+
+
+def test_inf_and_nan_are_refused_with_words() -> None:
+    with pytest.raises(WrongUsage, match="inf and nan are none to JSON"):
+        given("float", "inf", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [("x" * 140_000, "takes 140002 bytes; 130048 are the limit"), ("\ud800", "no Unicode text")]
+)
+def test_what_no_step_could_be_given_is_refused(value: str, words: str) -> None:
+    for default in ("x", value):  # a default travels as well
+        with pytest.raises(WrongUsage, match=words) as caught:
+            check_parameters(pipeline(Parameter("p", "str", default, 3, 2)), {"p": value} if default == "x" else {})
+        assert (caught.value.code, caught.value.where.cell, bool(caught.value.fix)) == ("bad-parameter", 3, True)
 
 
 @pytest.mark.parametrize(("value", "expected"), [("a", "a"), ("2", 2), (2, 2), ("true", True)])
