@@ -11,10 +11,13 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
+from jupyter_mlops.session.account import Account
 from jupyter_mlops.session.mentions import Mentions, mentions_of
 from jupyter_mlops.session.session import Asked
+from jupyter_mlops.session.state import EVERYTHING, State
 
 OPAQUE_CALLS = frozenset({"exec", "eval", "globals", "locals", "compile", "__import__"})
 OPAQUE_EMPTY = frozenset({"vars", "dir"})
@@ -58,6 +61,40 @@ def asked_by(sources: list[str], shell: Any, known: Iterable[str] = ()) -> Asked
         everything = everything or found.everything
         mentions = mentions | mentions_of(code) | Mentions(loads=frozenset(found.words))
     return Asked(mentions, everything)
+
+
+def what_was_asked(account: Account, before: State, asked: Asked, sources: Iterable[str]) -> Account:
+    """The account of a step with what its cells, and the functions and classes that came to it, asked for.
+
+    A name that the cells surely bind before they read it is not asked for: it does not matter who else bound it.
+    """
+    names = set(asked.mentions.loads | asked.mentions.deletes) - bound_first(sources)
+    for digest in {*account.delivered.values()} & before.components.keys():
+        names |= {*before.components[digest].mentions}
+    return replace(account, asked=tuple(sorted(names - {EVERYTHING})), everything=asked.everything or EVERYTHING in names)
+
+
+def bound_first(sources: Iterable[str]) -> set[str]:
+    """Names that a plain statement at the top of a cell binds before anything mentions them; up to a cell that is no Python."""
+    bound: set[str] = set()
+    seen: set[str] = set()
+    for source in sources:
+        try:
+            statements = ast.parse(source).body
+        except (SyntaxError, ValueError):
+            break
+        for statement in statements:
+            names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+            seen |= {node.id for node in names if not (isinstance(statement, ast.Assign) and node in statement.targets)}
+            seen |= {name for node in ast.walk(statement) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names}
+            if isinstance(statement, (ast.Import, ast.ImportFrom)):
+                own = {alias.asname or alias.name.partition(".")[0] for alias in statement.names}
+            elif isinstance(statement, ast.Assign):
+                own = {target.id for target in statement.targets if isinstance(target, ast.Name)}
+            else:
+                own = set()
+            bound |= own - seen
+    return bound
 
 
 @contextmanager

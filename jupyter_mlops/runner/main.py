@@ -21,7 +21,7 @@ from jupyter_mlops.oci.store import Store
 from jupyter_mlops.runner import compiled, failure, packages, record, reuse
 from jupyter_mlops.runner.answer import answer, write_answer
 from jupyter_mlops.runner.arguments import Arguments, parse, termination_path
-from jupyter_mlops.runner.asks import asked_by
+from jupyter_mlops.runner.asks import asked_by, what_was_asked
 from jupyter_mlops.runner.branch import Branching
 from jupyter_mlops.runner.certificates import add_certificates
 from jupyter_mlops.runner.execute import Execution
@@ -131,7 +131,8 @@ class _Step:
         branch = Branching(self.step, arguments, session)
         with execution.streams.redirected(), shell.builtin_trap:  # what is imported on arrival asks get_ipython, too
             known = {*before.names, *before.lost}
-            session.restore(found.asked(asked_by([*sources, *evaluated(self.step)], shell, known)))
+            asked = found.asked(asked_by([*sources, *evaluated(self.step)], shell, known))
+            session.restore(asked)
             execution.made_in |= dict.fromkeys(found.place(store, arguments.repository, session.scope), first_cell(self.step))
             branch.begin()
             with compiled.aside():
@@ -145,7 +146,7 @@ class _Step:
         state = patiently(
             lambda: session.finish(execution.made_in, shell.execution_count, tag), self.log, f"what {self.step.name} reached"
         )
-        self.report.account = session.account.to_json()
+        self.report.account = what_was_asked(session.account, before, asked, sources).to_json()
         self.report.control |= branch.end(load_state(store, arguments.repository, state), execution, shell)
         for task in execution.loop.pending():
             context.warn(f"the asyncio task of {task} had not ended at the step's end, and ended with it")

@@ -34,6 +34,12 @@ class Account:
     files: tuple[str, ...] = ()
     """Files of the folder that were written or removed."""
 
+    asked: tuple[str, ...] = ()
+    """Names that the code asked for, whether there were any or not."""
+
+    everything: bool = False
+    """Whether the code could reach names that it does not mention."""
+
     def to_json(self) -> dict[str, Any]:
         """As the report has it."""
         return {
@@ -42,21 +48,37 @@ class Account:
             "removed": list(self.removed),
             "carriers": list(self.carriers),
             "files": list(self.files),
+            "asked": list(self.asked),
+            **({"everything": True} if self.everything else {}),
         }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Account:
+        """The account that a report has. One without ``asked``, of an older run, could have asked for everything."""
+        return cls(
+            dict(found["delivered"]),
+            dict(found["changed"]),
+            tuple(found["removed"]),
+            tuple(found["carriers"]),
+            tuple(found["files"]),
+            tuple(found.get("asked", ())),
+            bool(found.get("everything", "asked" not in found)),
+        )
 
 
 def account(before: State, after: State, delivered: Mapping[str, str]) -> Account:
     """The account of a step that went from one state to the next."""
     return Account(
-        {name: digest for name, digest in delivered.items() if _ours(name)},
-        {name: digest for name, digest in after.names.items() if before.names.get(name) != digest and _ours(name)},
-        tuple(sorted(name for name in before.names if name not in after.names and name not in after.lost and _ours(name))),
+        {name: digest for name, digest in delivered.items() if is_ours(name)},
+        {name: digest for name, digest in after.names.items() if before.names.get(name) != digest and is_ours(name)},
+        tuple(sorted(name for name in before.names if name not in after.names and name not in after.lost and is_ours(name))),
         _differing(before.carriers, after.carriers),
         tuple(sorted({*_differing(before.files, after.files), *(set(after.removed) - set(before.removed))})),
     )
 
 
-def _ours(name: str) -> bool:
+def is_ours(name: str) -> bool:
+    """Whether a name is the notebook's own: no result that IPython keeps by number, none of the interpreter."""
     return not _NOT_OURS.fullmatch(name)
 
 

@@ -32,9 +32,17 @@ def test_what_came_in_and_what_has_changed() -> None:
         "changed": {"new": "7", "y": "20"},
         "removed": ["gone"],
         "carriers": ["random", "warnings"],
+        "asked": [],
         "files": ["data.csv", "new.csv", "old.csv"],
     }
 
 
 def test_a_step_that_does_nothing_has_nothing_to_tell() -> None:
-    assert account(BEFORE, BEFORE, {}).to_json() == {"delivered": {}, "changed": {}, "removed": [], "carriers": [], "files": []}
+    assert account(BEFORE, BEFORE, {}).to_json() == {
+        "delivered": {},
+        "changed": {},
+        "removed": [],
+        "carriers": [],
+        "files": [],
+        "asked": [],
+    }
