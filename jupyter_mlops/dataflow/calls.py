@@ -181,10 +181,10 @@ class Calls(Definitions):
 
     def _files(self, node: ast.Call, name: str) -> None:
         """Files with a literal or constant path."""
-        paths = [path for path in map(self._text, node.args) if path]
         receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
+        arguments: list[ast.expr] = list(node.args)
         if isinstance(receiver, ast.Call) and root(receiver.func) in effects.PATH_CLASSES:
-            paths = [path for path in map(self._text, receiver.args) if path] + (paths if name == "open" else [])
+            arguments = [receiver, *(node.args if name == "open" else ())]
         known = effects.file_effects(self.path_of(node.func), name) if name != "open" else []
         for effect in known:
             given = self._text(argument(node, effect))
@@ -192,20 +192,19 @@ class Calls(Definitions):
                 self.draft.writes_files.add(given)
             elif given:
                 self.asks_file(given)
-        if known:
+        if known or not arguments:
             return
-        if not paths:
-            return
-        if name == "open":
-            mode = paths[1] if len(paths) > 1 else self._text(keyword(node, "mode")) or "r"
+        path = self._text(arguments[0])
+        if name == "open" and path:
+            mode = self._text(arguments[1] if len(arguments) > 1 else keyword(node, "mode")) or "r"
             if set(mode) & set("wax+"):
-                self.draft.writes_files.add(paths[0])
+                self.draft.writes_files.add(path)
             else:
-                self.asks_file(paths[0])
-        elif name in effects.WRITERS:
-            self.draft.writes_files.add(paths[0])
-        elif name in effects.READERS:
-            self.asks_file(paths[0])
+                self.asks_file(path)
+        elif name in effects.WRITERS and (written := path or next(filter(None, map(self._text, arguments)), None)):
+            self.draft.writes_files.add(written)  # some take the path after what they write
+        elif name in effects.READERS and path:
+            self.asks_file(path)
 
     def _text(self, node: ast.expr | None) -> str | None:
         """The text that an expression surely is."""

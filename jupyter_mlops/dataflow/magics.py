@@ -30,7 +30,7 @@ SHOWS = frozenset(
     """pinfo pinfo2 psearch pdoc pdef pfile psource pycat who whos who_ls lsmagic magic quickref history hist doctest_mode page
     pprint automagic alias ls ll lf lk ldir lx pwd cat less more man head tail clear cls notebook colab debug tb
     alias_magic autoawait autocall autoindent autosave bookmark code_wrap connect_info dhist dirs gui killbgscripts logoff logstate
-    logstop pdb qtconsole rehashx save subshells unalias more""".split()
+    logstop pdb qtconsole rehashx save subshells unalias watermark version_information""".split()
 )
 """Only show something."""
 

@@ -34,6 +34,7 @@ from jupyter_mlops.notebook.document import Cell
         (["for _ in range(3): pass", "_"], []),
         (["x = 1\n%run a.py"], [("opaque", "warning", 0, 2)]),
         (["%%time\n%run a.py"], [("opaque", "warning", 0, 2)]),
+        (["%load_ext watermark\n%watermark -n -u -v"], []),
         (["%mystery a"], [("unknown-magic", "warning", 0, 1)]),
         (["\n%%mystery\nx"], [("unknown-magic", "warning", 0, 2)]),
         (["%%R\nx <- 1"], [("other-language", "warning", 0, 1)]),
