@@ -14,7 +14,7 @@ from jupyter_mlops.errors import WrongUsage
 
 DEFAULT_TERMINATION = "/dev/termination-log"
 _NAMES = ("registry", "bundle", "run", "step", "state", "out")
-_OPTIONAL = ("resume", "after", "item", "outcome")
+_OPTIONAL = ("resume", "after", "item", "outcome", "join", "lane")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,12 @@ class Arguments:
 
     outcome: str = ""
     """Argo's phase of the run so far, for the step that runs at its end."""
+
+    join: str = ""
+    """Steps that ran beside each other after ``state``: sections with ``;``, lanes with ``,``, steps of a lane with ``+``."""
+
+    lane: str = ""
+    """For the first step of a lane, the steps of the lanes before it, with ``,``: in the document they run first."""
 
     @property
     def label(self) -> str:

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from jupyter_mlops.errors import Corrupt, NotFound, Refused, Where
@@ -20,6 +21,7 @@ from jupyter_mlops.oci.store import Store
 from jupyter_mlops.runner.arguments import Arguments
 from jupyter_mlops.runner.branch import stored_by
 from jupyter_mlops.runner.classes import make_one
+from jupyter_mlops.runner.join import bring_sides, sides_of
 from jupyter_mlops.runner.plan import Plan, StepPlan
 from jupyter_mlops.runner.sources import runnable
 from jupyter_mlops.session.mentions import Mentions
@@ -60,6 +62,8 @@ class Before:
     """Name → the branch whose definition counts."""
 
     branches: tuple[Branch, ...] = ()
+    skipped: int = 0
+    """Cells of lanes that come before this step in the document and run beside it: their places in the history stay free."""
 
     def asked(self, asked: Asked) -> Asked:
         """What cells ask of the state, and what gathered values do."""
@@ -116,7 +120,19 @@ def state_before(store: Store, arguments: Arguments, plan: Plan, step: StepPlan)
     """
     if step.final is not None:
         return _last(store, arguments, plan)
+    if arguments.join or arguments.lane:
+        return _beside(store, arguments, plan)
     return _after(store, arguments, plan, arguments.state, arguments.after)
+
+
+def _beside(store: Store, arguments: Arguments, plan: Plan) -> Before:
+    """The states of steps that ran beside each other as one, and for a lane the place in the history where it would be."""
+    base = load_state(store, arguments.repository, arguments.state)
+    found, digests = bring_sides(store, arguments.repository, base, sides_of(arguments.join), partial(_report, store, arguments))
+    earlier = [plan.step(name) for name in arguments.lane.split(",") if name]
+    skipped = sum(bool(runnable(plan.sources.get(cell, "")).strip()) for step in earlier for cell in step.cells)
+    digest = _digest(arguments.state, digests) if digests else arguments.state
+    return Before(digest, replace(found, count=found.count + skipped), skipped=skipped)
 
 
 def _after(store: Store, arguments: Arguments, plan: Plan, digest: str, after: str) -> Before:

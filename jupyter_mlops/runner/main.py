@@ -27,6 +27,7 @@ from jupyter_mlops.runner.certificates import add_certificates
 from jupyter_mlops.runner.execute import Execution
 from jupyter_mlops.runner.gather import state_before
 from jupyter_mlops.runner.ipython import provide_ipython
+from jupyter_mlops.runner.join import leave_free
 from jupyter_mlops.runner.leave import leave
 from jupyter_mlops.runner.outputs import Outputs
 from jupyter_mlops.runner.patience import patiently
@@ -133,6 +134,7 @@ class _Step:
             known = {*before.names, *before.lost}
             asked = found.asked(asked_by([*sources, *evaluated(self.step)], shell, known))
             session.restore(asked)
+            leave_free(shell, found.skipped)
             execution.made_in |= dict.fromkeys(found.place(store, arguments.repository, session.scope), first_cell(self.step))
             branch.begin()
             with compiled.aside():

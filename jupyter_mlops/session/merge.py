@@ -72,7 +72,7 @@ def merge(base: State, sides: Sequence[Side]) -> State:
     """
     found = clashes(base, sides)
     if found:
-        _refuse(found)
+        refuse(found)
     merged = base
     for side in sides:
         merged = _with(merged, base, side.state)
@@ -80,7 +80,8 @@ def merge(base: State, sides: Sequence[Side]) -> State:
     return replace(merged, components={digest: one for digest, one in merged.components.items() if digest in used})
 
 
-def _refuse(found: Sequence[Clash]) -> NoReturn:
+def refuse(found: Sequence[Clash]) -> NoReturn:
+    """Refuse what clashes. Raises Refused."""
     first, more = found[0], f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     raise Refused(
         first.message + more,

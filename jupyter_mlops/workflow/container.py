@@ -36,7 +36,7 @@ class Shape:
     """What a step is handed beside its state, and what it hands on beside its own, for control flow."""
 
     inputs: tuple[str, ...] = ()
-    """Of ``after``, ``item``, ``outcome``: each an input and an argument of that name."""
+    """Of ``after``, ``item``, ``outcome``, ``join``, ``lane``: each an input and an argument of that name."""
 
     outputs: tuple[str, ...] = ()
     """Of ``items``, ``go``: what the next step asked, as JSON."""

@@ -1,4 +1,4 @@
-"""The tasks of a pipeline: document order, fan-out (``withParam``), conditions (``when``) and the exit handler (``onExit``).
+"""The tasks of a pipeline: document order, lanes, fan-out (``withParam``), conditions (``when``), the exit handler (``onExit``).
 
 Each step takes the state of the last step that surely left one, and is told how the step between ended, if one fans out or
 may be skipped: no tag of a task that may not have run is ever written, since Argo 3.6 to 4.1 disagree on what such a tag is.
@@ -11,9 +11,11 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from jupyter_mlops.pipeline.control import asks, is_unsure, literal_items, names_in
+from jupyter_mlops.pipeline.lanes import Section, sections
 from jupyter_mlops.pipeline.pipeline import Pipeline, Step
 from jupyter_mlops.workflow.container import Shape
 
@@ -35,11 +37,20 @@ class Turn:
     following: Step | None
     """The step right after it."""
 
+    joins: tuple[Section, ...] = ()
+    """Sections with lanes between ``base`` and this step, whose states it brings together."""
+
+    lane: str = ""
+    """Names of the steps of the lanes before its own, with commas, of the first step of a lane."""
+
     @property
     def shape(self) -> Shape:
         """What it is handed and hands on beside states."""
         options = self.step.options
-        given = (("after", self.between), ("item", options.each), ("outcome", options.final is not None))
+        given = (
+            ("after", self.between), ("item", options.each), ("outcome", options.final is not None),
+            ("join", self.joins), ("lane", self.lane),
+        )  # fmt: skip
         asked = self.following is not None and bool(asks(self.following))
         told = ("go" if self.following.options.when else "items",) if asked and self.following else ()
         return Shape(tuple(name for name, wanted in given if wanted), told)
@@ -49,13 +60,22 @@ def turns(pipeline: Pipeline) -> Iterator[Turn]:
     """The steps in document order, the one that runs at the end among them."""
     base: Step | None = None
     between: Step | None = None
-    for place, step in enumerate(pipeline.steps):
-        following = next(iter(pipeline.steps[place + 1 :]), None)
-        if step.options.final is not None:
-            yield Turn(step, None, None, None)
+    joins: tuple[Section, ...] = ()
+    after = {step.name: following for step, following in pairwise(pipeline.steps)}
+    for section in sections(pipeline):
+        if section.parallel:
+            for lane in section.lanes:
+                earlier = section.steps[: section.steps.index(lane[0])]
+                begins = ",".join(step.name for step in earlier)
+                yield Turn(lane[0], base, None, None, joins, begins)
+                yield from (Turn(step, before, None, None) for before, step in pairwise(lane))
+            joins = (*joins, section)
             continue
-        yield Turn(step, base, between, following)
+        [step] = section.steps
+        yield Turn(step, base, between, after.get(step.name), joins)
         base, between = (base, step) if is_unsure(step) else (step, None)
+        joins = ()
+    yield from (Turn(step, None, None, None) for step in pipeline.steps if step.options.final is not None)
 
 
 def wanted_parameters(pipeline: Pipeline, turn: Turn) -> tuple[str, ...]:
@@ -73,7 +93,8 @@ def task(turn: Turn, template: str) -> dict[str, Any]:
     """One step as a task of the DAG."""
     step, base, between = turn.step, turn.base, turn.between
     found: dict[str, Any] = {"name": step.name, "template": template}
-    needs = [f"{base.name}.Succeeded"] if base and not between else []
+    needs = [f"{base.name}.Succeeded"] if base and not between and not turn.joins else []
+    needs += [f"{lane[-1].name}.Succeeded" for section in turn.joins[-1:] for lane in section.lanes]
     needs += [f"({between.name}.Succeeded || {between.name}.Skipped)"] if between else []
     if needs:
         found["depends"] = " && ".join(needs)
@@ -87,10 +108,17 @@ def task(turn: Turn, template: str) -> dict[str, Any]:
         "after": _after(between) if between else "",
         "item": "{{item}}",
         "outcome": "{{workflow.status}}",
+        "join": join_text(turn.joins),
+        "lane": turn.lane,
     }
     wanted = ("step", "state", *turn.shape.inputs)
     found["arguments"] = {"parameters": [{"name": name, "value": given[name]} for name in wanted]}
     return found
+
+
+def join_text(joins: Sequence[Section]) -> str:
+    """Sections with lanes as an argument: ``;`` between sections, ``,`` between lanes, ``+`` between the steps of a lane."""
+    return ";".join(",".join("+".join(step.name for step in lane) for lane in section.lanes) for section in joins)
 
 
 def _after(between: Step) -> str:

@@ -31,6 +31,10 @@ SMALL: dict[str, list[Spec]] = {
     "nothing": ["md:# Only words"],
     "one-step": ["x = 1\nprint(x)"],
     "parameters": [("lr = 0.1  # rate\nname = 'a{{b}}'", ["parameters", "step:setup"]), ("print(lr)", ["step:use"])],
+    "lanes": [
+        ("x = [3, 1, 2]", ["step:load"]), ("a = sum(x)", ["step:left"]), ("b = max(x)", ["step:right"]),
+        ("c = b + 1", ["step:deep"]), ("print(a, b, c)", ["step:join"]),
+    ],
     "gpu": [
         ("import torch", {"mlops": {"step": "prepare"}}),
         ("train()", {"mlops": {
