@@ -212,8 +212,9 @@ class Workbench:
         """
         from jupyter_mlops.engine.argo.installed import check_argo
         from jupyter_mlops.engine.base import Submission
-        from jupyter_mlops.packing import pack
+        from jupyter_mlops.packing import left_behind, pack
         from jupyter_mlops.registry.bundles import push_bundle, source_digest
+        from jupyter_mlops.registry.learned import with_learned
         from jupyter_mlops.workflow.compile import compile_workflow
         from jupyter_mlops.workflow.parameters import check_parameters
 
@@ -221,12 +222,14 @@ class Workbench:
         if resume is not None:
             self._check_same(resume, notebook)
         found, pipeline = self._at_kernel(notebook, self.convert(notebook), kernel)
+        pipeline, notes = with_learned(self.store, pipeline, source_digest(notebook))
         values = check_parameters(pipeline, parameters or {})
         if not self.target.local:
             check_argo(self.cluster)  # before anything is pushed for it
         images = self.images(pipeline)
         packed = pack(self.settings, notebook, pipeline, path.parent, found, local=self.target.local)
-        for diagnostic in images.findings(json.loads(packed.environment or b"null")):
+        environment = json.loads(packed.environment or b"null")
+        for diagnostic in (*notes, *images.findings(environment), *left_behind(environment)):
             tell(diagnostic)
         bundle = push_bundle(self.store, notebook, pipeline, path.parent, packed)
         options = {"registry": self.store.address, "resume": resume} if self.target.local else self._options(resume)

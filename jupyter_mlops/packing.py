@@ -17,7 +17,7 @@ from jupyter_mlops.errors import Diagnostic, NotFound, PlatformError, Refused, W
 from jupyter_mlops.oci.canonical import canonical
 from jupyter_mlops.pipeline.environment import Environment, Use, surely_missing, to_json
 from jupyter_mlops.registry.bundles import Packed
-from jupyter_mlops.registry.datafiles import Data, data_files
+from jupyter_mlops.registry.datafiles import LIMIT, Data, data_files
 from jupyter_mlops.registry.localmodules import local_modules
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from jupyter_mlops.notebook.document import Notebook
     from jupyter_mlops.pipeline.pipeline import Pipeline
     from jupyter_mlops.settings import Settings
+
+
+LISTED = 12
+"""Files named in a message at most."""
 
 
 def pack(settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: Path, kernel: Kernel | None, *, local: bool) -> Packed:
@@ -59,6 +63,22 @@ def described(settings: Settings, notebook: Notebook, pipeline: Pipeline, folder
         return None
     data = _data(settings, notebook, folder)
     return None if found is None else {**to_json(found), "data": list(data.files), "left": data.left}
+
+
+def left_behind(environment: Mapping[str, Any] | None) -> tuple[Diagnostic, ...]:
+    """What of the data that the notebook names does not travel, since it is too much."""
+    left: Mapping[str, int] = (environment or {}).get("left") or {}
+    if not left:
+        return ()
+    biggest = sorted(left, key=lambda name: -left[name])
+    named = ", ".join(f"{name} ({_size(left[name])})" for name in biggest[:LISTED]) + (" and more" if len(left) > LISTED else "")
+    fix = f"Read it from a bucket, or log_dataset it: {LIMIT >> 20} MiB of data travel with a notebook."
+    return (Diagnostic("data-left", "warning", f"too large to travel to a cluster: {named}", None, None, fix),)
+
+
+def _size(count: int) -> str:
+    """Bytes in words."""
+    return f"{count / (1 << 20):.0f} MiB" if count >= 1 << 20 else f"{count} bytes"
 
 
 def _ask(

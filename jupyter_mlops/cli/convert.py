@@ -80,8 +80,8 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
 
 
 def _say_images(bench: Workbench, notebook: Notebook, pipeline: Pipeline, folder: Path, console: Console) -> None:
-    """Say what of the images of a cluster does not fit. Raises Refused for another Python."""
-    from jupyter_mlops.packing import described
+    """Say what of the images of a cluster does not fit, and what data stays here. Raises Refused for another Python."""
+    from jupyter_mlops.packing import described, left_behind
     from jupyter_mlops.targets.imagefit import PATIENT
 
     if bench.target.local:
@@ -89,7 +89,8 @@ def _say_images(bench: Workbench, notebook: Notebook, pipeline: Pipeline, folder
     images = bench.images(pipeline)
     if images.looking:
         console.note(f"looking at {', '.join(images.looking)}")
-    for found in images.findings(described(bench.settings, notebook, pipeline, folder), PATIENT):
+    environment = described(bench.settings, notebook, pipeline, folder)
+    for found in (*images.findings(environment, PATIENT), *left_behind(environment)):
         console.note(finding(found))
 
 

@@ -78,12 +78,13 @@ def convert(bench: Workbench, notebook: Notebook, folder: Path | None = None) ->
 
 
 def _images(bench: Workbench, notebook: Notebook, pipeline: Pipeline, folder: Path) -> tuple[Diagnostic, ...]:
-    """What of the images of a cluster does not fit; another Python, for which a run is refused, as an error."""
-    from jupyter_mlops.packing import described
+    """What does not fit a cluster: images, and data that stays here; another Python, which refuses a run, as an error."""
+    from jupyter_mlops.packing import described, left_behind
 
     images = bench.images(pipeline)
+    environment = described(bench.settings, notebook, pipeline, folder)
     try:
-        return images.findings(described(bench.settings, notebook, pipeline, folder)) if images.looking else ()
+        return (*images.findings(environment), *left_behind(environment))
     except Refused as refused:
         return (Diagnostic(refused.code, "error", refused.message, fix=refused.fix),)
 

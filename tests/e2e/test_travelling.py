@@ -1,0 +1,56 @@
+"""Files, folders, links and modules beside a notebook, on this machine: a step finds what a kernel finds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlops.errors import Diagnostic
+from jupyter_mlops.flow import Workbench
+from jupyter_mlops.packing import data_only, left_behind
+from jupyter_mlops.registry import datafiles
+from jupyter_mlops.registry.bundles import Packed
+from jupyter_mlops.settings import Settings, Storage
+from jupyter_mlops.testing.engine import wait
+from tests.travelling import SHOWN, write
+
+
+def test_a_step_here_finds_everything(tmp_path: Path) -> None:
+    path = write(tmp_path / "work földer", large=1000)
+    bench = Workbench(Settings(Storage(tmp_path / "home")))
+    run = wait(bench.engine, bench.run(path).name)
+    assert run.phase == "Succeeded", run.failure
+    cells = json.loads(Path(str(run.executed)).read_text(encoding="utf-8"))["cells"]
+    assert "".join(output["text"] for output in cells[1]["outputs"]) == SHOWN
+    assert cells[2]["outputs"][0]["text"] == "True\n"
+
+
+def test_what_travels_and_what_stays_is_known_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, large=5000)
+    monkeypatch.setattr(datafiles, "LIMIT", 4000)
+    bench = Workbench(Settings(Storage(tmp_path / "home")))
+    packed: Packed = data_only(bench.settings, bench.read(path), tmp_path)
+    assert sorted(packed.data) == [
+        "%s {x} $y.txt", "a name with spaces.txt", "beside module.txt", "folder ö/deep er/two.txt", "folder ö/one.txt",
+        "größe €😀.txt", "link.txt", "many/a 1.csv", "many/b.csv", "plain.txt", "quote'\"s.txt",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        ({"big file.bin": 70 << 20, "b": 3}, "too large to travel to a cluster: big file.bin (70 MiB), b (3 bytes)"),
+        ({f"f{n}": n for n in range(20)}, "and more"),
+    ],
+)
+def test_what_stays_is_named_with_its_size(left: dict[str, int], words: str) -> None:
+    (found,) = left_behind({"left": left})
+    assert isinstance(found, Diagnostic)
+    assert (found.code, found.severity, "64 MiB" in found.fix) == ("data-left", "warning", True)
+    assert words in found.message
+
+
+def test_nothing_is_said_where_all_travels() -> None:
+    assert left_behind(None) == left_behind({}) == left_behind({"left": {}}) == ()
