@@ -222,7 +222,7 @@ class Workbench:
         if resume is not None:
             self._check_same(resume, notebook)
         found, pipeline = self._at_kernel(notebook, self.convert(notebook), kernel)
-        pipeline, notes = with_learned(self.store, pipeline, source_digest(notebook))
+        pipeline, notes = with_learned(self.store, pipeline, source_digest(notebook), resume)
         values = check_parameters(pipeline, parameters or {})
         if not self.target.local:
             check_argo(self.cluster)  # before anything is pushed for it

@@ -35,6 +35,9 @@ REPORT = MEDIA + "report.v1"
 REPORT_CONFIG = MEDIA + "report.v1+json"
 REPORT_OUTPUTS = MEDIA + "report.outputs.v1+json"
 
+LEARNED = MEDIA + "learned.v1"
+LEARNED_CONFIG = MEDIA + "learned.v1+json"
+
 RUN = MEDIA + "run.v1"
 RUN_CONFIG = MEDIA + "run.v1+json"
 RUN_WORKFLOW = MEDIA + "workflow.v1+json"

@@ -64,6 +64,8 @@ def independence(steps: Sequence[Step], cells: Iterable[Cell], analysis: Analysi
         cells: the code cells that run.
         analysis: of these cells.
     """
+    if any(doubt.kind == "history" for found in analysis.facts for doubt in found.doubts):
+        return Independence()  # what the last result was depends on the order
     done = walks(cells)
     facts = {found.cell: found for found in analysis.facts}
     inside = {step.name for step in steps if _stays(step, facts, done)}
@@ -72,7 +74,7 @@ def independence(steps: Sequence[Step], cells: Iterable[Cell], analysis: Analysi
     versions: list[Diagnostic] = []
     for place, later in enumerate(steps):
         for earlier in steps[:place]:
-            if not {earlier.name, later.name} <= plain or _waits(later, earlier.name, steps) or _shares(earlier, later, facts):
+            if not {earlier.name, later.name} <= plain or waits(steps, later.name, earlier.name) or _shares(earlier, later, facts):
                 continue
             both = _both(earlier, later, facts)
             if both is None:
@@ -115,11 +117,11 @@ def _method(name: str) -> bool:
     return bool(effects) and effects <= KNOWN and name not in LEARNS
 
 
-def _waits(later: Step, earlier: str, steps: Sequence[Step]) -> bool:
+def waits(steps: Sequence[Step], later: str, earlier: str) -> bool:
     """Whether a step needs another, by links or by a declared order, be it through others."""
     needs = {step.name: step.needs for step in steps}
     seen: set[str] = set()
-    todo = [later.name]
+    todo = [later]
     while todo:
         for need in needs[todo.pop()]:
             if need == earlier:

@@ -33,7 +33,7 @@ def deliveries_of_run(store: Store, pipeline: str, run: str, workflow: Mapping[s
     Raises:
         Unavailable and other errors of a store that does not answer.
     """
-    accounts = dict(_accounts(store, pipeline, run))
+    accounts = dict(accounts_of(store, pipeline, run))
     planned = _planned(store, workflow)
     if not accounts or planned is None:
         return None
@@ -91,7 +91,7 @@ def _links(planned: Pipeline) -> dict[str, dict[str, str]]:
     return found
 
 
-def _accounts(store: Store, pipeline: str, run: str) -> Iterator[tuple[str, Account]]:
+def accounts_of(store: Store, pipeline: str, run: str) -> Iterator[tuple[str, Account]]:
     """Step → its account, as far as steps have ended. Branches of one step count as one."""
     repository, prefix = run_repository(pipeline), f"report.{run}."
     for tag in store.tags(repository):
