@@ -24,6 +24,7 @@ from jupyter_mlops.runner.outputs import Outputs
 from jupyter_mlops.runner.plain import HISTORY
 from jupyter_mlops.runner.progress import Log
 from jupyter_mlops.runner.shell import make_shell
+from jupyter_mlops.session.attached import is_attached
 from jupyter_mlops.session.carriers.base import Context
 from jupyter_mlops.session.mentions import Mentions
 from jupyter_mlops.session.scope import Scope
@@ -134,7 +135,7 @@ def _deliver_one(judgement: Judgement, digest: str, todo: Sequence[str], state: 
 
 
 def _own(state: State) -> set[str]:
-    return {name for name in (*state.names, *state.lost) if not HISTORY.fullmatch(name)}
+    return {name for name in (*state.names, *state.lost) if not HISTORY.fullmatch(name) and not is_attached(name)}
 
 
 def _kind(state: State, name: str) -> str:

@@ -107,6 +107,7 @@ def reduce_class(pickler: Pickler, cls: type) -> Any:
     if pickler.by_reference(cls) or found is NotImplemented:
         return localmodules.reduce_member(pickler, cls) if found is NotImplemented else found
     make, arguments, state = found[:3]
+    state[0].update(_same_as_inherited(cls, state[0]))
     arguments = (*arguments[:-2], None, arguments[-1])  # the last but one is the tracker id, for plain classes and enums
     known = _known_elsewhere(cls)
     if make is cp._make_skeleton_class:  # noqa: SLF001
@@ -126,6 +127,19 @@ def reduce_class(pickler: Pickler, cls: type) -> Any:
         None,
         set_class,
     )
+
+
+def _same_as_inherited(cls: type, given: dict[str, Any]) -> dict[str, Any]:
+    """A class's own attributes that are, just now, those of its parent, which cloudpickle leaves out: the parent's may change."""
+    slots = (types.GetSetDescriptorType, types.MemberDescriptorType)
+    above = cls.__mro__[1:]
+    return {
+        name: value
+        for name, value in vars(cls).items()
+        if name not in given
+        and not (name.startswith("__") or name == "_abc_impl" or isinstance(value, slots))
+        and any(name in vars(base) and vars(base)[name] is value for base in above)
+    }
 
 
 Known = tuple[list[abc.ABCMeta], Any]

@@ -12,6 +12,8 @@ from __future__ import annotations
 import copyreg
 from typing import Any
 
+from jupyter_mlops.session.arguments import reduce_part
+
 _NEWOBJ = {"__newobj__", "__newobj_ex__"}
 _PLAIN_EXCEPTIONS = (BaseException.__reduce__, OSError.__reduce__, ImportError.__reduce__)
 
@@ -25,6 +27,8 @@ def reduce_instance(value: Any) -> Any:
         return NotImplemented
     if issubclass(kind, (set, frozenset)) and kind.__module__ == "__main__" and kind.__reduce__ is kind.__base__.__reduce__:
         return _reduce_set(value)
+    if kind.__module__ == "argparse":
+        return reduce_part(value)
     if kind.__reduce__ is not object.__reduce__:
         return NotImplemented
     maker = _maker(kind)

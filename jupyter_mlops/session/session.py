@@ -16,6 +16,7 @@ from jupyter_mlops.oci.names import STATE, STATE_CONFIG
 from jupyter_mlops.oci.store import Descriptor, Store
 from jupyter_mlops.session import files, lost
 from jupyter_mlops.session.account import Account, account
+from jupyter_mlops.session.attached import Attached, attached_names
 from jupyter_mlops.session.carriers.base import Context
 from jupyter_mlops.session.carriers.history import RESULT
 from jupyter_mlops.session.carrying import Carrying
@@ -69,6 +70,7 @@ class Session:
         self._excluded = tuple(excluded)
         self._delivery = Delivery()
         self._carrying = Carrying(context, self.scope, self._blobs, before.carriers)
+        self._attached = Attached(context)
         self._snapshot = files.Snapshot({})
         self.account = Account()
         """What came in and what has changed; known when the step has finished."""
@@ -99,6 +101,7 @@ class Session:
         self._carrying.restore_libraries()
         self._carrying.note_again("random", "environ")
         note_arrival(self._delivery, before, self.scope)
+        self._attached.restore(self.scope.namespace)
 
     def finish(self, made_in: Mapping[str, int], count: int, tag: str) -> str:
         """Store what there is now and return the digest of the state.
@@ -108,8 +111,12 @@ class Session:
             count: IPython's next execution count.
             tag: the tag of the state's manifest.
         """
+        attached = self._attached.values()
+        self._attached.take_down()
         carriers = self._carrying.capture()
-        found = capture(self._values(), self.before, self._delivery, self._blobs, self.scope, made_in)
+        values = self._values() | attached
+        found = capture(values, self.before, self._delivery, self._blobs, self.scope, made_in)
+        lost_names = self._attached.told(found.lost)
         changed, removed = files.changes(
             self.context.root,
             self._snapshot,
@@ -119,13 +126,13 @@ class Session:
             self._blobs.store,
             self._blobs.repository,
         )
-        state = State(this_python(), count, found.names, found.lost, found.components, carriers, changed, removed)
+        state = State(this_python(), count, found.names, lost_names, found.components, carriers, changed, removed)
         self.account = account(self.before, state, self._delivery.names)
         return self._push(state, tag)
 
     def _wanted(self, asked: Asked) -> set[str]:
         """Names to deliver; results by number where the code says ``_`` or ``Out``."""
-        wanted = set(asked.mentions.loads | asked.mentions.deletes) | self._carrying.mentions
+        wanted = set(asked.mentions.loads | asked.mentions.deletes) | self._carrying.mentions | attached_names(self.before.names)
         if asked.everything:
             return wanted | {EVERYTHING}
         if wanted & {"Out", "_oh"}:

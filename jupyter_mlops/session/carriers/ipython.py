@@ -1,12 +1,12 @@
-"""What the notebook set on IPython itself: extensions, traits (``%precision``, ``%config``), printers, its own magics.
+"""What the notebook set on IPython itself: extensions, traits (``%precision``, ``%config``), aliases.
 
-Only differences to a fresh shell travel. Of its history, completion and streams nothing does: those belong to the process.
+Only differences to a fresh shell travel. Of its history, completion and streams nothing does: those belong to
+the process. Functions of the notebook that hang on IPython (printers, magics, callbacks) are in ``hooks``.
 """
 
 from __future__ import annotations
 
 import sys
-import types
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -98,60 +98,26 @@ class Traits:
             yield ("InteractiveTB", "mode"), shell.InteractiveTB.mode
 
 
-class Printers:
-    """Functions of the notebook that show a type: ``formatter.for_type(Thing, show)``.
+class Aliases:
+    """Names for lines of the system's shell: ``%alias``."""
 
-    They are put back by the type's name, which IPython resolves when a value is shown: a class of the notebook arrives later.
-    """
-
-    name, module = "ipython.printers", ""
+    name, module = "ipython.aliases", ""
 
     def __init__(self, context: Context) -> None:
-        self._shell = context.shell
+        self._manager: Any = getattr(context.shell, "alias_manager", None)
+        self._found = dict(self._now())
 
     def capture(self) -> Any:
         """See :class:`Carrier`."""
-        found = []
-        for kind, formatter in _formatters(self._shell):
-            types_of = {(cls.__module__, cls.__name__): show for cls, show in formatter.type_printers.items()}
-            for key, show in sorted({**formatter.deferred_printers, **types_of}.items(), key=lambda item: item[0]):
-                if _of_notebook(show):
-                    found.append(((kind, *key), show))
-        return found or None
+        return sorted((name, command) for name, command in self._now() if self._found.get(name) != command) or None
 
     def restore(self, value: Any) -> None:
         """See :class:`Carrier`."""
-        formatters = dict(_formatters(self._shell))
-        for (kind, module, name), show in value:
-            if kind not in formatters:
-                continue
-            cls = getattr(sys.modules.get(module), name, None) if module != "__main__" else None
-            if isinstance(cls, type):
-                formatters[kind].type_printers[cls] = show
-            else:
-                formatters[kind].deferred_printers[module, name] = show
+        for name, command in value:
+            self._manager.soft_define_alias(name, command)
 
-
-class Magics:
-    """Magics that are functions of the notebook: ``@register_line_magic``."""
-
-    name, module = "ipython.magics", ""
-
-    def __init__(self, context: Context) -> None:
-        self._shell = context.shell
-
-    def capture(self) -> Any:
-        """See :class:`Carrier`."""
-        magics = getattr(getattr(self._shell, "magics_manager", None), "magics", {})
-        return [
-            ((kind, name), run) for kind in ("line", "cell") for name, run in sorted(magics.get(kind, {}).items())
-            if _of_notebook(run)
-        ] or None  # fmt: skip
-
-    def restore(self, value: Any) -> None:
-        """See :class:`Carrier`."""
-        for (kind, name), run in value:
-            self._shell.magics_manager.register_function(run, kind, name)
+    def _now(self) -> list[tuple[str, str]]:
+        return list(getattr(self._manager, "aliases", ()))
 
 
 class InlineFigures:
@@ -200,10 +166,6 @@ def _formatters(shell: Any) -> Iterator[tuple[str, Any]]:
     yield from getattr(getattr(shell, "display_formatter", None), "formatters", {}).items()
 
 
-def _of_notebook(value: Any) -> bool:
-    return isinstance(value, types.FunctionType) and value.__module__ == "__main__"
-
-
 def _copy(value: Any) -> Any:
     """Containers are compared with what they held."""
     return type(value)(value) if type(value) in {list, dict, set} else value
@@ -216,4 +178,4 @@ def _differ(first: Any, second: Any) -> bool:
         return True
 
 
-FACTORIES = (Extensions, Traits, Printers, Magics, InlineFigures)
+FACTORIES = (Extensions, Traits, Aliases, InlineFigures)

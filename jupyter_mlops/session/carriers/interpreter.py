@@ -1,0 +1,105 @@
+"""Settings of the interpreter and of the standard library that are plain values, each with its way of asking and setting.
+
+Only what differs from what the step found travels. What says how fast the place is (threads, resources) is not here.
+"""
+
+from __future__ import annotations
+
+import csv
+import gc
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from jupyter_mlops.session.carriers.base import Context
+
+
+def _umask() -> int:
+    """The mask with which files are made; asking it sets it, so that it is set back."""
+    found = os.umask(0o022)
+    os.umask(found)
+    return found
+
+
+def _dialects() -> list[tuple[str, dict[str, Any]]]:
+    keys = ("delimiter", "doublequote", "escapechar", "lineterminator", "quotechar", "quoting", "skipinitialspace", "strict")
+    return [(name, {key: getattr(csv.get_dialect(name), key) for key in keys}) for name in sorted(csv.list_dialects())]
+
+
+def _give_dialects(given: list[tuple[str, dict[str, Any]]]) -> None:
+    for name in csv.list_dialects():
+        csv.unregister_dialect(name)
+    for name, options in given:
+        csv.register_dialect(name, **options)
+
+
+def _enable_gc(wanted: bool) -> None:
+    (gc.enable if wanted else gc.disable)()
+
+
+def _give_arguments(given: list[str]) -> None:
+    sys.argv[:] = given
+
+
+SETTINGS: tuple[tuple[str, Callable[[], Any], Callable[[Any], object]], ...] = (
+    ("sys.argv", lambda: list(sys.argv), _give_arguments),
+    ("sys.setswitchinterval", sys.getswitchinterval, sys.setswitchinterval),
+    ("sys.set_int_max_str_digits", getattr(sys, "get_int_max_str_digits", lambda: 0), getattr(sys, "set_int_max_str_digits", id)),
+    ("gc.enable", gc.isenabled, _enable_gc),
+    ("gc.set_threshold", gc.get_threshold, lambda given: gc.set_threshold(*given)),
+    ("os.umask", _umask, os.umask),
+    ("socket.setdefaulttimeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    ("csv.field_size_limit", csv.field_size_limit, csv.field_size_limit),
+    ("csv.register_dialect", _dialects, _give_dialects),
+)
+"""What it is set by, how it is asked, how it is set."""
+
+
+class Interpreter:
+    """(setting, value) of each that the notebook changed."""
+
+    name, module = "interpreter", ""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._found = {name: ask() for name, ask, _ in SETTINGS}
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        return [(name, now) for name, ask, _ in SETTINGS if (now := ask()) != self._found[name]] or None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        given = dict(value)
+        for name, _, give in SETTINGS:
+            if name in given:
+                try:
+                    give(given[name])
+                except (OSError, ValueError) as error:
+                    self._context.warn(f"{name}, which the notebook set, cannot be set here ({error})")
+
+
+class TimeZone:
+    """The zone of local times, where the notebook set ``TZ`` and called ``time.tzset``."""
+
+    name, module = "timezone", ""
+
+    def __init__(self, _: Context) -> None:
+        self._found = time.tzname
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        return time.tzname if time.tzname != self._found else None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`. The variable came with the environment."""
+        if value != time.tzname:
+            with suppress(AttributeError):  # not everywhere
+                time.tzset()
+
+
+FACTORIES = (Interpreter, TimeZone)
