@@ -12,12 +12,12 @@ import pytest
 
 from jupyter_mlops.cluster.base import Cluster
 from jupyter_mlops.engine.argo.engine import ArgoEngine
-from jupyter_mlops.engine.base import Run
+from jupyter_mlops.engine.base import Run, Submission
 from jupyter_mlops.oci.open import open_store
 from jupyter_mlops.settings import Settings, Storage, Target
 from jupyter_mlops.testing.engine import phases, wait
 from tests.cluster.conftest import fresh_namespace
-from tests.cluster.notebooks import submit_notebook
+from tests.cluster.notebooks import compiled, submit_notebook
 from tests.control_flow import EQUAL, Cell, plain
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -90,3 +90,23 @@ def test_the_end_of_a_run_that_is_stopped_runs(argo: ArgoEngine) -> None:
     run = wait(argo, run.name, seconds=SECONDS)
     assert (run.phase, phases(run)) == ("Stopped", {"load": "Succeeded", "train": "Stopped", "report": "Succeeded"})
     assert printed(argo, run, "report") == "Failed 5\n"
+
+
+def test_a_resumed_run_takes_branches_over_and_runs_what_is_never_kept(argo: ArgoEngine) -> None:
+    """``cache: off`` is a step's own wish; each branch is found by what it depended on."""
+    steps = [("load", "kept = 5"), ("train", "share = kept * n"), ("look", "seen = sum(share)"), ("show", "print(share, seen)")]
+    asked: dict[str, Any] = {"train": {"each": "n in [1, 2]"}, "look": {"cache": "off"}}
+    first = wait(
+        argo, submit_notebook(argo, argo._store, argo._target, steps, name="flow-cache", options=asked).name, seconds=SECONDS
+    )
+    assert first.phase == "Succeeded", first.failure
+    document = compiled(argo._store, argo._target, steps, name="flow-cache", resume=first.name, options=asked)
+    again = wait(argo, argo.submit(Submission(document, resume=first.name)).name, seconds=SECONDS)
+    assert again.phase == "Succeeded", again.failure
+    cached = {step.name: step.cached for step in again.steps}
+    assert {name: cached[name] for name in ("load", "train(0)", "train(1)", "look")} == {
+        "load": True, "train(0)": True, "train(1)": True, "look": False,
+    }  # fmt: skip
+    told = printed(argo, first, "show")
+    assert told == "[5, 10] 15\n"
+    assert cached["show"] or printed(argo, again, "show") == told
