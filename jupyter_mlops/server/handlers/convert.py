@@ -86,7 +86,7 @@ def _images(bench: Workbench, notebook: Notebook, pipeline: Pipeline, folder: Pa
     try:
         return (*images.findings(environment), *left_behind(environment))
     except Refused as refused:
-        return (Diagnostic(refused.code, "error", refused.message, fix=refused.fix),)
+        return (Diagnostic("python-mismatch", "error", refused.message, fix=refused.fix),)
 
 
 def workflow_text(bench: Workbench, notebook: Notebook, folder: Path | None) -> str:
