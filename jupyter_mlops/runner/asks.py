@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from jupyter_mlops.session.account import Account
+from jupyter_mlops.session.account import Account, is_ours
 from jupyter_mlops.session.mentions import Mentions, mentions_of
 from jupyter_mlops.session.session import Asked
 from jupyter_mlops.session.state import EVERYTHING, State
@@ -63,14 +63,16 @@ def asked_by(sources: list[str], shell: Any, known: Iterable[str] = ()) -> Asked
     return Asked(mentions, everything)
 
 
-def what_was_asked(account: Account, before: State, asked: Asked, sources: Iterable[str]) -> Account:
+def what_was_asked(account: Account, before: State, asked: Asked, sources: Iterable[str], namespace: Mapping[str, Any]) -> Account:
     """The account of a step with what its cells, and the functions and classes that came to it, asked for.
 
-    A name that the cells surely bind before they read it is not asked for: it does not matter who else bound it.
+    A name that the cells surely bind before they read it is not asked for: it does not matter who else bound it. One that is there
+    at the end and did not arrive was bound here; where its value is an equal one, no digest shows it.
     """
     names = set(asked.mentions.loads | asked.mentions.deletes) - bound_first(sources)
     for digest in {*account.delivered.values()} & before.components.keys():
         names |= {*before.components[digest].mentions}
+    names |= {name for name in before.names if name in namespace and name not in account.delivered and is_ours(name)}
     return replace(account, asked=tuple(sorted(names - {EVERYTHING})), everything=asked.everything or EVERYTHING in names)
 
 

@@ -148,7 +148,7 @@ class _Step:
         state = patiently(
             lambda: session.finish(execution.made_in, shell.execution_count, tag), self.log, f"what {self.step.name} reached"
         )
-        self.report.account = what_was_asked(session.account, before, asked, sources).to_json()
+        self.report.account = what_was_asked(session.account, before, asked, sources, shell.user_ns).to_json()
         self.report.control |= branch.end(load_state(store, arguments.repository, state), execution, shell)
         for task in execution.loop.pending():
             context.warn(f"the asyncio task of {task} had not ended at the step's end, and ended with it")

@@ -35,7 +35,7 @@ class Account:
     """Files of the folder that were written or removed."""
 
     asked: tuple[str, ...] = ()
-    """Names that the code asked for, whether there were any or not."""
+    """Names that the code asked for, whether there were any or not, and those that it bound to what they were before."""
 
     everything: bool = False
     """Whether the code could reach names that it does not mention."""
