@@ -34,7 +34,7 @@ class Storage:
     """Where things lie and how long they stay."""
 
     home: Path = field(default_factory=default_home)
-    """Root of ``registry/``, ``runs/``, ``services/`` and ``cache/``; created with mode 0700."""
+    """Root of ``registry/``, ``runs/``, ``services/``, ``checks/`` and ``cache/``; created with mode 0700."""
 
     keep_runs: int = 50
     """Finished runs kept per pipeline; older ones are deleted when a new one starts. Models they made stay."""
@@ -53,6 +53,11 @@ class Storage:
     def services(self) -> Path:
         """Live state of local services: ``<namespace>/<name>``."""
         return self.home / "services"
+
+    @property
+    def checks(self) -> Path:
+        """The last check of each notebook: one folder each."""
+        return self.home / "checks"
 
     @property
     def cache(self) -> Path:

@@ -58,6 +58,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listChecks"];
+        put?: never;
+        post: operations["createCheck"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/checks/{check}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                check: components["parameters"]["check"];
+            };
+            cookie?: never;
+        };
+        get: operations["getCheck"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/checks/{check}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                check: components["parameters"]["check"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["stopCheck"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/runs": {
         parameters: {
             query?: {
@@ -658,6 +710,78 @@ export interface components {
             parameters: components["schemas"]["Parameter"][];
             diagnostics: components["schemas"]["Diagnostic"][];
         };
+        CheckRequest: {
+            path: string;
+            parameters?: {
+                [key: string]: unknown;
+            };
+            /** @description Kernelspec to use instead of the notebook's */
+            kernel?: string;
+        };
+        NotebookChecks: {
+            checks: components["schemas"]["NotebookCheck"][];
+        };
+        NotebookCheck: {
+            name: string;
+            /** @description Path as the file browser shows it */
+            notebook: string | null;
+            /**
+             * @description Succeeded has a verdict and Failed an error
+             * @enum {string}
+             */
+            phase: "Running" | "Succeeded" | "Failed" | "Stopped";
+            /** @description Of the notebook that was checked; a conversion has the same one while nothing has changed */
+            source_digest: string;
+            parameters: {
+                [key: string]: unknown;
+            };
+            /** @description Which side, and which cell of n or which step */
+            progress: string;
+            started: number;
+            finished: number | null;
+            verdict: components["schemas"]["Verdict"] | null;
+            error: components["schemas"]["Error"] | null;
+        };
+        Verdict: {
+            notebook: string;
+            /**
+             * @description unsteady: what differs, differs between two plain runs too
+             * @enum {string}
+             */
+            outcome: "equal" | "different" | "unsteady";
+            equal: {
+                values: number;
+                outputs: number;
+                files: number;
+                /** @description Models and datasets */
+                logged: number;
+            };
+            differences: components["schemas"]["Difference"][];
+            uncompared: {
+                name: string;
+                reason: string;
+            }[];
+            /** @description Where both sides stopped with the same exception */
+            stopped: {
+                cell: number | null;
+                line: number | null;
+                error: string;
+            } | null;
+            kernel: string;
+            steps: number;
+        };
+        Difference: {
+            /** @enum {string} */
+            kind: "error" | "output" | "value" | "file" | "logged";
+            what: string;
+            /** @description What the single kernel has */
+            single: string;
+            pipeline: string;
+            cell: number | null;
+            /** @description Where in the value */
+            path: string;
+            unsteady: boolean;
+        };
         RunRequest: {
             path: string;
             parameters?: {
@@ -914,6 +1038,7 @@ export interface components {
     parameters: {
         /** @description Name of the target; the default one where absent. 404 lists those that there are */
         target: string;
+        check: string;
         run: string;
         /** @description Percent-encoded: a context may be called anything */
         targetName: string;
@@ -1001,6 +1126,103 @@ export interface operations {
                 };
             };
             422: components["responses"]["Error"];
+        };
+    };
+    listChecks: {
+        parameters: {
+            query?: {
+                /** @description Path of a notebook; all where absent */
+                notebook?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The last check of each notebook, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotebookChecks"];
+                };
+            };
+        };
+    };
+    createCheck: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckRequest"];
+            };
+        };
+        responses: {
+            /** @description Started, on the machine of this server */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotebookCheck"];
+                };
+            };
+            400: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+            409: components["responses"]["Error"];
+            422: components["responses"]["Error"];
+        };
+    };
+    getCheck: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                check: components["parameters"]["check"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The check */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotebookCheck"];
+                };
+            };
+            404: components["responses"]["Error"];
+        };
+    };
+    stopCheck: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                check: components["parameters"]["check"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The check, which ends what it has started and then stops */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotebookCheck"];
+                };
+            };
+            404: components["responses"]["Error"];
         };
     };
     listRuns: {

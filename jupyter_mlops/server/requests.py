@@ -24,6 +24,14 @@ class RunRequest(msgspec.Struct, frozen=True):
     resume: str | None = None
 
 
+class CheckRequest(msgspec.Struct, frozen=True):
+    """A saved notebook to run both ways and compare."""
+
+    path: str
+    parameters: dict[str, Any] = {}
+    kernel: str | None = None
+
+
 class ServiceRequest(msgspec.Struct, frozen=True):
     """A model to deploy: ``NAME``, ``NAME:TAG`` or ``NAME@DIGEST``."""
 

@@ -33,7 +33,7 @@ IDLE = 2.0
 VISIT = 15.0
 """Seconds between asking the engine itself for the runs that go on: a run whose supervisor was killed writes nothing more."""
 
-Kind = Literal["run", "model", "service"]
+Kind = Literal["run", "check", "model", "service"]
 Key = tuple[Kind, str]
 Emit = Callable[[str, dict[str, Any]], None]
 log = logging.getLogger(__name__)
@@ -70,13 +70,15 @@ class Folders:
     def busy(self) -> bool:
         """Whether something moves."""
         return any(
-            (kind == "run" and seen.phase not in DONE) or (kind == "service" and seen.phase in {"Pending", "Loading"})
+            (kind in {"run", "check"} and seen.phase not in DONE) or (kind == "service" and seen.phase in {"Pending", "Loading"})
             for (kind, _), seen in self.seen.items()
         )
 
     def _all(self) -> Iterator[tuple[Key, Seen]]:
         for name, folder in _folders(self.storage.runs):
             yield from self._one(("run", name), folder / "workflow.json", see_run)
+        for name, folder in _folders(self.storage.checks):
+            yield from self._one(("check", name), folder / "check.json", see_check)
         for namespace, inner in _folders(self.storage.services):
             for name, folder in _folders(inner):
                 yield from self._one(("service", f"{namespace}/{name}"), folder / "isvc.json", see_service)
@@ -179,6 +181,11 @@ def see_run(path: Path, stamp: int) -> Seen:
 
     run = run_of(_document(path))
     return Seen(stamp, run.phase, run.revision)
+
+
+def see_check(path: Path, stamp: int) -> Seen:
+    """A check of a notebook from its document."""
+    return Seen(stamp, str(_document(path)["phase"]), _milliseconds(stamp))
 
 
 def see_service(path: Path, stamp: int) -> Seen:

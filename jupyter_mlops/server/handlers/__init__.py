@@ -5,7 +5,7 @@ Path pieces are matched by the characters that names may have, so that nothing e
 
 from __future__ import annotations
 
-from jupyter_mlops.server.handlers import convert, doctor, models, runs, serve, services, status, targets
+from jupyter_mlops.server.handlers import check, convert, doctor, models, runs, serve, services, status, targets
 from jupyter_mlops.server.handlers.base import MlopsHandler, NoSuchRoute
 
 API = "/jupyter-mlops/api/v1"
@@ -25,6 +25,9 @@ ROUTES: dict[str, type[MlopsHandler]] = {
     "/status": status.StatusHandler,
     "/convert": convert.ConvertHandler,
     "/workflow": convert.WorkflowHandler,
+    "/checks": check.ChecksHandler,
+    "/checks/{check}": check.CheckHandler,
+    "/checks/{check}/stop": check.CheckStopHandler,
     "/runs": runs.RunsHandler,
     "/runs/{run}": runs.RunHandler,
     "/runs/{run}/stop": runs.RunStopHandler,
@@ -54,7 +57,16 @@ ROUTES: dict[str, type[MlopsHandler]] = {
 }
 """Paths as ``api.yaml`` writes them."""
 
-PIECES = {"run": LABEL, "model": MODEL, "alias": TAG, "tag": TAG, "namespace": LABEL, "service": LABEL, "target": TARGET}
+PIECES = {
+    "check": LABEL,
+    "run": LABEL,
+    "model": MODEL,
+    "alias": TAG,
+    "tag": TAG,
+    "namespace": LABEL,
+    "service": LABEL,
+    "target": TARGET,
+}
 
 
 def pattern(path: str) -> str:

@@ -30,6 +30,7 @@ def expected(verb: str, operation: dict[str, Any]) -> tuple[str, str]:
 def example(path: str) -> str:
     """A concrete path for a template."""
     names = {
+        "check": "check-0123456789abcdef",
         "run": "churn-x7k2p",
         "model": "churn",
         "alias": "champion",

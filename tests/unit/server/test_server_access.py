@@ -13,6 +13,7 @@ from tests.unit.server.api_document import example, expected, operations
 BODIES: dict[str, Any] = {
     "/convert": {"path": "none.ipynb"},
     "/workflow": {"path": "none.ipynb"},
+    "/checks": {"path": "none.ipynb"},
     "/runs": {"path": "none.ipynb"},
     "/models/{model}/aliases/{alias}": {"tag": "v1"},
     "/services": {"model": "none"},
