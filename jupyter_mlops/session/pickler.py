@@ -119,7 +119,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Pickled:
-    """Bytes of a value. ``places`` holds every changeable object visited: an identity is one only while its object lives."""
+    """Bytes of a value.
+
+    ``places`` holds every changeable object visited, if that was asked for: an identity is one only while its object lives.
+    """
 
     stream: bytes
     buffers: tuple[memoryview, ...]
@@ -150,13 +153,15 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
     def __init__(
         self, file: io.BytesIO, scope: Scope, detached: frozenset[int] = frozenset(), owners: Mapping[int, int] | None = None
     ) -> None:
-        """``detached``: identities of arrays whose views are stored by value (see :func:`arrays.wasteful`)."""
-        super().__init__(file, protocol=5)
+        """``detached``: identities of arrays whose views are stored by value (see :func:`arrays.wasteful`).
+
+        ``owners``: see :func:`dumps`; None where nobody asks who shares what, and nothing is noted.
+        """
         self.scope = scope
         self.detached = detached
+        self.sharing = owners is not None
         self.owners: Mapping[int, int] = owners or {}
         self.joins: set[int] = set()
-        self._space = scope.namespace
         self._noted: set[type] = {list, set}
         self._skipped: set[type] = set(ATOMS) - {float}
         self.places: dict[int, Any] = {}
@@ -170,8 +175,8 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         self._immutable = immutable_types()
         self._frames = frames.reducers()
         self._tensors = tensors.reducers()
-        self._nan = getattr(sys.modules.get("numpy"), "nan", None)
-        self._members = singles.members()
+        self.persistent_id = self._quick_look()
+        super().__init__(file, protocol=5)  # before Python 3.13 it looks for ``persistent_id`` here
 
     def dump(self, value: Any) -> None:
         """Write a value. Unlike cloudpickle's, a recursion that is too deep stays a RecursionError (see :func:`in_depth`)."""
@@ -187,31 +192,48 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
             known = self._importable[id(value)] = (value, found)
         return known[1]
 
-    def persistent_id(self, value: Any) -> Any:  # noqa: PLR0911  (one return a kind; this is the hot path)
-        """The word for what is not part of a value; else None, after noting who the value is."""
-        kind = type(value)
-        if kind in self._skipped:
-            return None
-        if kind is float:
-            return ("nan",) if value is self._nan else None
-        if id(value) in self._members and singles.by_name(value):
-            return ("member", *self._members[id(value)])
-        if kind in self._noted or (kind is dict and value is not self._space and value is not _BUILTINS):
+    def _quick_look(self) -> Callable[[Any], Any]:
+        """The word for what is not part of a value; else None, after noting who the value is.
+
+        Pickle calls this for every object. So it is a function whose names are all at hand, and not a method; and it holds the
+        pickler weakly, since a cycle would keep everything that was pickled until somebody collects.
+        """
+        skipped, noted, owners, places, joins = self._skipped, self._noted, self.owners, self.places, self.joins
+        space, sharing, members, me = self.scope.namespace, self.sharing, singles.members(), weakref.ref(self)
+        nan = getattr(sys.modules.get("numpy"), "nan", None)
+
+        def look(value: Any) -> Any:
+            kind = type(value)
+            if kind in skipped:
+                return None
+            if kind is float:
+                return ("nan",) if value is nan else None
             place = id(value)
-            if place in self.owners:
-                self.joins.add(self.owners[place])
-                return ("joined",)
-            self.places[place] = value
-            return None
-        if (kind is tuple or kind is frozenset) and ATOMS.issuperset(map(type, value)):
-            return None
+            if place in members and singles.by_name(value):
+                return ("member", *members[place])
+            if kind in noted or (kind is dict and value is not space and value is not _BUILTINS):
+                if place in owners:
+                    joins.add(owners[place])
+                    return ("joined",)
+                if sharing:
+                    places[place] = value
+                return None
+            if (kind is tuple or kind is frozenset) and ATOMS.issuperset(map(type, value)):
+                return None
+            pickler: Any = me()
+            return pickler.look_closer(value, kind)
+
+        return look
+
+    def look_closer(self, value: Any, kind: type) -> Any:
+        """The same for a value whose type does not tell."""
         found = self._word(value, kind)
         if found is not None:
             return found
         if kind not in _EACH and kind is not self._array_type and not isinstance(value, type):
             immutable = isinstance(value, self._immutable)
             (self._skipped if immutable else self._noted).add(kind)
-            return None if immutable else self.persistent_id(value)
+            return None if immutable else self._note(value)
         if isinstance(value, (type, types.FunctionType)) and self.by_reference(value):
             return None
         return self._note(value)
@@ -222,7 +244,8 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         if place in self.owners:
             self.joins.add(self.owners[place])
             return ("joined",)
-        self.places[place] = value
+        if self.sharing:
+            self.places[place] = value
         return None
 
     def _word(self, value: Any, kind: type) -> Any:
@@ -317,6 +340,7 @@ def dumps(value: Any, scope: Scope, detached: frozenset[int] = frozenset(), owne
     """Pickle a value. Raises whatever the value's own pickling raises: see :mod:`jupyter_mlops.session.lost`.
 
     ``owners``: identity of an object → who has it already. The walk does not go into such an object, and notes the owner.
+    Without it nothing is noted, and ``places`` is empty.
     """
     file = io.BytesIO()
     pickler = Pickler(file, scope, detached, owners)
