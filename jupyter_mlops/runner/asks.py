@@ -36,6 +36,13 @@ TRANSPARENT_MAGICS = frozenset({
 })  # fmt: skip
 """Magics that see no more of the namespace than the names in their arguments."""
 
+GENERATOR_WORDS = frozenset({
+    "getstate", "get_state", "get_rng_state", "get_rng_state_all", "setstate", "set_state", "set_rng_state", "set_rng_state_all",
+    "fork_rng", "isolate_rng", "initial_seed", "bit_generator", "get_bit_generator", "set_bit_generator", "default_generator",
+    "_rand", "_inst", "seed", "manual_seed", "manual_seed_all", "seed_everything", "set_seed", "set_random_seed",
+})  # fmt: skip
+"""Words of code that can read a generator of the process, or set it, and leave it where it was."""
+
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -66,14 +73,19 @@ def asked_by(sources: list[str], shell: Any, known: Iterable[str] = ()) -> Asked
 def what_was_asked(account: Account, before: State, asked: Asked, sources: Iterable[str], namespace: Mapping[str, Any]) -> Account:
     """The account of a step with what its cells, and the functions and classes that came to it, asked for.
 
-    A name that the cells surely bind before they read it is not asked for: it does not matter who else bound it. One that is there
-    at the end and did not arrive was bound here; where its value is an equal one, no digest shows it.
+    A name that the cells surely bind before they read it is not asked for: it does not matter who else bound it. One that is
+    there at the end and did not arrive was bound here; where its value is an equal one, no digest shows it. One that they delete
+    is gone at the end, whoever else bound it. A generator that was seeded or put back did not move, though the step depends on
+    where others left it, or overrules them: such cells ask for everything.
     """
-    names = set(asked.mentions.loads | asked.mentions.deletes) - bound_first(sources)
+    sources = [*sources]
+    names = (set(asked.mentions.loads) - bound_first(sources)) | asked.mentions.deletes
     for digest in {*account.delivered.values()} & before.components.keys():
         names |= {*before.components[digest].mentions}
     names |= {name for name in before.names if name in namespace and name not in account.delivered and is_ours(name)}
-    return replace(account, asked=tuple(sorted(names - {EVERYTHING})), everything=asked.everything or EVERYTHING in names)
+    still = any(not GENERATOR_WORDS.isdisjoint(_IDENTIFIER.findall(source)) for source in sources)
+    everything = asked.everything or still or EVERYTHING in names
+    return replace(account, asked=tuple(sorted(names - {EVERYTHING})), everything=everything)
 
 
 def bound_first(sources: Iterable[str]) -> set[str]:

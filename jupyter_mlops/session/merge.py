@@ -22,7 +22,7 @@ MERGED = frozenset({"history", "imports"})
 """Carriers of which both sides' content counts."""
 
 DRAWN = frozenset({"random", "numpy.random", "torch.random"})
-"""Carriers that whoever reads them changes: a draw moves the generator on."""
+"""Carriers that whoever reads them changes: a draw moves the generator on. Code that can do otherwise asks for everything."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,15 @@
-"""Names that cells surely bind before they ask for them."""
+"""What an account says was asked for: names that cells surely bind first are not, generators that stay where they were are."""
 
 from __future__ import annotations
 
 import pytest
 
-from jupyter_mlops.runner.asks import bound_first
+from jupyter_mlops.runner.asks import bound_first, what_was_asked
+from jupyter_mlops.session.account import Account
+from jupyter_mlops.session.mentions import mentions_of
+from jupyter_mlops.session.merge import Side, clashes
+from jupyter_mlops.session.session import Asked
+from jupyter_mlops.session.state import State
 
 
 @pytest.mark.parametrize(
@@ -25,3 +30,25 @@ from jupyter_mlops.runner.asks import bound_first
 )
 def test_names_bound_first(sources: list[str], expected: set[str]) -> None:
     assert bound_first(sources) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "clash"),
+    [
+        ("i = 1\ndel i", True),
+        ("i = 1", False),
+        ("import random\nr = random.random", False),
+        ("import random\nrandom.seed(42)", True),
+        ("import numpy as np\nnp.random.seed(42)", True),
+        ("import random\nkept = random.getstate()\nr = random.random()\nrandom.setstate(kept)", True),
+        ("import torch\nwith torch.random.fork_rng():\n    r = torch.rand(3)", True),
+        ("from random import seed as begin\nbegin(42)", True),
+    ],
+)
+def test_a_later_step_that_leaves_no_trace_meets_an_earlier_one(source: str, clash: bool) -> None:
+    before = State(carriers={"random": "1"})
+    mentions = mentions_of(compile(source, "<cell>", "exec", dont_inherit=True))
+    later = what_was_asked(Account(), before, Asked(mentions), [source], {})
+    earlier = State(names={"i": "2"}, carriers={"random": "2"})
+    found = clashes(before, [Side("a", earlier, Account()), Side("b", before, later)])
+    assert bool(found) is clash
