@@ -18,8 +18,12 @@ def is_loaded(module: str, finished: str = "") -> bool:
     root = module.partition(".")[0]
     if module not in sys.modules:
         return False
-    spec = getattr(sys.modules.get(root), "__spec__", None)
-    return root == finished or not getattr(spec, "_initializing", False)
+    return all(name == finished or not _being_made(name) for name in (root, module))
+
+
+def _being_made(module: str) -> bool:
+    """Whether a module is just being executed: another that it imports may have finished meanwhile."""
+    return bool(getattr(getattr(sys.modules.get(module), "__spec__", None), "_initializing", False))
 
 
 class AfterImport(MetaPathFinder):

@@ -35,6 +35,7 @@ class Hooks:
         self._parts: dict[str, tuple[Callable[[], Iterator[tuple[str, Any]]], Callable[[str, Any], None]]] = {
             "module": (self._made_modules, self._give_module),
             "signal": (self._signals, self._give_signal),
+            "numpy": (self._numpy, self._give_numpy),
         }
         if self._shell is not None:
             self._parts |= {
@@ -49,9 +50,9 @@ class Hooks:
         """See :class:`Place`."""
         return {f"{part}/{where}": value for part, (look, _) in self._parts.items() for where, value in look()}
 
-    def module(self, _: str) -> str:
+    def module(self, key: str) -> str:
         """See :class:`Place`."""
-        return ""
+        return "numpy" if key.startswith("numpy/") else ""
 
     def hang(self, key: str, value: Any) -> None:
         """See :class:`Place`."""
@@ -150,6 +151,15 @@ class Hooks:
     def _give_module(self, name: str, module: Any) -> None:
         self._given.add(name)
         sys.modules[name] = module
+
+    def _numpy(self) -> Iterator[tuple[str, Any]]:
+        """What numpy calls on a floating-point error, where it was told to call."""
+        call = getattr(sys.modules.get("numpy"), "geterrcall", lambda: None)()
+        if call is not None and self._shell is not None and self._is_ours(call):
+            yield "seterrcall", call
+
+    def _give_numpy(self, _: str, call: Any) -> None:
+        sys.modules["numpy"].seterrcall(call)
 
     def _signals(self) -> Iterator[tuple[str, Any]]:
         for number in signal.valid_signals() - _STOPPING:

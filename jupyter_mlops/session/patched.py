@@ -170,7 +170,7 @@ class Patched:
 
     def _is_ours(self, value: Any) -> bool:
         """Whether something was made by the notebook: its functions and classes, their instances, and mocks."""
-        for part in ("__func__", "fget", "_accessor", "_ns"):
+        for part in ("__func__", "fget", "_ns", "_accessor"):  # of an accessor of polars, then of pandas and xarray
             inner = value if isinstance(value, (type, types.ModuleType)) else _static(value, part)
             if inner is not None:
                 value = inner

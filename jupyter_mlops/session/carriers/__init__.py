@@ -38,10 +38,21 @@ def register(factory: Factory) -> Factory:
 
 def carriers(context: Context) -> list[Carrier]:
     """Every carrier, for one step, in the order in which they are restored."""
-    from jupyter_mlops.session.carriers import drawing, history, interpreter, ipython, libraries, logs, members, plugins, process
+    from jupyter_mlops.session.carriers import (
+        drawing,
+        history,
+        interpreter,
+        ipython,
+        libraries,
+        logs,
+        members,
+        plotting,
+        plugins,
+        process,
+    )
 
     ours: list[Factory] = [
         *process.FACTORIES, *logs.FACTORIES, *history.FACTORIES, *ipython.FACTORIES, *drawing.FACTORIES,
-        *libraries.FACTORIES, *members.FACTORIES, *interpreter.FACTORIES,
+        *libraries.FACTORIES, *members.FACTORIES, *interpreter.FACTORIES, *plotting.FACTORIES,
     ]  # fmt: skip
     return [factory(context) for factory in (*ours, *_FACTORIES, *plugins.factories(context))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import types
 import weakref
@@ -99,7 +100,9 @@ def _shape(value: Any, numbers: dict[int, int]) -> Any:
     if isinstance(value, types.FunctionType):
         cells = [_shape(cell.cell_contents, numbers) for cell in value.__closure__ or ()]
         return [mark, value.__name__, _shape(value.__defaults__ or (), numbers), cells, _shape(value.__dict__, numbers)]
-    if isinstance(value, types.MethodType):
+    if isinstance(value, functools.partial):
+        return [mark, _shape(value.func, numbers), _shape(value.args, numbers), _shape(value.keywords, numbers)]
+    if isinstance(value, (types.BuiltinMethodType, types.MethodType)):
         return [mark, _shape(value.__self__, numbers), value.__name__]
     if isinstance(value, type):
         own = {k: v for k, v in vars(value).items() if not k.startswith("__")}
