@@ -14,11 +14,13 @@ export type Conversion = Schemas['Conversion'];
 export type Deployment = Schemas['Deployment'];
 export type DeployRequest = Omit<Schemas['ServiceRequest'], 'model' | 'target'>;
 export type Diagnostic = Schemas['Diagnostic'];
+export type Difference = Schemas['Difference'];
 export type Failure = Schemas['Failure'];
 export type Logs = Schemas['Logs'];
 export type LogLine = Schemas['LogLine'];
 export type Model = Schemas['Model'];
 export type ModelVersion = Schemas['ModelVersion'];
+export type NotebookCheck = Schemas['NotebookCheck'];
 export type Parameter = Schemas['Parameter'];
 export type Phase = Schemas['Phase'];
 export type PlannedStep = Schemas['PlannedStep'];
@@ -32,12 +34,14 @@ export type Target = Schemas['Target'];
 export type Targets = Schemas['Targets'];
 export type TargetSettings = Schemas['TargetSettings'];
 export type Tensor = Schemas['Tensor'];
+export type Verdict = Schemas['Verdict'];
 
-/** Routes that are about targets themselves, or about none. */
+/** Routes that are about targets themselves, or about none; a check runs on the server's own machine. */
 const ABOUT_TARGETS: ReadonlySet<string> = new Set([
   'targets',
   'status',
-  'convert'
+  'convert',
+  'checks'
 ]);
 
 /** Below the server's base URL. */
@@ -124,6 +128,27 @@ export class MlopsClient {
 
   convert(path: string): Promise<Conversion> {
     return this._json('POST', ['convert'], { body: { path } });
+  }
+
+  /** The last check of a notebook, or none. */
+  async checks(notebook: string): Promise<NotebookCheck[]> {
+    const found = await this._json<Schemas['NotebookChecks']>(
+      'GET',
+      ['checks'],
+      { query: { notebook } }
+    );
+    return found.checks;
+  }
+
+  startCheck(
+    path: string,
+    parameters: Record<string, unknown>
+  ): Promise<NotebookCheck> {
+    return this._json('POST', ['checks'], { body: { path, parameters } });
+  }
+
+  stopCheck(name: string): Promise<NotebookCheck> {
+    return this._json('POST', ['checks', name, 'stop']);
   }
 
   workflow(path: string): Promise<string> {

@@ -7,6 +7,7 @@ import { Token } from '@lumino/coreutils';
 import { ISignal } from '@lumino/signaling';
 
 import { MlopsClient } from './api';
+import { CheckModel } from './models/check';
 import { ModelsModel } from './models/models';
 import { PipelineModel } from './models/pipeline';
 import { RunsModel } from './models/runs';
@@ -21,6 +22,8 @@ export interface IMlopsModel {
   readonly server: ServerModel;
   /** Conversions of the notebooks that are open. */
   readonly pipeline: PipelineModel;
+  /** The last check of each notebook. */
+  readonly checks: CheckModel;
   readonly runs: RunsModel;
   readonly models: ModelsModel;
   readonly services: ServicesModel;

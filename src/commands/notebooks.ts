@@ -33,6 +33,7 @@ export function addNotebookCommands(options: INotebookCommandOptions): void {
   addConvert(options);
   addRun(options);
   addRunWith(options);
+  addCheck(options);
   addReveal(options);
   addSteps(options);
 }
@@ -192,6 +193,36 @@ function addRunWith(options: INotebookCommandOptions): void {
           parameters: asked.parameters as ReadonlyPartialJSONObject,
           ...(asked.resume ? { resume: asked.resume } : {})
         });
+      }
+    }
+  });
+}
+
+/** Run the notebook both ways and compare; the panel shows how far it is and what was found. */
+function addCheck(options: INotebookCommandOptions): void {
+  const { app, context } = options;
+  const { trans, model } = context;
+  app.commands.addCommand(CommandIDs.check, {
+    label: trans.__('Check Notebook Against Its Pipeline'),
+    caption: () =>
+      noNotebook(options) ??
+      trans.__(
+        'Run the notebook in one kernel and as a pipeline on this machine, and compare'
+      ),
+    describedBy: ARGS.run,
+    isEnabled: () => noNotebook(options) === null,
+    execute: async args => {
+      const { source } = model.pipeline;
+      if (!source) {
+        return;
+      }
+      void app.commands.execute(CommandIDs.openPanel, { section: 'pipeline' });
+      // Converting saves first, and what cannot be a pipeline cannot be compared with one.
+      if (await convert(context, source)) {
+        await model.checks.start(
+          source.path,
+          (args.parameters ?? {}) as Record<string, unknown>
+        );
       }
     }
   });

@@ -5,6 +5,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { MlopsClient } from '../api';
 import { IMlopsModel } from '../tokens';
+import { CheckModel } from './check';
 import { ModelsModel } from './models';
 import { PipelineModel } from './pipeline';
 import { RunsModel } from './runs';
@@ -27,6 +28,7 @@ export class MlopsModel implements IMlopsModel, IDisposable {
     const at = () => client.at(this.targets.current);
     this.server = new ServerModel(client, version);
     this.pipeline = new PipelineModel(client);
+    this.checks = new CheckModel(client);
     this.runs = new RunsModel(at);
     this.models = new ModelsModel(at);
     this.services = new ServicesModel(at);
@@ -42,6 +44,8 @@ export class MlopsModel implements IMlopsModel, IDisposable {
 
   readonly server: ServerModel;
   readonly pipeline: PipelineModel;
+  /** The last check of each notebook. */
+  readonly checks: CheckModel;
   readonly runs: RunsModel;
   readonly models: ModelsModel;
   readonly services: ServicesModel;
@@ -65,6 +69,7 @@ export class MlopsModel implements IMlopsModel, IDisposable {
     for (const part of [
       this.server,
       this.pipeline,
+      this.checks,
       this.runs,
       this.models,
       this.services,
@@ -81,6 +86,10 @@ export class MlopsModel implements IMlopsModel, IDisposable {
     }
     if (event.kind === 'run') {
       this._runChanged.emit(String(event.name));
+    }
+    if (event.kind === 'check') {
+      this.checks.poke(String(event.name));
+      return;
     }
     const { current } = this.targets;
     if (current !== undefined && event.target !== current) {

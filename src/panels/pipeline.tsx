@@ -15,6 +15,7 @@ import { Live } from '../parts/live';
 import { Action, Empty, Loading, Problem } from '../parts/states';
 import { targetLabel } from '../parts/target';
 import { IContext } from '../tokens';
+import { CheckResult } from './check';
 import { ParameterForm } from './parameters';
 
 /** The pipeline of the notebook in front: steps, parameters, doubts, Run. */
@@ -22,7 +23,13 @@ export function PipelinePanel(props: { context: IContext }): JSX.Element {
   const { context } = props;
   const { pipeline } = context.model;
   return (
-    <Live on={[pipeline.changed, context.model.targets.changed]}>
+    <Live
+      on={[
+        pipeline.changed,
+        context.model.targets.changed,
+        context.model.checks.changed
+      ]}
+    >
       {() => {
         const current = pipeline.current;
         return current ? (
@@ -122,6 +129,8 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
     pipeline.entered,
     trans
   );
+  const known = model.checks.of(pipeline.path);
+  const checking = known.busy || known.check?.phase === 'Running';
   const show = (cell: number | null | undefined, line?: number | null) =>
     void commands.execute(CommandIDs.reveal, {
       path: pipeline.path,
@@ -173,6 +182,23 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
           {trans.__('Run With…')}
         </Action>
         <Action
+          disabled={invalid.length > 0 || checking}
+          title={
+            checking
+              ? trans.__('This notebook is being checked already')
+              : trans.__(
+                  'Run the notebook in one kernel and as a pipeline on this machine, and compare'
+                )
+          }
+          onClick={() =>
+            void commands.execute(CommandIDs.check, {
+              parameters: values as never
+            })
+          }
+        >
+          {trans.__('Check')}
+        </Action>
+        <Action
           title={trans.__('Show the Argo Workflow this pipeline compiles to')}
           onClick={() =>
             void commands.execute(CommandIDs.workflow, { path: pipeline.path })
@@ -181,6 +207,13 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
           {trans.__('Workflow YAML')}
         </Action>
       </div>
+      <CheckResult
+        context={context}
+        path={pipeline.path}
+        conversion={conversion}
+        stale={pipeline.stale}
+        onShow={show}
+      />
       {conversion.parameters.length > 0 && (
         <>
           <h3>{trans.__('Parameters')}</h3>

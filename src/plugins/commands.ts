@@ -20,6 +20,7 @@ import { SETTINGS } from './settings';
 const PALETTE = [
   CommandIDs.convert,
   CommandIDs.run,
+  CommandIDs.check,
   CommandIDs.runWith,
   CommandIDs.workflow,
   CommandIDs.markStep,
