@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from jupyter_mlops.runner.generators import may_stay_put
 from jupyter_mlops.session.account import Account, is_ours
 from jupyter_mlops.session.mentions import Mentions, mentions_of
 from jupyter_mlops.session.session import Asked
@@ -35,13 +36,6 @@ TRANSPARENT_MAGICS = frozenset({
     "lprun", "snakeviz", "watermark", "history", "hist", "page", "gui", "logstart", "logstop", "doctest_mode", "pprint",
 })  # fmt: skip
 """Magics that see no more of the namespace than the names in their arguments."""
-
-GENERATOR_WORDS = frozenset({
-    "getstate", "get_state", "get_rng_state", "get_rng_state_all", "setstate", "set_state", "set_rng_state", "set_rng_state_all",
-    "fork_rng", "isolate_rng", "initial_seed", "bit_generator", "get_bit_generator", "set_bit_generator", "default_generator",
-    "_rand", "_inst", "seed", "manual_seed", "manual_seed_all", "seed_everything", "set_seed", "set_random_seed",
-})  # fmt: skip
-"""Words of code that can read a generator of the process, or set it, and leave it where it was."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
@@ -83,8 +77,8 @@ def what_was_asked(account: Account, before: State, asked: Asked, sources: Itera
     for digest in {*account.delivered.values()} & before.components.keys():
         names |= {*before.components[digest].mentions}
     names |= {name for name in before.names if name in namespace and name not in account.delivered and is_ours(name)}
-    still = any(not GENERATOR_WORDS.isdisjoint(_IDENTIFIER.findall(source)) for source in sources)
-    everything = asked.everything or still or EVERYTHING in names
+    came = [namespace[name] for name in account.delivered if name in namespace]
+    everything = asked.everything or EVERYTHING in names or may_stay_put(sources, came)
     return replace(account, asked=tuple(sorted(names - {EVERYTHING})), everything=everything)
 
 
