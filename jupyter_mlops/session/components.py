@@ -2,17 +2,19 @@
 
 Two names are in one component when some object that can change is reached from both; a change through one then shows
 through the other in the step that gets them, since they arrive in one pickle. Names of the very same object need no second
-look, and a name that stays alone keeps the pickle by which it was examined.
+look, and a name that stays alone keeps the pickle by which it was examined. Names that arrived together are pickled together
+first: if that gives what it gave on arrival, they still share what they shared, and one walk is enough.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from jupyter_mlops.session.lost import reason_of
-from jupyter_mlops.session.pickler import ATOMS, Pickled, dumps
+from jupyter_mlops.session.pickler import ATOMS, Pickled, digest_of, dumps
 from jupyter_mlops.session.scope import Scope
 
 
@@ -32,16 +34,24 @@ class Unstorable:
     reason: str
 
 
-def group(values: Mapping[str, Any], scope: Scope) -> tuple[list[Group], dict[str, Unstorable]]:
+def group(
+    values: Mapping[str, Any], scope: Scope, arrived: Mapping[tuple[str, ...], str] | None = None
+) -> tuple[list[Group], dict[str, Unstorable]]:
     """The components of these values, and the names that cannot be stored.
 
     Every object is walked once to find who shares it: the walk of a name stops at what another name has shown already. Only
-    components of more than one name are then pickled once more, whole.
+    components of more than one name are then pickled once more, whole. ``arrived``: names of a component that was delivered →
+    the digest that its stream had then.
     """
     lost: dict[str, Unstorable] = {}
     examined: list[Group] = []
     owners: dict[int, int] = {}
-    for names in _same_object(values):
+    for together, stream in (arrived or {}).items():
+        if len(together) > 1 and (one := _unchanged(together, stream, values, scope, owners)) is not None:
+            owners.update(dict.fromkeys(one.pickled.places, len(examined)))
+            examined.append(one)
+    settled = {name for one in examined for name in one.names}
+    for names in _same_object({name: value for name, value in values.items() if name not in settled}):
         try:
             pickled = dumps({name: values[name] for name in names}, scope, owners=owners)
         except Exception as error:  # noqa: BLE001  (a value's own pickling may raise anything)
@@ -58,6 +68,18 @@ def group(values: Mapping[str, Any], scope: Scope) -> tuple[list[Group], dict[st
         names = tuple(sorted(name for member in members for name in member.names))
         found.append(Group(names, dumps({name: values[name] for name in names}, scope)))
     return found, lost
+
+
+def _unchanged(
+    names: tuple[str, ...], stream: str, values: Mapping[str, Any], scope: Scope, owners: Mapping[int, int]
+) -> Group | None:
+    """Names that arrived together, if their stream is the same still; what their buffers hold says nothing of who shares them."""
+    with suppress(Exception):  # which name cannot be stored is found one by one
+        if values.keys() >= set(names):
+            pickled = dumps({name: values[name] for name in names}, scope, owners=owners)
+            if not pickled.joins and digest_of(pickled.stream) == stream:
+                return Group(names, pickled)
+    return None
 
 
 def _same_object(values: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -229,7 +229,7 @@ def capture(
 ) -> Captured:
     """Store the names of the namespace; ``values`` are the notebook's own, ``made_in`` tells the cell of each fresh one."""
     kept = {name: value for name, value in values.items() if not isinstance(value, Placeholder)}
-    groups, unstorable = group(kept, scope)
+    groups, unstorable = group(kept, scope, {together: known[0] for together, (_, known) in delivery.arrived.items()})
     names: dict[str, str] = {}
     components: dict[str, Component] = {}
     for one in groups:

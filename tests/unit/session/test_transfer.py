@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from jupyter_mlops.errors import Corrupt, MlopsError, NotFound, NotStorable, Refused
 from jupyter_mlops.oci.artifact import push_artifact
 from jupyter_mlops.oci.names import STATE, STATE_CONFIG
+from jupyter_mlops.session import components
 from jupyter_mlops.session.components import group
 from jupyter_mlops.session.pickler import dumps, loads
 from jupyter_mlops.session.scope import Scope
@@ -53,6 +55,41 @@ def test_names_are_together_if_a_change_can_show(case: str) -> None:
     source, expected = GROUPS[case]
     space = one_namespace([source])
     assert names_of(space) == expected
+
+
+TOGETHER = "import numpy as np\nrows = [[n] for n in range(9)]\narray = np.zeros(99999)\nindex = {0: rows[0], 1: array}\nother = 1"
+
+
+@pytest.mark.parametrize(
+    ("change", "walks"),
+    [
+        ("pass", 2),
+        ("other = 3", 2),
+        ("array[0] = 5", 2),
+        ("other = rows[0]", 3),
+        ("rows[0].append(1)", 6),
+        ("index[0] = list(index[0])", 6),
+        ("index = {}", 5),
+        ("del index", 3),
+        ("index['open'] = (n for n in ())", 5),
+    ],
+)
+def test_names_that_arrived_together_are_walked_once_while_they_share_the_same(
+    change: str, walks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = one_namespace([TOGETHER])
+    scope = Scope(space)
+    before: tuple[str, ...] = ("array", "index", "rows")
+    arrived = {before: dumps({name: space[name] for name in before}, scope).fingerprint[0]}
+    exec(change, space)
+    own = {name: value for name, value in space.items() if not name.startswith("__") and name != "np"}
+    walk = Mock(wraps=dumps)
+    monkeypatch.setattr(components, "dumps", walk)
+    groups, lost = group(own, scope, arrived)
+    assert walk.call_count == walks
+    plain, plain_lost = group(own, scope)
+    assert {one.names: one.pickled.fingerprint for one in groups} == {one.names: one.pickled.fingerprint for one in plain}
+    assert lost == plain_lost
 
 
 def test_what_is_only_read_keeps_its_digest(chain: Chain) -> None:
