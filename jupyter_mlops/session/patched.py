@@ -36,6 +36,11 @@ REGISTRIES = (("unittest.mock", "_patch", "_active_patches"),)
 
 _SKIPPED = frozenset({"__main__", "jupyter_mlops"})
 _MISSING = object()
+_PLAIN = frozenset({
+    type(None), bool, int, float, str, tuple, list, dict, set, types.ModuleType, types.BuiltinFunctionType,
+    types.MethodDescriptorType, types.WrapperDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType,
+    types.ClassMethodDescriptorType,
+})  # fmt: skip
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 Key = tuple[str, str, str]
@@ -148,8 +153,12 @@ class Patched:
         for key in REGISTRIES:
             if (owner := _owner(key)) is not None and getattr(owner, key[2]):
                 yield key
+        space = self._context.shell.user_ns if self._context.shell is not None else {}
         for owner in self._owners():
             for name, value in list(vars(owner).items()):
+                kind = type(value)
+                if kind in _PLAIN or (kind is types.FunctionType and value.__globals__ is not space):
+                    continue  # most of what there is, told without a call
                 if not name.startswith("__") and self._is_ours(value):
                     yield from _key_of(owner, name)
 
