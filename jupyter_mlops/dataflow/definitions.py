@@ -99,8 +99,8 @@ class Definitions(Bindings):
         free = self.context.scopes.free(node)
         inner = self._inside(lazy=True)
         inner.block([ast.copy_location(ast.Expr(node.body), node.body)] if isinstance(node, ast.Lambda) else node.body)
-        reads = free.reads | (free.unsure & inner.draft.refs)
         every = {parameter.arg for parameter in parameters(node)}
+        reads = free.reads | (free.unsure & inner.draft.refs) | (inner.draft.quoted - every)
         return Definition(
             kind,
             eager=eager,

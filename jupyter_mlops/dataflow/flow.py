@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from jupyter_mlops.dataflow.names import Names
+from jupyter_mlops.dataflow.quoted import quoted_names
 
 Arm = Callable[[], bool]
 """Walks one branch; whether it goes on behind the statement."""
@@ -41,8 +42,16 @@ class Flow(Names, ast.NodeVisitor):
             visitors[kind] = getattr(type(self), f"visit_{kind.__name__}", type(self).generic_visit)
         visitors[kind](self, node)
 
-    def visit_Constant(self, _: ast.Constant) -> None:
-        """Nothing to see."""
+    def visit_Constant(self, node: ast.Constant) -> None:
+        """Nothing to see, but a formula or a query reads names of its caller."""
+        text = node.value
+        if isinstance(text, str) and ("~" in text or "@" in text):
+            for name in sorted(quoted_names(text)):
+                if name in self.draft.defs:
+                    self.read(name)
+                elif name in self.above:
+                    self.draft.quoted.add(name)
+                    self.read(name)
 
     # -- blocks ------------------------------------------------------------------------------------------------------------
 

@@ -63,6 +63,8 @@ class Draft:
     questions: list[Question] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
     calls: set[str] = field(default_factory=set)
+    quoted: set[str] = field(default_factory=set)
+    """Names from above that stand in texts, where no symbol table sees them."""
 
 
 class Names:

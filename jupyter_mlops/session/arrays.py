@@ -60,6 +60,16 @@ def reduce_array(pickler: Pickler, array: Any) -> Any:
     return restore_array, (array.dtype, dense.shape, kept, _content(dense), array.flags.writeable)
 
 
+def reduce_dtype(dtype: Any) -> Any:
+    """One of numpy's own types: it is the same object in every process, where a pickle of numpy's makes another that is equal.
+
+    ``np.asarray(array, float)`` gives the array itself for the one, and a view of it for the other.
+    """
+    import numpy as np
+
+    return (np.dtype, (dtype.str,)) if np.dtype(dtype.str) is dtype else NotImplemented
+
+
 def _content(dense: Any) -> OutOfBand | bytes:
     """The bytes of a C-contiguous array, of its own memory if there are many."""
     if dense.nbytes < LARGE:
@@ -152,3 +162,9 @@ def ndarray() -> type | None:
     """Numpy's array type, if numpy is loaded."""
     numpy = sys.modules.get("numpy")
     return getattr(numpy, "ndarray", None)
+
+
+def dtype() -> type | None:
+    """Numpy's type of types, if numpy is loaded."""
+    numpy = sys.modules.get("numpy")
+    return getattr(numpy, "dtype", None)

@@ -2,18 +2,31 @@
 
 For a cell, names that it only binds are not among them: the old value of ``x`` is no part of ``x = 1``. Names that are
 deleted are kept apart, since deleting asks for a name but not for its value. Nested code (functions, comprehensions,
-classes) counts with its cell.
+classes) counts with its cell. Texts ask, too, where a library looks them up in the caller's names: ``df.query("size > @least")``,
+a formula such as ``"y ~ np.log(x)"``, an expression for ``evaluate``. Too many names cost time, one too few stops a step.
 """
 
 from __future__ import annotations
 
 import dis
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import CodeType
+from typing import Any
 
 LOADS = frozenset({"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"})
 DELETES = frozenset({"DELETE_NAME", "DELETE_GLOBAL"})
 STORES = frozenset({"STORE_NAME", "STORE_GLOBAL"})
+EVALUATORS = frozenset({"evaluate", "eval", "dmatrix", "dmatrices"})
+"""Functions and methods (numexpr, pandas, patsy) that read names of their caller in a text."""
+
+LONGEST = 20_000
+"""Characters of a text up to which it is looked at: nobody types a longer formula."""
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_FORMULA = re.compile(r"~\s*[\w(+-]")
+_OF_CALLER = re.compile(r"(?<!\w)@([^\W\d]\w*)")
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,7 @@ def mentions_of(code: CodeType) -> Mentions:
     while waiting:
         current = waiting.pop()
         waiting += [constant for constant in current.co_consts if isinstance(constant, CodeType)]
+        loads |= quoted(current.co_consts, whole=not EVALUATORS.isdisjoint(current.co_names))
         if not current.co_names:
             continue
         for instruction in dis.get_instructions(current):
@@ -54,3 +68,17 @@ def mentions_of(code: CodeType) -> Mentions:
             elif instruction.opname == "IMPORT_NAME":
                 modules.add(instruction.argval)
     return Mentions(frozenset(loads), frozenset(deletes), frozenset(stores), frozenset(modules))
+
+
+def quoted(values: Iterable[Any], *, whole: bool = False) -> set[str]:
+    """Names that texts among the values ask their reader's caller for; ``whole``: every word of every text may be one."""
+    found: set[str] = set()
+    for value in values:
+        if type(value) is tuple:
+            found |= quoted(value, whole=whole)
+        elif type(value) is str and len(value) <= LONGEST:
+            if whole or ("~" in value and _FORMULA.search(value)):
+                found.update(_WORD.findall(value))
+            elif "@" in value:
+                found.update(_OF_CALLER.findall(value))
+    return found

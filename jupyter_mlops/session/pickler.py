@@ -42,6 +42,7 @@ from jupyter_mlops.session import (
     tensors,
     typenames,
 )
+from jupyter_mlops.session.mentions import quoted
 from jupyter_mlops.session.scope import GLOBALS, Scope
 from jupyter_mlops.session.state import EVERYTHING
 
@@ -55,6 +56,7 @@ ATOMS: frozenset[type] = frozenset(
 REDUCERS: dict[type, Callable[[Any, Any], Any]] = {
     types.FunctionType: definitions.reduce_function,
     types.CellType: definitions.reduce_cell,
+    types.MethodType: references.reduce_method,
     types.ModuleType: localmodules.reduce_module,
     io.TextIOWrapper: definitions.refuse_file,
     memoryview: buffers.reduce_memoryview,
@@ -172,6 +174,7 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         self.references: dict[int, int] = {}
         self._importable: dict[int, tuple[Any, bool]] = {}
         self._array_type = arrays.ndarray()
+        self._dtype = arrays.dtype()
         self._immutable = immutable_types()
         self._frames = frames.reducers()
         self._tensors = tensors.reducers()
@@ -288,6 +291,9 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
             found = arrays.reduce_subclass(value)
             if found is not NotImplemented:
                 return found
+        if self._dtype is not None and isinstance(value, self._dtype):
+            found = arrays.reduce_dtype(value)
+            return super().reducer_override(value) if found is NotImplemented else found
         for parent, reduce in self._frames:
             if isinstance(value, parent) and (found := reduce(value)) is not NotImplemented:
                 return found
@@ -352,7 +358,8 @@ def dumps(value: Any, scope: Scope, detached: frozenset[int] = frozenset(), owne
             file = io.BytesIO()
             pickler = Pickler(file, scope, detached, owners)
             in_depth(lambda: pickler.dump(value))
-    places, mentions, joins = pickler.places, frozenset(pickler.mentions), frozenset(pickler.joins)
+    texts = quoted(value.values()) if type(value) is dict else ()
+    places, mentions, joins = pickler.places, frozenset(pickler.mentions.union(texts)), frozenset(pickler.joins)
     if joins:
         return Pickled(b"", (), places, mentions, joins)
     if not detached and (waste := arrays.wasteful(pickler)):

@@ -28,6 +28,14 @@ def reduce_weakref(_: Pickler, reference: weakref.ref[Any]) -> Any:
     return make_reference, (target, getattr(reference, "__callback__", None))
 
 
+def reduce_method(pickler: Pickler, method: types.MethodType) -> Any:
+    """A method that is bound to a class which is imported (``smf.ols``): by its name, as the class itself is."""
+    owner, name = method.__self__, getattr(method.__func__, "__name__", "")
+    if isinstance(owner, type) and pickler.by_reference(owner) and getattr(owner, name, None) == method:
+        return getattr, (owner, name)
+    return NotImplemented
+
+
 class _Mortal:
     """Something to refer to for a moment."""
 

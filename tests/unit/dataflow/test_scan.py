@@ -197,3 +197,18 @@ def test_cells_keep_the_numbers_of_the_notebook() -> None:
     assert [(flow.source, flow.target) for flow in found.flows] == [(3, 7)]
     assert found.unresolved == {7: frozenset({"nope"})}
     assert [(d.code, d.cell, d.line) for d in found.diagnostics] == [("undefined-name", 7, 2)]
+
+
+@pytest.mark.parametrize(
+    ("source", "read"),
+    [
+        ("df.query('size > @least')", "df least"),
+        ("smf.ols('y ~ np.log(least) + other', df)", "df least np smf"),
+        ("p = '~/least/np.csv'\nq = 'me@least'\nr = 'x @ least'", ""),
+        ("def f(df): return df.query('@least > 1')", "least"),
+    ],
+)
+def test_names_in_texts(source: str, read: str) -> None:
+    found = facts("df, least, np, smf = v()", source)
+    inner = found.defs["f"].code.deferred if "f" in found.defs and found.defs["f"].code else frozenset()
+    assert " ".join(sorted(found.refs | inner)) == read

@@ -112,6 +112,56 @@ t.iloc[0] = 9
 print(df, t.tolist(), s.tolist())
 """,
     ),
+    "names that a query asks its caller for": (
+        ("pandas",),
+        """
+import pandas as pd
+df = pd.DataFrame({'size': [1, 2, 3], 'b': [4, 5, 6]})
+least, most, other, where = 1, 3, pd.Series([7, 8, 9]), 'size > @least and b < @limits[1]'
+limits = (0, 6)
+# %%
+print(df.query('size > @least'), df.eval('b + @most').tolist())
+# %%
+print(df.query(where), pd.eval('other + 1').tolist())
+""",
+    ),
+    "names that a formula asks its caller for": (
+        ("patsy",),
+        """
+import numpy as np
+import patsy
+x, y, formula = np.array([1.0, 2.0]), np.array([3.0, 4.0]), 'y ~ np.log(x)'
+def half(v): return v / 2
+# %%
+print(patsy.dmatrices('y ~ half(x)'), patsy.dmatrix('np.sqrt(y)'))
+# %%
+print(patsy.dmatrices(formula))
+""",
+    ),
+    "methods of classes": (
+        ("pandas",),
+        """
+import pandas as pd
+from datetime import datetime
+make, other, now = pd.DataFrame.from_dict, pd.DataFrame.from_dict, datetime.fromisoformat
+# %%
+print(make({'a': [1]}), make == pd.DataFrame.from_dict, make.__func__ is pd.DataFrame.from_dict.__func__, now('2024-01-02'))
+# %%
+print(make == other, other.__self__ is pd.DataFrame)
+""",
+    ),
+    "numpy's own types are the same everywhere": (
+        ("numpy", "pandas"),
+        """
+import numpy as np, pandas as pd
+kinds = [np.zeros(3, dtype=kind) for kind in ('f8', 'i4', '?', 'c16', '>f4', 'U3', 'M8[s]')]
+s, kind = pd.Series([1.0, 2.0]), np.dtype('f8')
+# %%
+same = [np.asarray(one, one.dtype.str) is one for one in kinds]
+# %%
+print(same, kind is np.dtype('f8'), np.asarray(s, float) is s.values, [one.dtype for one in kinds], s.dtype is kind)
+""",
+    ),
     "what libraries have once": (
         ("matplotlib", "pandas"),
         """

@@ -34,6 +34,11 @@ LOADS = {
     "for i in r: pass": ("r", "", "i"),
     "try:\n    a\nexcept E as e:\n    b": ("E a b", "e", "e"),
     "def f():\n    def g(): return deep\n    return g": ("deep", "", "f"),
+    "df.query('size > @least')": ("df least", "", ""),
+    "q = 'size > @least'": ("least", "", "q"),
+    "fit('y ~ np.log(x)', ('a ~ b', 1))": ("a b fit log np x y", "", ""),
+    "mail = 'me@host', '~/data/a.csv', 'about 3 ~'": ("", "", "mail"),
+    "ne.evaluate('a + b')": ("a b ne", "", ""),
     "x: T = v": ("T __annotations__ v", "", "x"),
 }
 
