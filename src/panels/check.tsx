@@ -42,8 +42,8 @@ function Found(props: IProps & { check: NotebookCheck }): JSX.Element {
   if (check.phase === 'Running') {
     return (
       <div className="jp-mlops-check">
-        <p role="status" aria-live="polite">
-          <span className="jp-mlops-spinner" aria-hidden="true" />{' '}
+        <p className="jp-mlops-row" role="status" aria-live="polite">
+          <span className="jp-mlops-spinner" aria-hidden="true" />
           {check.progress || trans.__('Starting…')}
         </p>
         <p className="jp-mlops-hint">
