@@ -32,6 +32,9 @@ class Hooks:
         self._given: set[str] = set()
         """Modules that earlier cells made."""
 
+        self._aliases = dict(self._named()) if self._shell is not None else {}
+        """Those that IPython has from its start, which every step has by itself."""
+
         self._parts: dict[str, tuple[Callable[[], Iterator[tuple[str, Any]]], Callable[[str, Any], None]]] = {
             "module": (self._made_modules, self._give_module),
             "signal": (self._signals, self._give_signal),
@@ -95,7 +98,13 @@ class Hooks:
             for name, run in known.items():
                 if self._is_ours(run):
                     yield f"{kind}/{name}", run
-                elif type(run).__name__ == "MagicAlias":
+        yield from ((where, alias) for where, alias in self._named() if self._aliases.get(where) != alias)
+
+    def _named(self) -> Iterator[tuple[str, tuple[str, str, Any]]]:
+        """Magics that are other names of magics."""
+        for kind, known in self._shell.magics_manager.magics.items():
+            for name, run in known.items():
+                if type(run).__name__ == "MagicAlias":
                     yield f"{kind}/{name}", (run.magic_name, run.magic_kind, run.magic_params)
 
     def _give_magic(self, where: str, run: Any) -> None:
