@@ -24,9 +24,7 @@ def test_what_hangs_and_cannot_travel_is_told_by_name() -> None:
     with tempfile.TemporaryDirectory() as folder:
         steps = Steps(Path(folder))
         steps.run("import time\nclass Held:\n    def __init__(self): self.made = (i for i in ())\ntime.held = Held()")
-        assert steps.warned == [
-            "time.held, a Held, cannot be handed to later steps (TypeError: cannot pickle 'generator' object)"
-        ]
+        assert steps.warned == ["time.held, a Held, cannot be handed to later steps (TypeError: cannot pickle 'generator' object)"]
 
 
 def test_the_work_of_a_step_is_not_done_with_functions_of_the_notebook() -> None:
