@@ -24,6 +24,7 @@ from jupyter_mlops.runner.classes import make_one
 from jupyter_mlops.runner.join import bring_sides, sides_of
 from jupyter_mlops.runner.plan import Plan, StepPlan
 from jupyter_mlops.runner.sources import runnable
+from jupyter_mlops.session.attached import attached_names, place_of
 from jupyter_mlops.session.mentions import Mentions
 from jupyter_mlops.session.scope import Scope
 from jupyter_mlops.session.session import Asked, load_state
@@ -219,6 +220,7 @@ def bring_together(digest: str, base: State, branches: Sequence[Branch], plan: P
     gone = {name for name in base.names if any(name not in branch.state.names for branch in branches)} - set(bound)
     names = {name: found for name, found in base.names.items() if name not in bound and name not in gone}
     carriers, warnings = _carriers(base, branches, step)
+    warnings += _unhung(base, branches, step)
     state = replace(
         base, names=names, lost=lost, carriers=carriers, count=max(branch.state.count for branch in branches),
         **_files(base, branches, step), sizes=_sizes(base, branches),
@@ -240,6 +242,13 @@ def _carriers(base: State, branches: Sequence[Branch], step: StepPlan) -> tuple[
             found[name] = value
     said = f"branches of {step.name} leave these different, so that they are as before it: {', '.join(undone)}"
     return found, [said] if undone else []
+
+
+def _unhung(base: State, branches: Sequence[Branch], step: StepPlan) -> list[str]:
+    """What branches hung on the process (a patch, a printer) stays with each: which of theirs should count nobody said."""
+    theirs = {name for branch in branches for name in attached_names(branch.state.names) if name not in base.names}
+    places = ", ".join(sorted(place_of(name) for name in theirs))
+    return [f"what branches of {step.name} put onto other objects stays with them: {places}"] if places else []
 
 
 def _files(base: State, branches: Sequence[Branch], step: StepPlan) -> dict[str, Any]:

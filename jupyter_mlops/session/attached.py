@@ -51,6 +51,11 @@ def attached_names(names: Iterable[str]) -> set[str]:
     return {name for name in names if is_attached(name)}
 
 
+def place_of(name: str) -> str:
+    """Where an attached value hangs, as people write it: ``time.sleep``."""
+    return ".".join(part for part in name.partition(MARK)[2].split("/") if part)
+
+
 class Attached:
     """All places of one step."""
 
@@ -89,8 +94,7 @@ class Attached:
     def told(self, lost: Mapping[str, Lost]) -> dict[str, Lost]:
         """Warn of what cannot be handed on, and leave it out: no code asks for it by its name."""
         for name in sorted(attached_names(lost)):
-            place = ".".join(part for part in name.partition(MARK)[2].split("/") if part)
-            self._context.warn(f"{place}, a {lost[name].type}, cannot be handed to later steps ({lost[name].reason})")
+            self._context.warn(f"{place_of(name)}, a {lost[name].type}, cannot be handed to later steps ({lost[name].reason})")
         return {name: why for name, why in lost.items() if not is_attached(name)}
 
     def _module(self, name: str) -> str:

@@ -122,6 +122,19 @@ def test_what_cannot_be_is_said_with_its_cell(lab: Lab, cells: list[Cell], code:
     assert run.failure.fix
 
 
+def test_what_branches_hang_on_the_process_stays_with_them_and_is_said(lab: Lab) -> None:
+    run = Flow(
+        lab,
+        ("import time\nrates = [1, 2]", {"step": "load"}),
+        ("def zone():\n    return rate\ntime.zone = zone\nshown = time.zone()", {"step": "train", "each": "rate in rates"}),
+        ("print(shown, hasattr(time, 'zone'))", {"step": "show"}),
+    ).run()
+    assert run.phase == "Succeeded", said(run)
+    text = "".join(line.text for line in lab.engine.logs(run.name))
+    assert "what branches of train put onto other objects stays with them: time.zone" in text
+    assert "[1, 2] False" in text
+
+
 def test_a_run_that_failed_in_one_branch_goes_on_from_there(lab: Lab) -> None:
     flow = Flow(
         lab,
