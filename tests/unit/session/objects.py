@@ -34,7 +34,7 @@ env, hold = os.environ, {'path': sys.path, 'out': sys.stdout}
 # %%
 hold['path'].append('/there')
 # %%
-print(env is os.environ, hold['path'] is sys.path, sys.path[-1], hold['out'] is sys.stdout)
+print(env is os.environ, hold['path'] is sys.path, sys.path[-1], callable(hold['out'].write))
 del env, hold
 """,
     "empty_containers_apart": """
