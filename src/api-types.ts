@@ -772,7 +772,7 @@ export interface components {
         };
         Difference: {
             /** @enum {string} */
-            kind: "error" | "output" | "value" | "file" | "logged";
+            kind: "error" | "output" | "value" | "file" | "logged" | "process";
             what: string;
             /** @description What the single kernel has */
             single: string;

@@ -146,6 +146,8 @@ class _Check:
             if first.open:
                 uncompared.append({"name": first.open, "reason": "no step after it brings its branches together"})
             found += [self._value(one) for one in judged["different"]]
+            if not any(step.options.each for step in self.ground.pipeline.steps):  # branches each leave their own
+                found += [_process(one) for one in judged["process"]]
             files, different = folders.compare(before, first.files, second.files)
             found += different
             logged, apart = _logged(first, second)
@@ -157,7 +159,7 @@ class _Check:
         asked, answer = self.scratch / "request.json", self.scratch / "judgement.json"
         request = {
             "registry": self.ground.registry, "repository": self.ground.repository, "single": first.state,
-            "pipeline": second.state, "path": [*first.path], "folders": [first.folders, second.folders],
+            "pipeline": second.state, "path": [*first.path], "seeded": self._seeds(), "folders": [first.folders, second.folders],
         }  # fmt: skip
         asked.write_text(json.dumps(request), encoding="utf-8")
         folder = Path(second.folders[-1])
@@ -171,8 +173,17 @@ class _Check:
         answer.unlink()
         return found
 
+    def _seeds(self) -> bool:
+        """Whether the notebook seeds a generator, as the word says."""
+        cells = (self.ground.notebook.cells[cell].source for cell in self.ground.cells)
+        return any("seed" in source for source in cells)
+
     def _value(self, one: Mapping[str, str]) -> Difference:
         return Difference("value", one["name"], one["single"], one["pipeline"], _bound_in(self.ground, one["name"]), one["path"])
+
+
+def _process(one: Mapping[str, str]) -> Difference:
+    return Difference("process", one["name"], one["single"], one["pipeline"], path=one["path"])
 
 
 def _stops(first: Side, second: Side) -> Iterator[Difference]:

@@ -121,7 +121,14 @@ class _Reference:
         """All of the notebook, or its end after so many steps."""
         ground, final = self._ground, final_of(self._ground.pipeline)
         self._tell = tell
-        self.ask("begin", ground.pipeline.name, ground.pipeline.kernel or "python3", str(self._scratch))
+        self.ask(
+            "begin",
+            ground.pipeline.name,
+            ground.pipeline.kernel or "python3",
+            str(self._scratch),
+            ground.registry,
+            ground.repository,
+        )
         walk = Walk(ground.pipeline, ground.parameters, self, self._view, self._scratch)
         if until is None or final is None:
             walk.run()

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Outcome = Literal["equal", "different", "unsteady"]
-Kind = Literal["error", "output", "value", "file", "logged"]
-KINDS: tuple[Kind, ...] = ("error", "output", "value", "file", "logged")
+Kind = Literal["error", "output", "value", "file", "logged", "process"]
+KINDS: tuple[Kind, ...] = ("error", "output", "value", "file", "logged", "process")
 """In the order in which they are said: where a side stopped explains everything after it."""
 
 
@@ -18,7 +18,7 @@ class Difference:
 
     kind: Kind
     what: str
-    """A name, a file, the MIME type or stream of an output, or ``stopped``."""
+    """A name, a file, the MIME type or stream of an output, a part of the process (``numpy.random``), or ``stopped``."""
 
     single: str
     """What the single kernel has, in few words."""
@@ -118,9 +118,12 @@ def _stop(stop: Mapping[str, Any]) -> str:
 def words(found: Difference) -> list[str]:
     """A difference in lines: where, and both sides."""
     place = "" if found.cell is None else f"cell {found.cell}: "
-    what = {"output": f"output {found.what}", "value": f"value of {found.path or found.what}", "file": f"file {found.what}"}.get(
-        found.kind, found.what
-    )
+    what = {
+        "output": f"output {found.what}",
+        "value": f"value of {found.path or found.what}",
+        "file": f"file {found.what}",
+        "process": f"the process ({found.path or found.what})",
+    }.get(found.kind, found.what)
     if found.unsteady:
         return [f"{place}{what} differs between two plain runs too"]
     return [f"{place}{what}", f"  single kernel  {found.single}", f"  pipeline       {found.pipeline}"]

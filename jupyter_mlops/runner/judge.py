@@ -22,6 +22,7 @@ from jupyter_mlops.oci.store import Store
 from jupyter_mlops.runner.alike import Alike
 from jupyter_mlops.runner.outputs import Outputs
 from jupyter_mlops.runner.plain import HISTORY
+from jupyter_mlops.runner.processes import differing
 from jupyter_mlops.runner.progress import Log
 from jupyter_mlops.runner.shell import make_shell
 from jupyter_mlops.session.attached import is_attached
@@ -37,11 +38,13 @@ MISSING = "nothing"
 
 @dataclass
 class Judgement:
-    """``equal`` names; ``different`` ones with the place and both texts; ``uncompared`` ones with the reason."""
+    """``equal`` names; ``different`` ones with the place and both texts; ``uncompared`` ones with the reason; the ``process``."""
 
     equal: list[str] = field(default_factory=list)
     different: list[dict[str, str]] = field(default_factory=list)
     uncompared: list[dict[str, str]] = field(default_factory=list)
+    process: list[dict[str, str]] = field(default_factory=list)
+    """Parts of the process that differ, as ``different`` has names."""
 
     def differ(self, name: str, path: str, first: str, second: str) -> None:
         """Note a difference."""
@@ -82,7 +85,8 @@ def judge(request: Mapping[str, Any], scratch: Path, log: Log) -> Judgement:
     ready = [name for name in sorted(names) if not _kind(first, name) and not _kind(second, name)]
     same = {name for name in ready if first.names[name] == second.names[name]}
     judgement.equal += sorted(same)
-    if todo := [name for name in ready if name not in same]:
+    todo = [name for name in ready if name not in same]
+    if todo or first.carriers != second.carriers:
         _walk(judgement, todo, (first, second), request, (store, repository), (scratch, log))
     judgement.equal.sort()
     return judgement
@@ -124,6 +128,9 @@ def _walk(
             judgement.equal.append(name)
         else:
             judgement.differ(name, found.path, found.first, found.second)
+    carriers = states[0].carriers, states[1].carriers
+    for name, unlike in differing(*carriers, Blobs(*place), (scope, session.scope), alike, seeded=bool(request.get("seeded"))):
+        judgement.process.append({"name": name, "path": unlike.path, "single": unlike.first, "pipeline": unlike.second})
 
 
 def _deliver_one(judgement: Judgement, digest: str, todo: Sequence[str], state: State, blobs: Blobs, scope: Scope) -> None:

@@ -24,6 +24,8 @@ from jupyter_mlops.runner.answer import answer
 from jupyter_mlops.runner.fanout import Fanout
 from jupyter_mlops.runner.plan import Ask, Parameter, Plan
 from jupyter_mlops.runner.shell import OURS
+from jupyter_mlops.session.carriers.base import Context
+from jupyter_mlops.session.carrying import Carrying
 from jupyter_mlops.session.scope import Scope
 from jupyter_mlops.session.state import Lost, State, this_python
 from jupyter_mlops.session.transfer import MEDIA_TYPE, Blobs, Delivery, capture
@@ -38,6 +40,9 @@ class _Watched:
 
     shell: Any
     recorder: record.Recorder
+    carrying: Carrying
+    """What of the process a step hands on, asked of this kernel too."""
+
     files: dict[str, int] = field(default_factory=dict)
     """Code file → execution count of its cell."""
 
@@ -51,20 +56,24 @@ class _Watched:
 _KERNEL: list[_Watched] = []
 
 
-def begin(pipeline: str, kernel: str, scratch: str) -> None:
+def begin(pipeline: str, kernel: str, scratch: str, registry: str, repository: str) -> None:
     """Called before the first cell.
 
     Args:
         pipeline: name of the notebook's pipeline.
         kernel: name of its kernel.
         scratch: folder for the files of logged models.
+        registry: address of the registry that the state goes to in the end.
+        repository: repository in it.
     """
     from IPython import get_ipython
 
     shell = get_ipython()  # type: ignore[no-untyped-call,unused-ignore]
     recorder = record.Recorder("check", "kernel", pipeline, kernel=kernel, scratch=Path(scratch))
     record.begin(recorder)
-    watched = _Watched(shell, recorder)
+    root = Path.cwd()
+    scope, blobs = Scope(shell.user_ns, shell, root), Blobs(open_store(registry), repository)
+    watched = _Watched(shell, recorder, Carrying(Context(root, shell), scope, blobs, {}))
     _KERNEL[:] = [watched]
     for kind in ("line", "cell"):
         shell.register_magic_function(lambda *_: None, kind, "mlops")
@@ -79,6 +88,8 @@ def begin(pipeline: str, kernel: str, scratch: str) -> None:
         return name
 
     shell.compile.cache = noting
+    watched.carrying.restore_process()
+    watched.carrying.restore_libraries()
 
 
 def _but_ours(load: Any) -> Any:
@@ -155,12 +166,13 @@ def end(registry: str, repository: str) -> dict[str, Any]:
         repository: repository in it.
     """
     watched = _KERNEL[0]
+    carriers = watched.carrying.capture()
     return {
         "path": list(sys.path),
         "logged": [{"kind": x.kind, "name": x.name, "metrics": x.metrics} for x in watched.recorder.pending],
         "metrics": watched.recorder.metrics,
         "loose": sorted({name for one in watched.fanouts for name in one.loose}),
-        "state": _store(watched, registry, repository),
+        "state": _store(watched, carriers, registry, repository),
     }
 
 
@@ -174,13 +186,15 @@ def own_names(shell: Any) -> dict[str, Any]:
     }
 
 
-def _store(watched: _Watched, registry: str, repository: str) -> str:
-    """Store the names as a step does; the digest of the state."""
+def _store(watched: _Watched, carriers: Mapping[str, str], registry: str, repository: str) -> str:
+    """Store the names as a step does, beside the process; the digest of the state."""
     store, shell = open_store(registry), watched.shell
     blobs, scope = Blobs(store, repository), Scope(shell.user_ns, shell, Path.cwd())
+    for digest in carriers.values():
+        blobs.sizes[digest] = watched.carrying.size(digest)
     names = own_names(shell)
     found = capture(names, State(), Delivery(), blobs, scope, {})
     lost = {**{name: why for name, why in watched.lost.items() if name not in names}, **found.lost}
-    state = State(this_python(), shell.execution_count, found.names, lost, found.components)
+    state = State(this_python(), shell.execution_count, found.names, lost, found.components, carriers)
     layers = [Descriptor(MEDIA_TYPE, digest, blobs.sizes[digest]) for digest in state.blobs()]
     return push_artifact(store, repository, STATE, state.to_json(), layers, config_type=STATE_CONFIG).descriptor.digest

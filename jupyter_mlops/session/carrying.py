@@ -98,6 +98,10 @@ class Carrying:
         known = {carrier.name for carrier in self._all}
         return found | {name: digest for name, digest in self._before.items() if name not in known}
 
+    def size(self, digest: str) -> int:
+        """Bytes of what was captured."""
+        return self._blobs.sizes[digest]
+
     def _imported(self, finished: str) -> None:
         for carrier in self._all:
             if carrier.module and carrier.name not in self._arrived and is_loaded(carrier.module, finished):

@@ -189,6 +189,8 @@ function described(found: Difference, trans: TranslationBundle): string {
       return trans.__('Value of %1', found.path || found.what);
     case 'file':
       return trans.__('File %1', found.what);
+    case 'process':
+      return trans.__('The process (%1)', found.path || found.what);
     case 'error':
       return trans.__('Where it stops');
     default:

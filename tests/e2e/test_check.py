@@ -141,6 +141,20 @@ def test_what_no_step_is_given_is_found(place: Place, monkeypatch: pytest.Monkey
     assert not any(one.unsteady for one in verdict.differences)
 
 
+def test_what_the_notebook_leaves_of_the_process_is_compared(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLOPS_NOT_FOR_STEPS", "here")
+    same = (
+        "import os, random, sys, warnings\nrandom.seed(3)\nos.environ['MODE'] = 'a'\nsys.path.append('lib')",
+        "import pandas as pd\npd.options.display.max_rows = 7\nwarnings.simplefilter('ignore')\ndrawn = random.random()",
+    )
+    verdict = place.check(*same, "if os.environ.get('MLOPS_NOT_FOR_STEPS'):\n    os.environ['MODE'] = 'b'", "random.random() > 2")
+    assert verdict.outcome == "different"
+    assert [(one.kind, one.what, one.path, one.single, one.pipeline) for one in verdict.differences] == [
+        ("process", "environ", "environ[0][0][1]", "'b'", "'a'"),
+    ]
+    assert place.check(*same).outcome == "equal"
+
+
 @pytest.mark.slow
 def test_only_the_pipeline_stops(place: Place) -> None:
     verdict = place.check("print('one')\nnumbers = (i for i in range(3))", "total = sum(numbers)")

@@ -1,0 +1,68 @@
+"""Compares what of the process a kernel and a pipeline left: settings of libraries, generators, environment, import path.
+
+Each is a carrier's value (``session.carriers``), so that what is compared is what a later step would get. What a carrier says
+is nothing where the notebook changed nothing. History, imports and metrics are compared elsewhere or differ as a matter of course.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jupyter_mlops.runner.alike import Alike, Unlike
+from jupyter_mlops.session.carrying import Bytes
+from jupyter_mlops.session.pickler import loads
+from jupyter_mlops.session.scope import Scope
+from jupyter_mlops.session.transfer import Blobs
+
+ELSEWHERE = frozenset({"history", "imports", "metrics"})
+DRAWN = frozenset({"random", "numpy.random", "torch.random"})
+"""Generators: without a seed they differ between any two runs, also where only a library drew from them."""
+
+OF_KERNELS = "Trio's signal handling"
+"""In the pattern of a filter of warnings that the shell of a kernel adds, and that of a step does not need."""
+
+UNTOUCHED = "as at the start"
+CHANGED = "changed by the notebook"
+
+
+def differing(
+    first: Mapping[str, str],
+    second: Mapping[str, str],
+    blobs: Blobs,
+    scopes: tuple[Scope, Scope],
+    alike: Alike,
+    *,
+    seeded: bool,
+) -> Iterator[tuple[str, Unlike]]:
+    """(carrier, first difference) of all carriers that are not alike.
+
+    Args:
+        first: carrier → digest of its value in the single kernel.
+        second: the same in the pipeline.
+        blobs: where both lie.
+        scopes: namespaces in which their functions and classes are found again.
+        alike: the comparison of the names, which may share objects with them.
+        seeded: whether the notebook seeds generators.
+    """
+    for name in sorted((first.keys() | second.keys()) - (ELSEWHERE if seeded else ELSEWHERE | DRAWN)):
+        digests = first.get(name), second.get(name)
+        if digests[0] == digests[1]:
+            continue
+        if None in digests:
+            said = [UNTOUCHED if digest is None else CHANGED for digest in digests]
+            yield name, Unlike(name, said[0], said[1])
+            continue
+        values = [_value(name, blobs, str(digest), scope) for digest, scope in zip(digests, scopes, strict=True)]
+        found = alike.compare(name, *values)
+        if found is not None:
+            yield name, found
+
+
+def _value(name: str, blobs: Blobs, digest: str, scope: Scope) -> Any:
+    stream, buffers, _ = pickle.loads(blobs.get(digest))
+    value = loads(stream, [Bytes(buffer) for buffer in buffers], scope)
+    if name == "warnings":
+        return [one for one in value if OF_KERNELS not in getattr(one[1], "pattern", "")]
+    return value
