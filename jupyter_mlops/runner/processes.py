@@ -7,7 +7,7 @@ is nothing where the notebook changed nothing. History, imports and metrics are 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jupyter_mlops.runner.alike import Alike, Unlike
@@ -22,6 +22,9 @@ DRAWN = frozenset({"random", "numpy.random", "torch.random"})
 
 OF_KERNELS = "Trio's signal handling"
 """In the pattern of a filter of warnings that the shell of a kernel adds, and that of a step does not need."""
+
+Filter = tuple[Any, ...]
+"""A row of ``warnings.filters``: action, pattern of the message, category, pattern of the module, line."""
 
 UNTOUCHED = "as at the start"
 CHANGED = "changed by the notebook"
@@ -64,5 +67,22 @@ def _value(name: str, blobs: Blobs, digest: str, scope: Scope) -> Any:
     stream, buffers, _ = pickle.loads(blobs.get(digest))
     value = loads(stream, [Bytes(buffer) for buffer in buffers], scope)
     if name == "warnings":
-        return [one for one in value if OF_KERNELS not in getattr(one[1], "pattern", "")]
+        return in_one_order([one for one in value if OF_KERNELS not in getattr(one[1], "pattern", "")])
     return value
+
+
+def in_one_order(filters: Sequence[Filter]) -> list[Filter]:
+    """The one list for all that decide alike: libraries put filters in front when they load, a step maybe in another order."""
+    left, ordered = list(filters), []
+    while left:
+        free = [one for index, one in enumerate(left) if not any(_decides(before, one) for before in left[:index])]
+        ordered.append(min(free, key=repr))
+        left.remove(ordered[-1])
+    return ordered
+
+
+def _decides(first: Filter, second: Filter) -> bool:
+    """Whether a warning may match both, so that it matters which comes first; the text of a pattern is taken for its own."""
+    if first[1] != second[1] and (first[1] or second[1]):
+        return False
+    return issubclass(first[2], second[2]) or issubclass(second[2], first[2])

@@ -70,8 +70,14 @@ class Traits:
 
     def capture(self) -> Any:
         """See :class:`Carrier`."""
-        missing = object()
-        return [(key, value) for key, value in self._now() if _differ(self._found.get(key, missing), value)] or None
+        late = self._of_those_made_late()
+        return [(key, value) for key, value in self._now() if _differ(self._found.get(key, late.get(key, late)), value)] or None
+
+    def _of_those_made_late(self) -> dict[tuple[str, str], Any]:
+        """What their traits are when nobody sets them: IPython makes some parts only when they are used first."""
+        known = {owner for owner, _ in self._found}
+        new = [(owner, one) for owner, one in _configurables(self._context.shell) if owner not in known]
+        return {(owner, trait): given for owner, one in new for trait, given in one.trait_defaults(config=True).items()}
 
     def restore(self, value: Any) -> None:
         """See :class:`Carrier`."""

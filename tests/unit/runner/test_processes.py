@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.runner.alike import Alike
-from jupyter_mlops.runner.processes import CHANGED, UNTOUCHED, differing
+from jupyter_mlops.runner.processes import CHANGED, UNTOUCHED, differing, in_one_order
 from jupyter_mlops.session.pickler import dumps
 from jupyter_mlops.session.scope import Scope
 from jupyter_mlops.session.transfer import Blobs
@@ -78,3 +78,14 @@ def test_the_filter_of_kernels_is_the_one_that_ipykernel_adds(monkeypatch: pytes
     monkeypatch.setattr(warnings, "filters", [])
     warnings.filterwarnings("ignore", TRIO[1].pattern, RuntimeWarning)
     assert [*warnings.filters] == [TRIO]
+
+
+def test_filters_that_cannot_meet_may_stand_in_any_order() -> None:
+    class Special(UserWarning): ...
+
+    matrix, special = ("ignore", re.compile("the matrix"), Warning, None, 0), ("always", None, Special, None, 0)
+    everything = ("error", None, Warning, None, 0)
+    assert in_one_order([matrix, special]) == in_one_order([special, matrix])
+    assert in_one_order([everything, special]) == [everything, special]
+    assert in_one_order([special, matrix, everything]) == in_one_order([matrix, special, everything])
+    assert in_one_order([special, everything]) != in_one_order([everything, special])
