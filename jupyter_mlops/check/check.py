@@ -178,7 +178,7 @@ class _Check:
         return found
 
     def _seeds(self) -> bool:
-        """Whether the notebook calls what seeds a generator, as the word says: ``seed(``, ``manual_seed(``, ``seed_everything(``."""
+        """Whether the notebook calls what seeds a generator, as the word says: ``seed(``, ``seed_everything(``."""
         cells = (self.ground.notebook.cells[cell].source for cell in self.ground.cells)
         return any(_SEEDING.search(source) for source in cells)
 
