@@ -164,6 +164,7 @@ class Workbench:
         *,
         parameters: Mapping[str, Any] | None = None,
         push: bool = False,
+        tell: Callable[[Diagnostic], None] = lambda _: None,
     ) -> Mapping[str, Any]:
         """The Workflow for this bench's target; for this machine registry and image are left to whoever submits it.
 
@@ -173,16 +174,20 @@ class Workbench:
             folder: where local modules are looked for.
             parameters: values of the notebook's parameters, already checked; None: its defaults.
             push: store the bundle in the target's registry, so that ``kubectl create -f`` can run it; else nothing is written.
+            tell: is told where the environment that a pushed bundle holds is not known.
 
         Raises:
             WrongUsage: ``push`` to a target without a registry.
             Refused: more steps than a Workflow holds.
         """
-        from jupyter_mlops.packing import data_only
+        from jupyter_mlops.packing import data_only, pack_for_others
         from jupyter_mlops.registry.bundles import bundle_reference, push_bundle, source_digest
         from jupyter_mlops.workflow.compile import compile_workflow
 
-        packed = None if folder is None or self.target.local else data_only(self.settings, notebook, folder)
+        packed = None
+        if folder is not None and not self.target.local:
+            packing = (self.settings, notebook, pipeline, folder, tell)
+            packed = pack_for_others(*packing) if push else data_only(self.settings, notebook, folder)
         about = (notebook, pipeline, folder, packed)
         bundle = push_bundle(self.store, *about) if push else bundle_reference(*about)
         options: dict[str, Any] = {} if self.target.local else self._options()
@@ -212,6 +217,7 @@ class Workbench:
         """
         from jupyter_mlops.engine.argo.installed import check_argo
         from jupyter_mlops.engine.base import Submission
+        from jupyter_mlops.engine.resuming import check_same
         from jupyter_mlops.packing import left_behind, pack
         from jupyter_mlops.registry.bundles import push_bundle, source_digest
         from jupyter_mlops.registry.learned import with_learned
@@ -220,7 +226,7 @@ class Workbench:
 
         notebook = self.read(path)
         if resume is not None:
-            self._check_same(resume, notebook)
+            check_same(self.engine.get(resume), self.convert(notebook).name)
         found, pipeline = self._at_kernel(notebook, self.convert(notebook), kernel)
         pipeline, notes = with_learned(self.store, pipeline, source_digest(notebook), resume)
         values = check_parameters(pipeline, parameters or {})
@@ -260,35 +266,28 @@ class Workbench:
 
         return Images(self.target, pipeline, {}) if self.target.local else images_of(self.settings, self.target, pipeline)
 
-    def _check_same(self, resume: str, notebook: Notebook) -> None:
-        """The run that is resumed is one of this notebook. Raises NotFound or WrongUsage."""
-        earlier, name = self.engine.get(resume), self.convert(notebook).name
-        if earlier.pipeline != name:
-            raise WrongUsage(
-                f"{resume} is a run of {earlier.pipeline}, not of {name}",
-                code="other-pipeline",
-                fix=f"Resume a run of the same notebook: jupyter mlops runs --pipeline {name}",
-            )
-
-    def resume(self, name: str, path: Path | None = None, parameters: Mapping[str, Any] | None = None) -> Run:
+    def resume(
+        self,
+        name: str,
+        path: Path | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        tell: Callable[[Diagnostic], None] = lambda _: None,
+    ) -> Run:
         """Run again what a run ran, as its notebook is now, taking over the steps that are as they were.
 
         Args:
             name: the run.
             path: its notebook; None: where it was.
             parameters: values that differ from the run's.
+            tell: as for ``run``.
 
         Raises:
             NotFound: no such run, or its notebook is not on this machine.
         """
+        from jupyter_mlops.engine.resuming import notebook_of
+
         earlier = self.engine.get(name)
-        if path is None and not earlier.notebook:
-            raise NotFound(
-                f"where the notebook of {name} lies is not known on this machine",
-                code="notebook-unknown",
-                fix=f"Name it: jupyter mlops run NOTEBOOK.ipynb --resume {name}",
-            )
-        return self.run(path or Path(str(earlier.notebook)), {**earlier.parameters, **(parameters or {})}, None, name)
+        return self.run(path or notebook_of(earlier), {**earlier.parameters, **(parameters or {})}, None, name, tell)
 
     def deploy(
         self, model: str, name: str | None = None, namespace: str | None = None, port: int | None = None, **options: Any

@@ -8,7 +8,7 @@ bundles with the same data share.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,27 @@ def pack(settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: Pat
     return Packed(canonical({**to_json(found), **said}), data.files)
 
 
+def pack_for_others(
+    settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: Path, tell: Callable[[Diagnostic], None]
+) -> Packed:
+    """What a bundle takes along that others will submit: as a run's where the kernel can be asked, else the data alone.
+
+    ``tell`` hears of it where the environment stays unknown: the Workflow works without it, and compares no packages.
+    """
+    from jupyter_mlops.engine.kernels import find_kernel
+
+    why = "its interpreter does not answer"
+    try:
+        packed = pack(settings, notebook, pipeline, folder, find_kernel(notebook.kernel), local=False)
+        if packed.environment:
+            return packed
+    except (NotFound, PlatformError) as error:
+        packed, why = data_only(settings, notebook, folder), error.message
+    said = f"which packages the notebook's kernel imports is not known, and no step compares them: {why}"
+    tell(Diagnostic("environment-unknown", "info", said, None, None, "Convert where the notebook's kernel is installed."))
+    return packed
+
+
 def data_only(settings: Settings, notebook: Notebook, folder: Path) -> Packed:
     """What a bundle takes along that is made without asking a kernel: the same on every machine with the same folder."""
     return Packed(b"", _data(settings, notebook, folder).files)
@@ -63,6 +84,19 @@ def described(settings: Settings, notebook: Notebook, pipeline: Pipeline, folder
         return None
     data = _data(settings, notebook, folder)
     return None if found is None else {**to_json(found), "data": list(data.files), "left": data.left}
+
+
+def lacking(settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: Path) -> tuple[Diagnostic, ...]:
+    """Imports at which a run on this machine would be refused; nothing where the kernel cannot be asked."""
+    from jupyter_mlops.engine.kernels import find_kernel
+
+    try:
+        kernel = find_kernel(notebook.kernel)
+        found = _ask(settings, notebook, pipeline, folder, kernel, keep=False)
+    except (NotFound, PlatformError):
+        return ()
+    missing = () if found is None else surely_missing(found, pipeline, notebook.code)
+    return _missing(missing, kernel, pipeline.notebook).diagnostics if missing else ()
 
 
 def left_behind(environment: Mapping[str, Any] | None) -> tuple[Diagnostic, ...]:

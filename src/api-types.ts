@@ -709,6 +709,60 @@ export interface components {
             links: components["schemas"]["Link"][];
             parameters: components["schemas"]["Parameter"][];
             diagnostics: components["schemas"]["Diagnostic"][];
+            /** @description Only where the request names a target; null where the notebook's kernel cannot be asked */
+            environment?: components["schemas"]["Environment"] | null;
+        };
+        /** @description What the notebook's kernel imports for it, what travels with it, and the images of its steps */
+        Environment: {
+            /** @description Full version */
+            python: string;
+            platform: string;
+            distributions: components["schemas"]["Distribution"][];
+            /** @description Modules beside the notebook; they travel in the bundle */
+            local: string[];
+            /** @description Modules that belong to no distribution */
+            unknown: string[];
+            missing: components["schemas"]["MissingImport"][];
+            /** @description Step → distributions that it cannot start without */
+            steps: {
+                [key: string]: string[];
+            };
+            /** @description A cell installs packages */
+            installs: boolean;
+            /** @description Files that cells name; they travel to a cluster */
+            data: string[];
+            /** @description Files that are too large to travel → bytes */
+            left: {
+                [key: string]: number;
+            };
+            /** @description Absent on this machine */
+            images?: components["schemas"]["StepImage"][];
+        };
+        Distribution: {
+            name: string;
+            version: string;
+            /** @description Its modules that the notebook imports */
+            modules: string[];
+            /** @enum {string} */
+            source: "index" | "editable" | "local" | "archive" | "vcs";
+            /** @description Where it came from */
+            url?: string;
+            commit?: string;
+        };
+        MissingImport: {
+            module: string;
+            cell: number;
+            line: number;
+        };
+        StepImage: {
+            image: string;
+            steps: string[];
+            /** @description Minor version; null where it is not known */
+            python: string | null;
+            /** @description How many are installed; null where that is not known */
+            packages: number | null;
+            /** @description Why something is not known */
+            unread: string;
         };
         CheckRequest: {
             path: string;
@@ -856,6 +910,10 @@ export interface components {
             /** @description The run whose finished steps it took over */
             resumed?: string | null;
             paused?: boolean;
+        };
+        StartedRun: components["schemas"]["Run"] & {
+            /** @description What does not fit and stops nothing: packages of an image, data that stays here */
+            diagnostics: components["schemas"]["Diagnostic"][];
         };
         Runs: {
             runs: components["schemas"]["Run"][];
@@ -1274,7 +1332,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
+                    "application/json": components["schemas"]["StartedRun"];
                 };
             };
             400: components["responses"]["Error"];

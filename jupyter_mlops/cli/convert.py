@@ -66,7 +66,8 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
 
         there = bench.at(arguments.target) if arguments.target or arguments.push else bench
         _say_images(there, notebook, pipeline, arguments.notebook.parent, console)
-        workflow = there.compile(notebook, pipeline, arguments.notebook.parent, push=arguments.push)
+        folder = arguments.notebook.parent
+        workflow = there.compile(notebook, pipeline, folder, push=arguments.push, tell=lambda found: console.note(finding(found)))
         write_text(arguments.output, dump(workflow), console)
     if console.as_json:
         from jupyter_mlops.packing import described

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.cli.console import Console
+from jupyter_mlops.cli.console import Console, finding
 from jupyter_mlops.cli.run import assignments, follow, following, say_refused
 from jupyter_mlops.errors import Refused
 
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     """Start, follow, report."""
     values = assignments(arguments.parameter)
     try:
-        started = bench.resume(arguments.name, arguments.notebook, values)
+        started = bench.resume(arguments.name, arguments.notebook, values, lambda one: console.note(finding(one)))
     except Refused as refused:
         return say_refused(refused, console)
     return follow(started, arguments, console, bench)

@@ -12,7 +12,7 @@ from typing import Any
 
 from jupyter_mlops.errors import Diagnostic, Refused, Where
 from jupyter_mlops.pipeline.pipeline import Pipeline, Step
-from jupyter_mlops.settings import Settings, Target
+from jupyter_mlops.settings import DEFAULT_IMAGE, Settings, Target
 from jupyter_mlops.targets.imagefacts import Facts, Looking
 from jupyter_mlops.targets.imagetree import normal
 
@@ -54,6 +54,18 @@ class Images:
             if environment is not None:
                 found += self._packages(image, facts, environment)
         return tuple(found)
+
+    def told(self) -> list[dict[str, Any]]:
+        """Each step's image as it is pulled, and what is known of it by now: ``images`` of a conversion's ``environment``."""
+        said: dict[str, dict[str, Any]] = {}
+        for step in self.pipeline.steps:
+            image = image_of(step, self.target)
+            own = DEFAULT_IMAGE.format(minor=self.pipeline.python)
+            facts = self.looking[image].facts(0) if image else Facts(self.pipeline.python, None, "no image is set")
+            known = {"python": facts.python or None, "packages": None if facts.packages is None else len(facts.packages)}
+            one = said.setdefault(image, {"image": image or own, "steps": [], **known, "unread": facts.unread})
+            one["steps"].append(step.name)
+        return list(said.values())
 
     def _check_python(self, image: str, facts: Facts) -> None:
         wanted = self.pipeline.python

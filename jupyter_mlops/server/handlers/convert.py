@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_mlops.errors import Diagnostic, Refused
 from jupyter_mlops.server import notebooks
 from jupyter_mlops.server.handlers.base import MlopsHandler
 from jupyter_mlops.server.requests import ConvertRequest
@@ -18,7 +17,6 @@ from jupyter_mlops.views import conversion_view
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
     from jupyter_mlops.notebook.document import Notebook
-    from jupyter_mlops.pipeline.pipeline import Pipeline
 
 NOTEBOOK_LIMIT = 128 << 20
 """Bytes of a notebook sent along."""
@@ -45,12 +43,12 @@ class ConvertHandler(_NotebookHandler):
     @web.authenticated
     @authorized("read", "mlops:runs")
     async def post(self) -> None:
-        """Steps, links, parameters and doubts; for a target that is named also what of its images does not fit."""
+        """Steps, links, parameters and doubts; for a target that is named also the environment, and what does not fit there."""
         asked = self.body_as(ConvertRequest)
         notebook = await self.notebook(asked)
         folder = await notebooks.folder_of(self.contents_manager, asked.path)
         if self.get_query_argument("target", None):
-            self.answer(await self.ask(convert, notebook, folder))
+            self.answer(await self.ask(convert_for, notebook, folder))
         else:
             self.answer(await self.work(convert, self.bench, notebook, folder))
 
@@ -72,21 +70,18 @@ def convert(bench: Workbench, notebook: Notebook, folder: Path | None = None) ->
     """The conversion in its JSON form. Raises Refused."""
     from jupyter_mlops.registry.bundles import source_digest
 
+    return conversion_view(bench.convert(notebook, folder), source_digest(notebook))
+
+
+def convert_for(bench: Workbench, notebook: Notebook, folder: Path | None) -> dict[str, Any]:
+    """The same for the bench's target, with what does not fit there and the environment; a folder elsewhere has none."""
+    from jupyter_mlops.fitting import Fit, fit
+    from jupyter_mlops.registry.bundles import source_digest
+
     pipeline = bench.convert(notebook, folder)
-    found = () if bench.target.local or folder is None else _images(bench, notebook, pipeline, folder)
-    return conversion_view(replace(pipeline, diagnostics=(*pipeline.diagnostics, *found)), source_digest(notebook))
-
-
-def _images(bench: Workbench, notebook: Notebook, pipeline: Pipeline, folder: Path) -> tuple[Diagnostic, ...]:
-    """What does not fit a cluster: images, and data that stays here; another Python, which refuses a run, as an error."""
-    from jupyter_mlops.packing import described, left_behind
-
-    images = bench.images(pipeline)
-    environment = described(bench.settings, notebook, pipeline, folder)
-    try:
-        return (*images.findings(environment), *left_behind(environment))
-    except Refused as refused:
-        return (Diagnostic("python-mismatch", "error", refused.message, fix=refused.fix),)
+    found = Fit(None, ()) if folder is None else fit(bench, notebook, pipeline, folder)
+    told = replace(pipeline, diagnostics=(*pipeline.diagnostics, *found.findings))
+    return {**conversion_view(told, source_digest(notebook)), "environment": found.environment}
 
 
 def workflow_text(bench: Workbench, notebook: Notebook, folder: Path | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_mlops.engine.base import DONE
-from jupyter_mlops.errors import NotFound, Where, WrongUsage
+from jupyter_mlops.errors import Diagnostic, NotFound, Where, WrongUsage
+from jupyter_mlops.pipeline.contract import diagnostic_json
 from jupyter_mlops.server import notebooks
 from jupyter_mlops.server.handlers.base import MlopsHandler
 from jupyter_mlops.server.places import CHANGING
@@ -66,11 +68,12 @@ class RunsHandler(_RunHandler):
         asked = self.body_as(RunRequest)
         path = await notebooks.folder_path(self.contents_manager, asked.path)
         place = await self.place(asked.target)
-        call = partial(_start, path=path, asked=asked)
+        found: list[Diagnostic] = []
+        call = partial(_start, path=path, asked=asked, tell=found.append)
         run = await self.at(place, CHANGING, call)
         self.done("start", "run", run.name, run.source_digest, place.name)
         self.set_header("Location", f"{self.request.path}/{run.name}")
-        self.answer(self.shown(run), 201)
+        self.answer({**self.shown(run), "diagnostics": [diagnostic_json(one) for one in found]}, 201)
 
     def _before(self) -> float | None:
         text = self.get_query_argument("before", None)
@@ -172,11 +175,11 @@ class RunWorkflowHandler(MlopsHandler):
         self.answer_yaml(await self.ask(lambda bench: workflow_text(bench.engine, run)))
 
 
-def _start(bench: Workbench, path: Path, asked: RunRequest) -> Run:
+def _start(bench: Workbench, path: Path, asked: RunRequest, tell: Callable[[Diagnostic], None]) -> Run:
     """Start what a request asks for; a resumed run has its own parameters where the request says none."""
     if asked.resume is not None:
-        return bench.resume(asked.resume, path, asked.parameters)
-    return bench.run(path, asked.parameters, asked.kernel)
+        return bench.resume(asked.resume, path, asked.parameters, tell)
+    return bench.run(path, asked.parameters, asked.kernel, tell=tell)
 
 
 def log_page(engine: Engine, name: str, step: str | None, offset: int, limit: int) -> dict[str, Any]:

@@ -306,9 +306,8 @@ def test_convert_writes_for_a_target_and_pushes_when_asked(
     assert "namespace: ml" in text
     assert store.tags("runs/a") == []
     assert main(["convert", "a.ipynb", "--target", "dev", "--push", "-o", "w.yaml"]) == 0
-    assert (person / "w.yaml").read_text() == text
     [tag] = store.tags("runs/a")
-    assert store.get_manifest("runs/a", tag).descriptor.digest in text
+    assert store.get_manifest("runs/a", tag).descriptor.digest in (person / "w.yaml").read_text()
     assert dev.list(WORKFLOWS).items == ()
 
 

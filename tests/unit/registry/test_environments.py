@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jupyter_mlops.engine.kernels import find_kernel
-from jupyter_mlops.errors import Refused
+from jupyter_mlops.errors import Diagnostic, Refused
+from jupyter_mlops.fitting import fit
 from jupyter_mlops.flow import Workbench
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.names import BUNDLE_DATA
@@ -123,7 +126,44 @@ def test_a_workflow_that_is_written_names_a_bundle_with_the_data(settings: Setti
     there.__dict__["store"] = store
     pipeline = there.convert(read)
     written = there.compile(read, pipeline, folder)
-    pushed = there.compile(read, pipeline, folder, push=True)
-    assert pushed == written
-    bundle = next(one["value"] for one in pushed["spec"]["arguments"]["parameters"] if one["name"] == "mlops-bundle")
+    data = there.compile(read, pipeline, folder, push=True)
+    bundle = bundle_of(data)
     assert members(store, bundle)["files/rows.csv"] == b"1,2\n"
+    assert bundle_of(written).partition("@")[0] == bundle.partition("@")[0]
+
+
+def bundle_of(workflow: Mapping[str, Any]) -> str:
+    return next(str(one["value"]) for one in workflow["spec"]["arguments"]["parameters"] if one["name"] == "mlops-bundle")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "known", "said"),
+    [("python3", True, []), ("no-such-kernel", False, ["environment-unknown"])],
+)
+def test_a_pushed_bundle_holds_the_environment_where_the_kernel_is_here(
+    kernel: str, known: bool, said: list[str], settings: Settings, folder: Path, tmp_path: Path
+) -> None:
+    read = notebook(*CELLS, metadata={"kernelspec": {"name": kernel, "language": "python"}})
+    store = Layout(tmp_path / "registry")
+    there = Workbench(settings, Target("dev", "dev", "ml", registry="http://registry.example"))
+    there.__dict__["store"] = store
+    told: list[Diagnostic] = []
+    workflow = there.compile(read, there.convert(read), folder, push=True, tell=told.append)
+    assert [one.code for one in told] == said
+    assert all("compare" in one.message and one.fix for one in told)
+    content = members(store, bundle_of(workflow))
+    assert ("environment.json" in content) is known
+    assert content["files/rows.csv"] == b"1,2\n"
+    if known:
+        assert [one["name"] for one in json.loads(content["environment.json"])["distributions"]] == ["cloudpickle"]
+        assert environment_of_run(store, workflow) == json.loads(content["environment.json"])
+
+
+@pytest.mark.parametrize(("module", "codes"), [("json", []), ("nowhere_at_all", ["missing-package"])])
+def test_what_would_stop_a_run_here_is_known_before(module: str, codes: list[str], settings: Settings, folder: Path) -> None:
+    read = notebook(f"import {module}")
+    found = fit(Workbench(settings), read, Workbench(settings).convert(read), folder)
+    assert [one.code for one in found.findings] == codes
+    assert found.environment is not None
+    assert "images" not in found.environment
+    assert (settings.storage.cache / "environments").exists() is False

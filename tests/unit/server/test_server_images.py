@@ -45,6 +45,47 @@ async def test_what_does_not_fit_is_a_diagnostic(
     assert (found["code"], found["severity"]) == (code, severity)
     assert words in found["message"]
     assert found["fix"]
+    environment = answer.body["environment"]
+    assert [(one["name"], one["modules"]) for one in environment["distributions"]] == [("tornado", ["tornado"])]
+    (image,) = environment["images"]
+    assert image["image"].endswith("/step/image:v1")
+    assert image["steps"] == [answer.body["steps"][0]["name"]]
+    assert (image["python"], image["packages"]) == (here if minor == "3.11" else minor, 0)
+
+
+async def test_what_does_not_fit_comes_with_the_run_too(
+    call: Any, bench: Any, at_cluster: Any, registry: str, write_notebook: Callable[..., Path],  # noqa: F811
+) -> None:  # fmt: skip
+    import sys
+
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    bench.targets.set("dev", {"image": put(registry, here)})
+    write_notebook("a.ipynb", "import tornado", language_info={"name": "python", "version": f"{here}.1"})
+    await call("POST", "/convert", {"path": "a.ipynb"}, target="dev")
+    started = await call("POST", "/runs", {"path": "a.ipynb", "target": "dev"}, schema="StartedRun")
+    (found,) = [one for one in started.body["diagnostics"] if one["code"] != "image-unread"]
+    assert (found["code"], found["fix"].partition("pip install ")[2].partition("=")[0]) == ("image-packages", "tornado")
+
+
+async def test_an_image_with_another_python_refuses_the_run(
+    call: Any, bench: Any, at_cluster: Any, registry: str, write_notebook: Callable[..., Path],  # noqa: F811
+) -> None:  # fmt: skip
+    bench.targets.set("dev", {"image": put(registry, "3.9")})
+    write_notebook("a.ipynb", "x = 1")
+    refused = await call("POST", "/runs", {"path": "a.ipynb", "target": "dev"}, schema="Error")
+    assert (refused.status, refused.body["code"]) == (422, "python-mismatch")
+    assert "has Python 3.9" in refused.body["message"]
+    assert "Use an image with Python" in refused.body["fix"]
+
+
+async def test_this_machine_tells_the_environment_and_what_is_missing(call: Any, write_notebook: Callable[..., Path]) -> None:
+    write_notebook("a.ipynb", "import tornado\nimport nowhere_at_all")
+    answer = await call("POST", "/convert", {"path": "a.ipynb"}, schema="Conversion", target="local")
+    assert ("missing-package", "error") in {(one["code"], one["severity"]) for one in answer.body["diagnostics"]}
+    environment = answer.body["environment"]
+    assert [one["name"] for one in environment["distributions"]] == ["tornado"]
+    assert [one["module"] for one in environment["missing"]] == ["nowhere_at_all"]
+    assert "images" not in environment
 
 
 async def test_without_a_target_no_registry_is_asked(
@@ -54,3 +95,4 @@ async def test_without_a_target_no_registry_is_asked(
     write_notebook("a.ipynb", "import tornado")
     answer = await call("POST", "/convert", {"path": "a.ipynb"}, schema="Conversion")
     assert answer.body["diagnostics"] == []
+    assert "environment" not in answer.body

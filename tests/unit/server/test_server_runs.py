@@ -169,10 +169,11 @@ async def test_a_stopped_server_leaves_runs_alone_and_the_next_one_finds_them(ca
 
 async def test_a_new_run_says_where_it_is(call: Any, write_notebook: Any, bench: Any, jp_base_url: str) -> None:
     write_notebook("sub/numbers.ipynb", "x = 2", "print(x + 1)")
-    answer = await call("POST", "/runs", {"path": "sub/numbers.ipynb"}, schema="Run")
+    answer = await call("POST", "/runs", {"path": "sub/numbers.ipynb"}, schema="StartedRun")
     name = answer.body["name"]
     try:
         assert answer.status == 201
+        assert answer.body["diagnostics"] == []
         assert answer.headers["Location"] == url_path_join(jp_base_url, "jupyter-mlops/api/v1/runs", name)
         assert answer.body["notebook"] == "sub/numbers.ipynb"
         run = await until(call, name)
