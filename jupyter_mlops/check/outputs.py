@@ -25,6 +25,7 @@ RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("the times that %time and %%time print", re.compile(r"(?m)(?<=^CPU times: ).*$|(?<=^Wall time: ).*$")),
     ("the times that %timeit prints", re.compile(r"(?m)^.* per loop \(mean ± .*$|^The slowest run took .*$")),
     ("addresses in the texts of objects", re.compile(r"(?<= at )0x[0-9a-fA-F]{6,16}(?=[>\s,;)\]]|$)")),
+    ("files that a cell is said to be in", re.compile(r"(?:/[^\s:\"'<>/]+)*/ipykernel_\d+/\d+\.py|<ipython-input-[^>\s]+>")),
     ("the date in matplotlib's SVG", re.compile(r"(?<=<dc:date>)[^<]+")),
 )
 """What is replaced by its number of appearance in an output, each with its reason. ``docs/notebooks.md`` lists them for people."""

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 OURS = "jupyter_mlops"
 INLINE = "module://matplotlib_inline.backend_inline"
 
+_MODULE = {
+    **dict.fromkeys(("__package__", "__loader__", "__spec__")),
+    "__doc__": "Automatically created module for IPython interactive environment",
+}
+"""What the module of a kernel's names has from the start: ``print(__doc__)`` of a script that became a notebook shows it."""
+
 
 def make_shell(outputs: Outputs, log: Log, count: int, scratch: Path) -> InteractiveShell:
     """The shell of this process; its first cell has this execution count. Its namespace becomes ``__main__``.
@@ -35,7 +41,7 @@ def make_shell(outputs: Outputs, log: Log, count: int, scratch: Path) -> Interac
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor" if _lower_case_colors() else "NoColor"
     config.IPKernelApp.connection_file = ""  # that there is such a section is how some libraries know a kernel
-    shell = _shell_class()(config=config, ipython_dir=str(scratch), user_ns={})
+    shell = _shell_class()(config=config, ipython_dir=str(scratch), user_ns=dict(_MODULE))
     atexit.unregister(shell.atexit_operations)  # it writes a history that is not kept
     for cls in type(shell)._walk_mro():  # noqa: SLF001  (what instance() does; it makes get_ipython() find this shell)
         cls._instance = shell

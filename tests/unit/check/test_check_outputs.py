@@ -95,9 +95,19 @@ def test_a_path_below_the_folder_of_each_side() -> None:
     assert compare(*sides, (("/tmp/a",), ("/tmp/home/work", "/tmp/home"))).differences == ()
 
 
+def test_a_warning_names_its_cell_by_a_file_that_no_other_process_has() -> None:
+    sides = (
+        {0: [stream("/tmp/ipykernel_12/345.py:3: UserWarning: no\n")]},
+        {0: [stream("<ipython-input-2-0a>:3: UserWarning: no\n")]},
+    )
+    assert compare(*sides).differences == ()
+    assert len(compare(sides[0], {0: [stream("<ipython-input-2-0a>:4: UserWarning: no\n")]}).differences) == 1
+
+
 def test_every_rule_has_a_reason_and_replaces_something() -> None:
     examples = ("0123456789abcdef0123456789abcdef", "T_0123a", "sk-container-id-7", 'id="m0123456789"', "Wall time: 3 s",
-                "3 ms ± 1 µs per loop (mean ± std. dev. of 7 runs)", "<dc:date>now</dc:date>", "CPU times: user 1 s", "<Axes at 0x7f0102>")  # fmt: skip
+                "3 ms ± 1 µs per loop (mean ± std. dev. of 7 runs)", "<dc:date>now</dc:date>", "CPU times: user 1 s", "<Axes at 0x7f0102>",
+                "/tmp/ipykernel_12/345.py:3: UserWarning: no", "<ipython-input-2-0a>:3: UserWarning: no")  # fmt: skip
     for reason, pattern in RULES:
         assert reason
         assert any(pattern.search(text) for text in examples), reason

@@ -33,3 +33,12 @@ def test_the_work_of_a_step_is_not_done_with_functions_of_the_notebook() -> None
         steps.run("import json, os\njson.dumps = lambda *_, **__: 'patched'\nos.path.exists = lambda _: False\nkept = [1]")
         assert steps.run("print(json.dumps(kept), os.path.exists('.'))").printed == "patched False\n"
         assert steps.run("import json\nprint(json.dumps(1), kept)").printed == "patched [1]\n"
+
+
+def test_the_module_of_the_names_is_that_of_a_kernel() -> None:
+    """A real kernel prints exactly this (``plot_*`` scripts of galleries show their ``__doc__``)."""
+    asked = "print(__doc__, __name__, __package__, __spec__, __loader__)"
+    expected = "Automatically created module for IPython interactive environment __main__ None None None\n"
+    cells = [asked, asked, "__doc__ = 'mine'", "print(__doc__)"]
+    for done in (in_one_process(cells), in_processes(cells)):
+        assert [cell.printed for cell in done] == [expected, expected, "", "mine\n"]
