@@ -14,7 +14,7 @@ from jupyter_mlops.errors import WrongUsage
 
 DEFAULT_TERMINATION = "/dev/termination-log"
 _NAMES = ("registry", "bundle", "run", "step", "state", "out")
-_OPTIONAL = ("resume", "after", "item", "outcome", "join", "lane")
+_OPTIONAL = ("resume", "after", "item", "outcome", "join", "lane", "early", "commit")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ class Arguments:
 
     lane: str = ""
     """For the first step of a lane, the steps of the lanes before it, with ``,``: in the document they run first."""
+
+    early: str = ""
+    """A word that stands in the path of the working folder, where the step is tried before its turn; '' where it is its turn."""
+
+    commit: str = ""
+    """``true``: the steps of ``lane`` have ended; what was tried ``early`` is compared with them and made the step's own."""
 
     @property
     def label(self) -> str:

@@ -129,11 +129,16 @@ def state_before(store: Store, arguments: Arguments, plan: Plan, step: StepPlan)
 def _beside(store: Store, arguments: Arguments, plan: Plan) -> Before:
     """The states of steps that ran beside each other as one, and for a lane the place in the history where it would be."""
     base = load_state(store, arguments.repository, arguments.state)
-    found, digests = bring_sides(store, arguments.repository, base, sides_of(arguments.join), partial(_report, store, arguments))
-    earlier = [plan.step(name) for name in arguments.lane.split(",") if name]
-    skipped = sum(bool(runnable(plan.sources.get(cell, "")).strip()) for step in earlier for cell in step.cells)
+    found, digests = bring_sides(store, arguments.repository, base, sides_of(arguments.join), partial(report_of, store, arguments))
+    skipped = places(plan, arguments.lane)
     digest = _digest(arguments.state, digests) if digests else arguments.state
     return Before(digest, replace(found, count=found.count + skipped), skipped=skipped)
+
+
+def places(plan: Plan, lane: str) -> int:
+    """How many cells of these steps IPython counts."""
+    steps = [plan.step(name) for name in lane.split(",") if name]
+    return sum(bool(runnable(plan.sources.get(cell, "")).strip()) for step in steps for cell in step.cells)
 
 
 def _after(store: Store, arguments: Arguments, plan: Plan, digest: str, after: str) -> Before:
@@ -145,12 +150,12 @@ def _after(store: Store, arguments: Arguments, plan: Plan, digest: str, after: s
     if not between.each:
         if phase == SKIPPED:
             return Before(digest, base)
-        reached = str(_report(store, arguments, name).get("state"))
+        reached = str(report_of(store, arguments, name).get("state"))
         return Before(reached, load_state(store, arguments.repository, reached))
     count = len(items_of(store, arguments, plan, between))
     branches = []
     for number in range(count):
-        report = _report(store, arguments, f"{name}.{number}")
+        report = report_of(store, arguments, f"{name}.{number}")
         reached, told = str(report["state"]), report.get("control") or {}
         state = load_state(store, arguments.repository, reached)
         branches.append(Branch(reached, state, tuple(told.get("bound", ())), tuple(told.get("defined", ()))))
@@ -162,14 +167,14 @@ def items_of(store: Store, arguments: Arguments, plan: Plan, step: StepPlan) -> 
     if step.items is not None:
         return step.items
     asker = plan.steps[plan.steps.index(step) - 1]
-    told = _report(store, arguments, asker.name).get("control") or {}
+    told = report_of(store, arguments, asker.name).get("control") or {}
     found = told.get("items")
     if not isinstance(found, list):
         raise Corrupt(f"the report of {asker.name} does not say the items of {step.name}", fix="Run the notebook again.")
     return found
 
 
-def _report(store: Store, arguments: Arguments, label: str) -> Mapping[str, Any]:
+def report_of(store: Store, arguments: Arguments, label: str) -> Mapping[str, Any]:
     """The report of a step of this run that has succeeded. Raises NotFound, Corrupt."""
     manifest = store.get_manifest(arguments.repository, f"report.{arguments.run}.{label}")
     found = read_config(store, arguments.repository, manifest)
@@ -185,7 +190,7 @@ def _last(store: Store, arguments: Arguments, plan: Plan) -> Before:
         step = steps.pop()
         try:
             if not step.each:
-                digest = str(_report(store, arguments, step.name)["state"])
+                digest = str(report_of(store, arguments, step.name)["state"])
                 return Before(digest, load_state(store, arguments.repository, digest))
             base = _last(store, arguments, replace(plan, steps=tuple(steps))) if steps else Before("", State())
             if not base.branches:

@@ -71,12 +71,11 @@ def bring_sides(
     """
     digests: list[str] = []
     for section in sections:
-        lanes = [_lane(store, repository, names, report) for names in section]
+        lanes = [lane_of(store, repository, names, report) for names in section]
         sides = [lane.side for lane in lanes]
         if found := clashes(base, sides):
-            refuse([_named(clash, lanes) for clash in found])
-        merged = merge(base, sides)
-        base = _with_content(merged, [lane.state for lane in lanes], Blobs(store, repository, dict(merged.sizes)))
+            refuse([named(clash, lanes) for clash in found])
+        base = one_state(store, repository, base, lanes)
         digests += [lane.digest for lane in lanes]
     return base, tuple(digests)
 
@@ -87,7 +86,14 @@ def leave_free(shell: Any, places: int) -> None:
         entries.extend([""] * places)
 
 
-def _lane(store: Store, repository: str, names: Names, report: Reports) -> Lane:
+def one_state(store: Store, repository: str, base: State, lanes: Sequence[Lane]) -> State:
+    """The state after lanes that do not clash."""
+    merged = merge(base, [lane.side for lane in lanes])
+    return _with_content(merged, [lane.state for lane in lanes], Blobs(store, repository, dict(merged.sizes)))
+
+
+def lane_of(store: Store, repository: str, names: Names, report: Reports) -> Lane:
+    """The lane of these steps, from their reports. Raises NotFound, Corrupt."""
     found = {name: report(name) for name in names}
     try:
         accounts = {name: Account.from_json(one["account"]) for name, one in found.items()}
@@ -97,7 +103,7 @@ def _lane(store: Store, repository: str, names: Names, report: Reports) -> Lane:
     return Lane(digest, load_state(store, repository, digest), accounts)
 
 
-def _named(clash: Clash, lanes: Iterable[Lane]) -> Clash:
+def named(clash: Clash, lanes: Iterable[Lane]) -> Clash:
     """A clash with the steps of the lanes that it is about: who changed it, and who read or changed it later."""
     of = {lane.side.step: lane.accounts for lane in lanes}
     return replace(clash, first=_who(clash, of[clash.first], changed=True), second=_who(clash, of[clash.second], changed=False))

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from jupyter_mlops.errors import Bug, MlopsError, Refused
 from jupyter_mlops.oci.open import open_store
 from jupyter_mlops.oci.store import Store
-from jupyter_mlops.runner import compiled, failure, packages, record, reuse
+from jupyter_mlops.runner import compiled, early, failure, packages, record, reuse
 from jupyter_mlops.runner.answer import answer, write_answer
 from jupyter_mlops.runner.arguments import Arguments, parse, termination_path
 from jupyter_mlops.runner.asks import asked_by, what_was_asked
@@ -54,7 +54,18 @@ def _main(argv: Sequence[str], bundle: str | Path) -> int:
         step = plan.step(arguments.step)
     except MlopsError as error:
         return _end(failure.of_error(error, "unknown"), log)
+    if arguments.commit:
+        return _commit(arguments, plan, log)
     return _Step(arguments, plan, step, log).run()
+
+
+def _commit(arguments: Arguments, plan: Plan, log: Log) -> int:
+    """Make what was tried early the step's outcome, or say why not."""
+    try:
+        early.commit(arguments, plan)
+    except MlopsError as error:
+        return _end(failure.of_error(error, arguments.step), log)
+    return 0
 
 
 class _Step:
@@ -106,7 +117,8 @@ class _Step:
         self._check_python()
         add_certificates(_cache())
         here = arguments.registry.startswith("file:")
-        store = self.report.store = open_store(arguments.registry)
+        store = open_store(arguments.registry)
+        self.report.store = None if arguments.early else store
         found = state_before(store, arguments, self.plan, self.step)
         before = found.state
         if not here:
@@ -141,10 +153,9 @@ class _Step:
                 failed = execution.run()
             if failed:
                 return failed
-            record.register_outputs(recorder, self.step.outputs, shell.user_ns)
-            self._answer(shell.user_ns)
+            self._answer(shell.user_ns, recorder)
         context.cells += sources
-        tag = f"state.{arguments.run}.{arguments.label}"
+        tag = f"state.{arguments.run}.{arguments.label}{'.early' if arguments.early else ''}"
         state = patiently(
             lambda: session.finish(execution.made_in, shell.execution_count, tag), self.log, f"what {self.step.name} reached"
         )
@@ -170,8 +181,11 @@ class _Step:
         self.report.metrics = recorder.own
         return recorder
 
-    def _answer(self, namespace: dict[str, Any]) -> None:
-        """Evaluate what the next step asks."""
+    def _answer(self, namespace: dict[str, Any], recorder: record.Recorder) -> None:
+        """Note the models that the options ask for, and evaluate what the next step asks."""
+        record.register_outputs(recorder, self.step.outputs, namespace)
+        if self.arguments.early:
+            early.check_quiet(recorder)
         if self.step.ask is not None:
             self.report.control |= answer(self.step.ask, namespace, self.plan, self.arguments.parameters)
 
@@ -209,6 +223,8 @@ class _Step:
         report.phase = "failed" if failed else "succeeded"
         report.finished = now()
         try:
+            if self.arguments.early:
+                (self.arguments.out / "log").write_bytes(self.log.content())
             if failed:
                 report.save(final=True)
             else:

@@ -2,9 +2,9 @@
 
 Two sides, an earlier A and a later B, are as good as A and then B only if nothing that A changed was delivered to B, asked for
 or changed by B: names by their components, removed names, parts of the process, files. What a step reads of the process or of
-files is not seen, so that a changed part of the process, or a file, is taken for read by every later side. A needless clash
-costs time; a missed one would be a silent difference. Nothing is loaded here: what ``history`` and ``imports`` hold is brought
-together by the caller, who can read it; both differ as a matter of course.
+files is not seen, so that a changed part of the process, a patch or hook that hangs on it, or a file, is taken for read by every
+later side. A needless clash costs time; a missed one would be a silent difference. Nothing is loaded here: what ``history`` and
+``imports`` hold is brought together by the caller, who can read it; both differ as a matter of course.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Literal, NoReturn
 
 from jupyter_mlops.errors import Refused, Where
 from jupyter_mlops.session.account import Account, is_ours
+from jupyter_mlops.session.attached import is_attached
 from jupyter_mlops.session.state import State
 
 MERGED = frozenset({"history", "imports"})
@@ -99,7 +100,7 @@ def _between(base: State, first: Side, second: Side) -> Iterator[Clash]:
             continue
         if name in later:
             yield Clash("name", name, first.step, second.step, "both")
-        elif name in given or second.account.everything:
+        elif name in given or second.account.everything or is_attached(name):
             yield Clash("name", name, first.step, second.step, "read")
     touched = _differing(base.carriers, second.state.carriers)
     for name in sorted(_differing(base.carriers, first.state.carriers) - MERGED):
@@ -114,7 +115,7 @@ def _between(base: State, first: Side, second: Side) -> Iterator[Clash]:
 
 def _same_anew(name: str, base: State, first: State, second: State) -> bool:
     """Whether both made the same value under a name that was not there before, as two equal imports do."""
-    there = name in base.names or name in base.lost
+    there = name in base.names or name in base.lost or is_attached(name)
     return not there and name in first.names and first.names.get(name) == second.names.get(name)
 
 

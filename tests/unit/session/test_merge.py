@@ -62,6 +62,13 @@ CASES: dict[str, tuple[Side, Side, list[tuple[str, str, str]]]] = {
     "the earlier made what cannot be stored": (
         side("a", replace(changed(), lost={"w": Lost("g", "r")})), side("b", changed(), (), ("w",)), [("name", "w", "read")],
     ),
+    "the earlier patched what the later may call": (
+        side("a", changed(**{"patch:json..dumps": "8"})), PLAIN, [("name", "patch:json..dumps", "read")],
+    ),
+    "both patched it alike": (
+        side("a", changed(**{"patch:json..dumps": "8"})), side("b", changed(**{"patch:json..dumps": "8"})),
+        [("name", "patch:json..dumps", "both")],
+    ),
     "an option": (
         side("a", replace(changed(), carriers={"options": "p"})), PLAIN, [("carrier", "options", "read")],
     ),
