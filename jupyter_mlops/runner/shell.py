@@ -42,6 +42,7 @@ def make_shell(outputs: Outputs, log: Log, count: int, scratch: Path) -> Interac
     config.InteractiveShell.colors = "nocolor" if _lower_case_colors() else "NoColor"
     config.IPKernelApp.connection_file = ""  # that there is such a section is how some libraries know a kernel
     shell = _shell_class()(config=config, ipython_dir=str(scratch), user_ns=dict(_MODULE))
+    shell.user_ns_hidden.update(_MODULE)  # the notebook did not make them
     atexit.unregister(shell.atexit_operations)  # it writes a history that is not kept
     for cls in type(shell)._walk_mro():  # noqa: SLF001  (what instance() does; it makes get_ipython() find this shell)
         cls._instance = shell
