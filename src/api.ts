@@ -28,6 +28,7 @@ export type Prediction = Schemas['Prediction'];
 export type Run = Schemas['Run'];
 export type Runs = Schemas['Runs'];
 export type Service = Schemas['Service'];
+export type StartedRun = Schemas['StartedRun'];
 export type Status = Schemas['Status'];
 export type StepRun = Schemas['StepRun'];
 export type Target = Schemas['Target'];
@@ -126,8 +127,12 @@ export class MlopsClient {
     return this._json('GET', ['status']);
   }
 
-  convert(path: string): Promise<Conversion> {
-    return this._json('POST', ['convert'], { body: { path } });
+  /** For a target that is named also the environment, and what does not fit there: a kernel and registries are asked. */
+  convert(path: string, target?: string): Promise<Conversion> {
+    return this._json('POST', ['convert'], {
+      query: { target },
+      body: { path }
+    });
   }
 
   /** The last check of a notebook, or none. */
@@ -163,7 +168,7 @@ export class MlopsClient {
     path: string,
     parameters: Record<string, unknown>,
     resume?: string
-  ): Promise<Run> {
+  ): Promise<StartedRun> {
     return this._json('POST', ['runs'], {
       body: { path, parameters, target: this.target, resume }
     });

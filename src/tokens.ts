@@ -8,6 +8,7 @@ import { ISignal } from '@lumino/signaling';
 
 import { MlopsClient } from './api';
 import { CheckModel } from './models/check';
+import { FitModel } from './models/fit';
 import { ModelsModel } from './models/models';
 import { PipelineModel } from './models/pipeline';
 import { RunsModel } from './models/runs';
@@ -24,6 +25,8 @@ export interface IMlopsModel {
   readonly pipeline: PipelineModel;
   /** The last check of each notebook. */
   readonly checks: CheckModel;
+  /** What targets find in the notebooks that were converted: packages, images, what travels. */
+  readonly fit: FitModel;
   readonly runs: RunsModel;
   readonly models: ModelsModel;
   readonly services: ServicesModel;

@@ -3,9 +3,10 @@
  */
 import { Notification } from '@jupyterlab/apputils';
 
-import { Run, Service } from '../api';
+import { Service, StartedRun } from '../api';
 import { progressOf, progressText } from '../models/progress';
 import { isDone } from '../models/runs';
+import { LOCAL } from '../models/targets';
 import { IContext } from '../tokens';
 import { CommandIDs } from './ids';
 import { brief } from './report';
@@ -13,9 +14,17 @@ import { brief } from './report';
 /** Milliseconds that the news of an end stays. */
 const STAY = 8000;
 
-/** Show a run until it ends. `saved`: the notebook was saved for it, which people are told. */
-export function followRun(context: IContext, run: Run, saved = false): void {
+/**
+ * Show a run until it ends. `saved`: the notebook was saved for it, which people are told, as they are of what does not fit its
+ * target, where the panel has not said so before.
+ */
+export function followRun(
+  context: IContext,
+  run: StartedRun,
+  saved = false
+): void {
   const { model, trans, commands } = context;
+  sayMisfits(context, run);
   const show = {
     label: trans.__('Show'),
     callback: () =>
@@ -76,6 +85,20 @@ export function followRun(context: IContext, run: Run, saved = false): void {
     });
   };
   model.runs.changed.connect(update);
+}
+
+function sayMisfits({ model }: IContext, run: StartedRun): void {
+  const known = model.fit.known(run.notebook ?? '', run.target ?? LOCAL);
+  const shown = new Set(
+    known.conversion?.diagnostics.map(({ message }) => message)
+  );
+  for (const found of run.diagnostics) {
+    if (found.severity === 'warning' && !shown.has(found.message)) {
+      Notification.warning(brief(found.message, found.fix), {
+        autoClose: STAY
+      });
+    }
+  }
 }
 
 /** Show a service until it is ready or has failed. */

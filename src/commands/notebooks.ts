@@ -180,12 +180,7 @@ function addRunWith(options: INotebookCommandOptions): void {
         return;
       }
       const { askRun } = await import('../dialogs/run');
-      const asked = await askRun(
-        context,
-        conversion.pipeline,
-        conversion.parameters,
-        entered
-      );
+      const asked = await askRun(context, source.path, conversion, entered);
       if (asked) {
         await app.commands.execute(CommandIDs.run, {
           path: source.path,

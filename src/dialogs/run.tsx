@@ -1,8 +1,10 @@
 import React, { useId } from 'react';
 
-import { Parameter, Run } from '../api';
+import { Conversion, Run } from '../api';
+import { CommandIDs } from '../commands/ids';
 import { isDone } from '../models/runs';
 import { collect } from '../notebook/parameters';
+import { Misfits } from '../panels/environment';
 import { ParameterForm } from '../panels/parameters';
 import { TargetSelect } from '../parts/picker';
 import { IContext } from '../tokens';
@@ -24,11 +26,12 @@ interface IValue {
 /** Ask how a notebook shall be run; null where it shall not. */
 export async function askRun(
   context: IContext,
-  pipeline: string,
-  parameters: ReadonlyArray<Parameter>,
+  path: string,
+  conversion: Conversion,
   entered: Readonly<Record<string, string>>
 ): Promise<IRunOptions | null> {
-  const { model, trans } = context;
+  const { model, trans, commands } = context;
+  const { pipeline, parameters } = conversion;
   const value = await ask<IValue>({
     title: trans.__('Run %1', pipeline),
     accept: trans.__('Run'),
@@ -40,6 +43,19 @@ export async function askRun(
           value={now.target}
           onChoose={target => change({ target, resume: '' })}
           context={context}
+        />
+        <Misfits
+          context={context}
+          path={path}
+          conversion={conversion}
+          target={now.target}
+          onShow={(cell, line) =>
+            void commands.execute(CommandIDs.reveal, {
+              path,
+              cell: cell ?? null,
+              line: line ?? null
+            })
+          }
         />
         <ChoiceField
           label={trans.__('Go on from')}

@@ -6,6 +6,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { MlopsClient } from '../api';
 import { IMlopsModel } from '../tokens';
 import { CheckModel } from './check';
+import { FitModel } from './fit';
 import { ModelsModel } from './models';
 import { PipelineModel } from './pipeline';
 import { RunsModel } from './runs';
@@ -29,6 +30,7 @@ export class MlopsModel implements IMlopsModel, IDisposable {
     this.server = new ServerModel(client, version);
     this.pipeline = new PipelineModel(client);
     this.checks = new CheckModel(client);
+    this.fit = new FitModel(client);
     this.runs = new RunsModel(at);
     this.models = new ModelsModel(at);
     this.services = new ServicesModel(at);
@@ -36,6 +38,7 @@ export class MlopsModel implements IMlopsModel, IDisposable {
     events.stream.connect(this._onEvent, this);
     this.targets.changed.connect(this._onTargets, this);
     this.targets.configured.add(name => {
+      this.fit.forget(name);
       if (name === this.targets.current) {
         this._reload();
       }
@@ -46,6 +49,8 @@ export class MlopsModel implements IMlopsModel, IDisposable {
   readonly pipeline: PipelineModel;
   /** The last check of each notebook. */
   readonly checks: CheckModel;
+  /** What targets find in the notebooks that were converted. */
+  readonly fit: FitModel;
   readonly runs: RunsModel;
   readonly models: ModelsModel;
   readonly services: ServicesModel;
@@ -70,6 +75,7 @@ export class MlopsModel implements IMlopsModel, IDisposable {
       this.server,
       this.pipeline,
       this.checks,
+      this.fit,
       this.runs,
       this.models,
       this.services,

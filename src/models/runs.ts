@@ -1,4 +1,4 @@
-import { MlopsClient, Phase, Run, RunVerb } from '../api';
+import { MlopsClient, Phase, Run, RunVerb, StartedRun } from '../api';
 import { Resource } from './resource';
 
 /** Runs asked for at once; the server's own limit. */
@@ -58,12 +58,11 @@ export class RunsModel extends Resource<IRunList> {
     path: string,
     parameters: Record<string, unknown>,
     options: { target?: string; resume?: string } = {}
-  ): Promise<Run> {
+  ): Promise<StartedRun> {
     const client = this._to(options.target);
-    return this._put(
-      await client.submit(path, parameters, options.resume),
-      client
-    );
+    const started = await client.submit(path, parameters, options.resume);
+    const { diagnostics } = started;
+    return { ...this._put(started, client), diagnostics };
   }
 
   async stop(name: string, target?: string): Promise<Run> {

@@ -16,6 +16,7 @@ import { Action, Empty, Loading, Problem } from '../parts/states';
 import { targetLabel } from '../parts/target';
 import { IContext } from '../tokens';
 import { CheckResult } from './check';
+import { EnvironmentSection, Misfits } from './environment';
 import { ParameterForm } from './parameters';
 
 /** The pipeline of the notebook in front: steps, parameters, doubts, Run. */
@@ -207,6 +208,12 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
           {trans.__('Workflow YAML')}
         </Action>
       </div>
+      <Misfits
+        context={context}
+        path={pipeline.path}
+        conversion={conversion}
+        onShow={show}
+      />
       <CheckResult
         context={context}
         path={pipeline.path}
@@ -268,6 +275,11 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
           />
         </>
       )}
+      <EnvironmentSection
+        context={context}
+        path={pipeline.path}
+        conversion={conversion}
+      />
     </>
   );
 }

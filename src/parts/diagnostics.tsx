@@ -16,6 +16,8 @@ export function Diagnostics(props: {
   diagnostics: ReadonlyArray<Diagnostic>;
   onShow: (diagnostic: Diagnostic) => void;
   trans: TranslationBundle;
+  /** Name of the list, where it is not the findings of a conversion. */
+  label?: string;
 }): JSX.Element {
   const { diagnostics, onShow, trans } = props;
   const sorted = [...diagnostics].sort(
@@ -23,7 +25,7 @@ export function Diagnostics(props: {
       RANK[a.severity] - RANK[b.severity] || (a.cell ?? -1) - (b.cell ?? -1)
   );
   return (
-    <ul className="jp-mlops-diagnostics" aria-label={trans.__('Findings')}>
+    <ul className="jp-mlops-diagnostics" aria-label={props.label ?? trans.__('Findings')}>
       {sorted.map((found, index) => (
         <li key={index} data-severity={found.severity}>
           <SeverityIcon severity={found.severity} trans={trans} />
