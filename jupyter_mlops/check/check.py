@@ -13,7 +13,6 @@ import json
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from typing import Any, BinaryIO, cast
 from jupyter_mlops.check import folders, outputs
 from jupyter_mlops.check.control import final_of
 from jupyter_mlops.check.kernel import Ground, run_kernel
+from jupyter_mlops.check.leftovers import scratch_folder
 from jupyter_mlops.check.piped import run_pipeline
 from jupyter_mlops.check.side import Side, Tell
 from jupyter_mlops.check.verdict import Counts, Difference, Verdict, ordered
@@ -70,8 +70,7 @@ def check(
     found = find_kernel(kernel or notebook.kernel)
     pipeline = replace(pipeline, kernel=found.name, python=found.minor)
     values = check_parameters(pipeline, parameters or {})
-    with tempfile.TemporaryDirectory(prefix="mlops-check-", ignore_cleanup_errors=True) as made:
-        scratch = Path(made).resolve()
+    with scratch_folder() as scratch:
         storage = replace(bench.settings.storage, home=scratch / "home")
         inner = Workbench(replace(bench.settings, storage=storage))
         extract_all([_runner()], scratch / "library")

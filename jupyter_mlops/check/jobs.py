@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.check.leftovers import collect
 from jupyter_mlops.errors import Bug, Conflict, MlopsError, NotFound, PlatformError
 from jupyter_mlops.flow import Workbench
 from jupyter_mlops.oci.lock import open_lock, try_lock
@@ -125,6 +126,7 @@ def start(bench: Workbench, path: Path, parameters: Mapping[str, Any] | None = N
     job = Job(bench.settings.storage.checks / name_of(path))
     job.folder.mkdir(parents=True, exist_ok=True)
     settings = bench.settings
+    collect(settings.storage.checks, keep=job.folder.name)
     with job.held() as lock:
         for left in (job.asked, *job.folder.glob(".check-*")):
             left.unlink(missing_ok=True)
