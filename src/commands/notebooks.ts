@@ -5,7 +5,7 @@ import { JupyterFrontEnd } from '@jupyterlab/application';
 import { InputDialog, Notification } from '@jupyterlab/apputils';
 import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
-import { runIcon } from '@jupyterlab/ui-components';
+import { checkIcon, runIcon } from '@jupyterlab/ui-components';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { MlopsError } from '../api';
@@ -199,6 +199,7 @@ function addCheck(options: INotebookCommandOptions): void {
   const { trans, model } = context;
   app.commands.addCommand(CommandIDs.check, {
     label: trans.__('Check Notebook Against Its Pipeline'),
+    icon: checkIcon,
     caption: () =>
       noNotebook(options) ??
       trans.__(

@@ -15,7 +15,10 @@ export interface INotebookSource {
   readonly changed: ISignal<INotebookSource, void>;
   /** Cells by id in document order, and what a conversion depends on: sources, types, tags and our metadata. */
   snapshot(): ISnapshot;
-  /** Save if there is something to save; says whether it did. Rejects with `MlopsError` where it cannot. */
+  /**
+   * Save if there is something to save; says whether it did, once for the same cells and steps. Rejects with `MlopsError` where it
+   * cannot.
+   */
   save(): Promise<boolean>;
 }
 

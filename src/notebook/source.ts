@@ -76,7 +76,11 @@ export class NotebookSource implements INotebookSource, IDisposable {
         fix: trans.__('Save the notebook, then try again.')
       });
     }
-    return true;
+    // A kernel that has just come up writes its language into the notebook: that is saved too, and no news.
+    const { fingerprint } = this.snapshot();
+    const news = fingerprint !== this._told;
+    this._told = fingerprint;
+    return news;
   }
 
   dispose(): void {
@@ -98,5 +102,7 @@ export class NotebookSource implements INotebookSource, IDisposable {
   }
 
   private _isDisposed = false;
+  /** What was saved when it was last said. */
+  private _told: string | null = null;
   private _changed = new Signal<this, void>(this);
 }

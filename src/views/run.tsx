@@ -1,32 +1,22 @@
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import {
-  ReactWidget,
-  deleteIcon,
-  notebookIcon,
-  refreshIcon,
-  runIcon,
-  stopIcon
-} from '@jupyterlab/ui-components';
+import { ReactWidget } from '@jupyterlab/ui-components';
 import { Message } from '@lumino/messaging';
 import React, { useCallback, useState } from 'react';
 
-import { Run, StepRun } from '../api';
-import { CommandIDs } from '../commands/ids';
+import { StepRun } from '../api';
 import { cellRange, phaseLabel } from '../format';
 import { RunModel } from '../models/run';
-import { isDone } from '../models/runs';
-import { RunProgress } from '../panels/runs';
-import { Cause, ClusterFacts, blameLabel } from '../parts/cause';
 import { Graph } from '../parts/graph';
-import { Ago, Live, Took } from '../parts/live';
-import { PhasePill } from '../parts/phase';
-import { Action, Loading, Problem } from '../parts/states';
+import { Live } from '../parts/live';
+import { Loading, Problem } from '../parts/states';
 import { Tabs } from '../parts/tabs';
-import { targetLabel } from '../parts/target';
 import { IContext, IMlopsModel } from '../tokens';
 import { LogPane } from './log';
 import { Outputs } from './outputs';
 import { Overview } from './overview';
+import { FailureBox } from './runfailure';
+import { Head, IRunProps, waits } from './runhead';
+import { Waiting } from './runwaiting';
 
 /** A run in the main area: graph, states, outputs, logs, what went in and came out. */
 export class RunView extends ReactWidget {
@@ -119,17 +109,9 @@ export class RunView extends ReactWidget {
   private _model: RunModel;
 }
 
-interface IPageProps {
-  run: Run;
-  context: IContext;
-  rendermime: IRenderMimeRegistry;
-  visible: boolean;
-  target: string | undefined;
-}
-
 type Tab = 'overview' | 'outputs' | 'logs';
 
-function RunPage(props: IPageProps): JSX.Element {
+function RunPage(props: IRunProps): JSX.Element {
   const { run, context, visible, target } = props;
   const { trans, model } = context;
   const [tab, setTab] = useState<Tab>('overview');
@@ -207,210 +189,4 @@ function node(step: StepRun, { trans }: IContext) {
     progress: running ? k / n : undefined,
     label: [step.name, phase, cells].filter(Boolean).join(', ')
   };
-}
-
-/** A step without cells has nothing to do but to wait for an approval. */
-function waits(step: StepRun): boolean {
-  return step.phase === 'Running' && step.cells.length === 0;
-}
-
-/** Why steps cannot start or have just failed, at the top until the run has ended; its failure has its own box. */
-function Waiting(props: IPageProps): JSX.Element | null {
-  const { run, context } = props;
-  const waiting = run.steps.filter(step => step.cause && !isDone(step.phase));
-  return waiting.length === 0 ? null : (
-    <div className="jp-mlops-waiting" role="status">
-      {waiting.map(step => (
-        <div key={step.name}>
-          <strong>
-            {step.failing
-              ? context.trans.__('%1 failed', step.name)
-              : context.trans.__('%1 waits', step.name)}
-          </strong>
-          <Cause cause={step.cause!} trans={context.trans} />
-        </div>
-      ))}
-    </div>
-  );
-}
-
-function Head(props: IPageProps): JSX.Element {
-  const { run, context, target } = props;
-  const { trans, commands, model } = context;
-  const execute = (command: string) =>
-    void commands.execute(command, {
-      run: run.name,
-      ...(target === undefined ? {} : { target })
-    });
-  const changed =
-    run.notebook !== null &&
-    run.notebook !== undefined &&
-    model.pipeline.changedSince(run.notebook, run.source_digest);
-  return (
-    <div className="jp-mlops-head">
-      <div className="jp-mlops-row">
-        <h2>{run.pipeline}</h2>
-        <PhasePill phase={run.phase} trans={trans} />
-        {run.paused && !isDone(run.phase) && (
-          <span className="jp-mlops-chip" role="status">
-            {trans.__('paused')}
-          </span>
-        )}
-        {changed && (
-          <span
-            className="jp-mlops-chip jp-mlops-changed"
-            title={trans.__(
-              'The notebook is not as it was when this run began'
-            )}
-          >
-            {trans.__('changed since')}
-          </span>
-        )}
-        <span className="jp-mlops-spacer" />
-        {isDone(run.phase) ? (
-          <>
-            {run.phase !== 'Succeeded' && (
-              <Action
-                icon={runIcon}
-                title={trans.__(
-                  'Run it again; steps that finished and are as they were are not run'
-                )}
-                onClick={() => execute(CommandIDs.resumeRun)}
-              >
-                {trans.__('Resume')}
-              </Action>
-            )}
-            <Action
-              icon={refreshIcon}
-              onClick={() => execute(CommandIDs.runAgain)}
-            >
-              {trans.__('Run Again')}
-            </Action>
-          </>
-        ) : (
-          <>
-            {run.steps.some(waits) && (
-              <Action
-                primary
-                title={trans.__('Let the step go on that waits for a person')}
-                onClick={() => execute(CommandIDs.approveRun)}
-              >
-                {trans.__('Approve')}
-              </Action>
-            )}
-            {run.paused ? (
-              <Action
-                icon={runIcon}
-                onClick={() => execute(CommandIDs.unpauseRun)}
-              >
-                {trans.__('Continue')}
-              </Action>
-            ) : (
-              <Action
-                title={trans.__('Start no further step; steps that run go on')}
-                onClick={() => execute(CommandIDs.pauseRun)}
-              >
-                {trans.__('Pause')}
-              </Action>
-            )}
-            <Action icon={stopIcon} onClick={() => execute(CommandIDs.stopRun)}>
-              {trans.__('Stop')}
-            </Action>
-          </>
-        )}
-        <Action
-          icon={notebookIcon}
-          disabled={!run.executed}
-          title={
-            run.executed
-              ? trans.__('Open the notebook with the outputs of this run')
-              : trans.__('There are no outputs yet')
-          }
-          onClick={() => execute(CommandIDs.openExecuted)}
-        >
-          {trans.__('Open Executed Notebook')}
-        </Action>
-        <Action onClick={() => execute(CommandIDs.workflow)}>
-          {trans.__('YAML')}
-        </Action>
-        <Action
-          icon={deleteIcon}
-          label={trans.__('Delete this run')}
-          title={trans.__('Delete this run')}
-          onClick={() => execute(CommandIDs.deleteRun)}
-        >
-          {null}
-        </Action>
-      </div>
-      <p className="jp-mlops-hint">
-        {run.name} · {targetLabel(run.target, trans)} ·{' '}
-        <Ago time={run.created} trans={trans} />
-        {typeof run.started === 'number' && (
-          <>
-            {' · '}
-            <Took started={run.started} finished={run.finished} trans={trans} />
-          </>
-        )}
-        {run.resumed && (
-          <>
-            {' · '}
-            {trans.__('goes on from %1', run.resumed)}
-          </>
-        )}
-        {run.notebook && (
-          <>
-            {' · '}
-            <button
-              className="jp-mlops-link"
-              onClick={() =>
-                void commands.execute(CommandIDs.reveal, {
-                  path: run.notebook
-                })
-              }
-            >
-              {run.notebook}
-            </button>
-          </>
-        )}
-      </p>
-      {!isDone(run.phase) && <RunProgress run={run} trans={trans} />}
-    </div>
-  );
-}
-
-function FailureBox(props: { run: Run; context: IContext }): JSX.Element {
-  const { run, context } = props;
-  const { trans, commands } = context;
-  const failure = run.failure!;
-  const traceback = failure.traceback ?? [];
-  return (
-    <Problem
-      error={failure}
-      trans={trans}
-      onShow={
-        run.notebook
-          ? () =>
-              void commands.execute(CommandIDs.reveal, {
-                path: run.notebook,
-                cell: failure.cell ?? null,
-                line: failure.line ?? null
-              })
-          : undefined
-      }
-    >
-      {failure.step && (
-        <p className="jp-mlops-hint">
-          {trans.__('In the step %1', failure.step)} ·{' '}
-          {blameLabel(failure.blame, trans)}
-        </p>
-      )}
-      <ClusterFacts facts={failure.facts ?? []} trans={trans} />
-      {traceback.length > 0 && (
-        <details className="jp-mlops-details">
-          <summary>{trans.__('Traceback')}</summary>
-          <pre tabIndex={0}>{traceback.join('\n')}</pre>
-        </details>
-      )}
-    </Problem>
-  );
 }
