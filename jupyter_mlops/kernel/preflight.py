@@ -72,6 +72,19 @@ def preflight(pipeline: Pipeline, namespace: dict[str, Any], shell: Any = None) 
     return Preflight(tuple(found), tuple(sorted(name for name in made if name not in namespace)))
 
 
+def joined(crossing: Crossing, large: int = LARGE) -> tuple[str, str] | None:
+    """(first, last) of the steps that, made one, keep it from crossing; None where that is no cure, or none is needed.
+
+    What cannot be stored has to stay in one process until it was needed last. What is only large is worth that where one
+    step needs it.
+    """
+    if crossing.reason:
+        return crossing.made[0], crossing.needed[-1]
+    if crossing.size >= large and len(crossing.needed) == 1:
+        return crossing.made[-1], crossing.needed[0]
+    return None
+
+
 def in_words(count: int) -> str:
     """Bytes in decimal units: 1.9 GB."""
     value, unit = float(count), "B"
