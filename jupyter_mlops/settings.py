@@ -99,6 +99,10 @@ class Steps:
     termination_bytes: int = 4096
     """Size of the termination message, as Kubernetes has it."""
 
+    early_after: float = 1.0
+    """Seconds that a step on this machine runs before later ones that need nothing of it are tried beside it; below 0: never.
+    What takes less is over before an attempt has begun."""
+
 
 @dataclass(frozen=True, slots=True)
 class Serving:

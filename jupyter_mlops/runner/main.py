@@ -223,7 +223,7 @@ class _Step:
         report.phase = "failed" if failed else "succeeded"
         report.finished = now()
         try:
-            if self.arguments.early:
+            if self.arguments.early and not failed:
                 (self.arguments.out / "log").write_bytes(self.log.content())
             if failed:
                 report.save(final=True)

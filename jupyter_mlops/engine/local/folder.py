@@ -73,6 +73,11 @@ class RunFolder:
         """What a pod's emptyDir volumes would hold."""
         return self.path / "pods" / step
 
+    @property
+    def early(self) -> Path:
+        """The same for attempts before their turn, which nobody is shown."""
+        return self.path / "early"
+
     def read_workflow(self) -> dict[str, Any]:
         """The Workflow with its status. Raises NotFound or Corrupt."""
         return _read(self.workflow, self.name)

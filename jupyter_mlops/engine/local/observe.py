@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,24 @@ class Observed(Told):
         self.look(final=True)
         self.take_report(next((found for folder in folders if (found := read_json(folder / "report.json"))), {}))
         self.reported = True
+
+
+def read_outputs(wanted: Mapping[str, tuple[Path, str | None]]) -> tuple[dict[str, str], tuple[Path, str] | None]:
+    """Output parameters, and the first that has neither file nor default. One newline at the end goes, as in Argo."""
+    found: dict[str, str] = {}
+    for name, (path, default) in wanted.items():
+        value = _read_output(path, default)
+        if value is None:
+            return found, (path, name)
+        found[name] = value
+    return found, None
+
+
+def _read_output(path: Path, default: str | None) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").removesuffix("\n")
+    except (OSError, UnicodeDecodeError):
+        return default
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def make_pod(
     host: Host,
     *,
     attempt: int = 0,
+    early: bool = False,
 ) -> Pod:
     """Fill in a template and create its volumes, empty.
 
@@ -88,11 +89,12 @@ def make_pod(
         folder: the run's folder.
         host: what stands for the image.
         attempt: how many times the step has run before.
+        early: whether it is tried before its turn.
 
     Raises:
         Refused: a secret that the step reads is not set here.
     """
-    root = folder.pod(task.name)
+    root = folder.early / task.name if early else folder.pod(task.name)
     shutil.rmtree(root, ignore_errors=True)
     own = {f"inputs.parameters.{name}": value for name, value in inputs.items()}
     own |= {"pod.name": f"{folder.name}-{task.name}", "retries": str(attempt)}
@@ -110,7 +112,7 @@ def make_pod(
         command[:1] = list(host.interpreter)
     env = {**inherited(host.environ), "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "MLOPS_CACHE": str(host.cache)}
     env |= _declared(container.get("env") or (), mounts, host.environ)
-    env |= {"MLOPS_TERMINATION": str(termination), MARK: f"{folder.name}/{task.name}/{attempt}/"}
+    env |= {"MLOPS_TERMINATION": str(termination), MARK: f"{folder.name}/{task.name}/{'early' if early else attempt}/"}
     outputs = {
         output.name: (Path(here(replace(replace(output.path, common), own), mounts)), output.default)
         for output in task.template.outputs

@@ -25,6 +25,11 @@ _NOT_FOUND, _NOT_EXECUTABLE, _SIGNALLED = 127, 126, 128
 _FIRST_TO_GO = "300"
 """``oom_score_adj`` of steps: when memory runs out, the system ends the step and not the Jupyter Server beside it."""
 
+_SPARE = "1000"
+"""The same of what the run can do without, which also gets processors last."""
+
+_NICE = 5
+
 
 @dataclass(slots=True)
 class StepProcess:
@@ -85,8 +90,15 @@ class StepProcess:
         return f"main: Error (exit code {code})" + (f": {words}" if (words := signal_words(code)) else "")
 
 
-def start(pod: Pod, log: Path, limit: int = 4096) -> StepProcess:
-    """Start a pod; its output goes to the end of ``log``. Raises OSError where the program cannot be started."""
+def start(pod: Pod, log: Path, limit: int = 4096, *, spare: bool = False) -> StepProcess:
+    """Start a pod; its output goes to the end of ``log``. Raises OSError where the program cannot be started.
+
+    Args:
+        pod: what to start.
+        log: file of its output.
+        limit: bytes of its termination message that are read.
+        spare: whether the run can do without it, so that it is the first to give way.
+    """
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         process = subprocess.Popen(
@@ -96,7 +108,10 @@ def start(pod: Pod, log: Path, limit: int = 4096) -> StepProcess:
     finally:
         os.close(handle)
     with suppress(OSError):
-        Path(f"/proc/{process.pid}/oom_score_adj").write_text(_FIRST_TO_GO)
+        Path(f"/proc/{process.pid}/oom_score_adj").write_text(_SPARE if spare else _FIRST_TO_GO)
+    if spare:
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
     known = identity(process.pid) or {"pid": process.pid, "started": "", "boot": ""}
     return StepProcess(pod, process, {**known, "mark": pod.mark}, time.monotonic(), oom_kills(), limit)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,17 @@ from jupyter_mlops.engine.local.folder import RunFolder
 from jupyter_mlops.engine.local.request import Request
 from jupyter_mlops.engine.runrecord import run_record
 from jupyter_mlops.errors import MlopsError
+
+
+def forget_attempts(request: Request, run: str, steps: Iterable[str]) -> None:
+    """Take the tags off what steps reached before their turn: it is the steps' own by now, or nobody's."""
+    from jupyter_mlops.oci.open import open_store
+    from jupyter_mlops.registry.layout import registry_of
+    from jupyter_mlops.registry.runs import run_repository
+
+    for step in steps:
+        with suppress(MlopsError, OSError):
+            registry_of(open_store(request.store)).delete(run_repository(request.pipeline), f"state.{run}.{step}.early")
 
 
 def record_run(folder: RunFolder, request: Request, document: Mapping[str, Any]) -> str:

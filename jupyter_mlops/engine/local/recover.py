@@ -61,7 +61,7 @@ def settle(folder: RunFolder, *, defect: str = "") -> None:
             _write_end(folder, document, request, defect)
     except (OSError, MlopsError):
         return  # deleted meanwhile, or no room to write: the next look tries again
-    for leftover in ("work", "pods", "branches"):
+    for leftover in ("work", "pods", "branches", "early"):
         shutil.rmtree(folder.path / leftover, ignore_errors=True)
 
 
@@ -70,7 +70,7 @@ def end_steps(folder: RunFolder) -> None:
 
     The mark also finds a step that was started in the very moment in which the supervisor died.
     """
-    for record in folder.path.glob("pods/*/process.json"):
+    for record in [*folder.path.glob("pods/*/process.json"), *folder.early.glob("*/process.json")]:
         with suppress(OSError, ValueError, KeyError, TypeError):
             known = json.loads(record.read_bytes())
             mark = known.pop("mark")

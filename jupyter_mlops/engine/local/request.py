@@ -53,7 +53,11 @@ class Request:
         settings = Settings(
             storage=Storage(home=Path(given["home"]), keep_runs=int(given["keep_runs"])),
             workspace=Workspace(copy_limit=int(given["copy_limit"]), ignore=tuple(given["ignore"])),
-            steps=Steps(stop_grace=float(given["stop_grace"]), termination_bytes=int(given["termination_bytes"])),
+            steps=Steps(
+                stop_grace=float(given["stop_grace"]),
+                termination_bytes=int(given["termination_bytes"]),
+                early_after=float(given.get("early_after", -1.0)),
+            ),
         )
         return cls(
             pipeline=str(document["pipeline"]),

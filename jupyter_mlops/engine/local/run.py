@@ -15,12 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.engine.decode import PLAN
 from jupyter_mlops.engine.local.assemble import Executed, notebooks
+from jupyter_mlops.engine.local.early import Early
 from jupyter_mlops.engine.local.folder import RunFolder
 from jupyter_mlops.engine.local.machine import Machine
 from jupyter_mlops.engine.local.manifest import read_program
+from jupyter_mlops.engine.local.order import needs_of_early
 from jupyter_mlops.engine.local.publish import publish
-from jupyter_mlops.engine.local.record import record_run
+from jupyter_mlops.engine.local.record import forget_attempts, record_run
 from jupyter_mlops.engine.local.request import Request
 from jupyter_mlops.engine.local.retention import prune
 from jupyter_mlops.engine.local.status import Status
@@ -55,9 +58,13 @@ class LocalRun:
         program = read_program(document)
         status, storage = Status(folder, document), request.settings.storage
         sources = notebooks(program.parameters.get("mlops-bundle", ""), request)
+        work = view_path(folder.work, request.home)
+        annotation = (document["metadata"].get("annotations") or {}).get(PLAN)
+        after = -1.0 if program.parameters.get("mlops-resume") else request.settings.steps.early_after
         steps = Steps(
             program, status, folder, Executed(folder.executed), request.interpreter or (sys.executable,), storage.cache, sources,
-            request.settings.steps, Machine(), view_path(folder.work, request.home),
+            request.settings.steps, Machine(), work,
+            Early(program, needs_of_early(annotation), folder, work, Machine(), after),
             claims=storage.home / "claims", copy_limit=request.settings.workspace.copy_limit,
         )  # fmt: skip
         return cls(folder, request, status, steps)
@@ -128,10 +135,11 @@ class LocalRun:
         elif phase == "Succeeded":
             message = "; ".join(self._publish())
         self.status.end(phase, message, self.failure)
+        forget_attempts(self.request, self.folder.name, self.steps.early.tried)
         if problem := record_run(self.folder, self.request, self.status.document):
             self.status.note("; ".join(part for part in (message, problem) if part))
         self.status.save_at_last()
-        for leftover in ("work", "pods", "branches"):
+        for leftover in ("work", "pods", "branches", "early"):
             shutil.rmtree(self.folder.path / leftover, ignore_errors=True)
         (self.folder.path / "reserve").unlink(missing_ok=True)
 

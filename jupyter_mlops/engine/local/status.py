@@ -122,6 +122,11 @@ class Status:
         self._dirty = True
         return str(child["id"])
 
+    def began(self, node_id: str, seconds: float) -> None:
+        """An attempt has begun earlier than anybody was told: seconds since the epoch."""
+        self._status["nodes"][node_id]["startedAt"] = rfc3339(seconds)
+        self._dirty = True
+
     def progress(self, node_id: str, done: int, total: int) -> None:
         """Cells done of cells."""
         node = self._status["nodes"][node_id]

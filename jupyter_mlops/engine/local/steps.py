@@ -18,11 +18,13 @@ from typing import Any
 from jupyter_mlops.engine.branches import branch_of
 from jupyter_mlops.engine.decode import METRICS, MODELS
 from jupyter_mlops.engine.local.assemble import Executed
+from jupyter_mlops.engine.local.attempt import Attempt
 from jupyter_mlops.engine.local.branches import branches_of, drop_folder, make_folder
+from jupyter_mlops.engine.local.early import Early, Given, Trial, hand_over
 from jupyter_mlops.engine.local.folder import RunFolder, replace_file
 from jupyter_mlops.engine.local.machine import Machine
 from jupyter_mlops.engine.local.manifest import Program, Task, condition
-from jupyter_mlops.engine.local.observe import Observed
+from jupyter_mlops.engine.local.observe import Observed, read_outputs
 from jupyter_mlops.engine.local.pod import Host, make_pod
 from jupyter_mlops.engine.local.process import StepProcess, refused, start
 from jupyter_mlops.engine.local.status import Status
@@ -41,19 +43,6 @@ _REFRESH = 1.0
 
 
 @dataclass(slots=True)
-class Attempt:
-    """A step that runs now."""
-
-    task: Task
-    node: str
-    number: int
-    process: StepProcess
-    observed: Observed
-    cut: str = ""
-    """Why it is being ended before its time; '' while it is not."""
-
-
-@dataclass(slots=True)
 class Steps:
     """All steps of one run."""
 
@@ -67,6 +56,7 @@ class Steps:
     settings: StepSettings
     machine: Machine
     work: Path
+    early: Early
     phases: dict[str, str] = field(default_factory=dict)
     """How each finished step ended."""
 
@@ -100,7 +90,7 @@ class Steps:
     @property
     def done(self) -> bool:
         """Whether nothing runs and nothing can start any more."""
-        if self.running:
+        if self.running or self.early.busy:
             return False
         if not self._exiting:
             return not (self._ready() or self._undecided() or self.program.last)
@@ -126,20 +116,23 @@ class Steps:
                 self._finish(attempt, code)
             else:
                 self._hasten(attempt)
+        self._look_early()
         limit = self.program.parallelism or max(1, os.cpu_count() or 1)
         if not self.paused:
             self._decide()
             self._settle()
             self._go_on_to_exit()
         for task in () if self.paused else self._ready():
-            if len(self.running) < limit:
+            if len(self.running) < limit and not self.early.holds(task):
                 self._start(task, 0)
+        self._try_early(limit)
         self._sweep()
         self._refresh()
 
     def stop(self, reason: str) -> None:
         """End everything that runs and start nothing more."""
         self.stopping = self.stopping or reason
+        self.early.stop(reason)
         for attempt in self.running:
             if attempt.task.last:  # an exit handler is what runs when all else was stopped
                 continue
@@ -148,6 +141,7 @@ class Steps:
 
     def close(self) -> None:
         """Say of the steps that never started that they will not."""
+        self.early.close()
         for task in (*self.program.tasks, *self.program.last):
             pending = self._branches.get(task.name, [task])
             for one in pending if task.name not in self.phases or task.name in self._branches else ():
@@ -270,9 +264,9 @@ class Steps:
         inputs = self._inputs(task, common)
         node = self.status.start_step(task, number, inputs, self.machine.note(task.template.container))
         try:
+            self.early.before(task, self.phases)
             work = make_folder(self.folder, self.work, task.name, self.copy_limit) if task.group else self.work
-            host = Host(self.interpreter, self.cache, os.environ, work, self.claims)
-            pod = make_pod(task, inputs, common, self.folder, host, attempt=number)
+            pod = make_pod(task, inputs, common, self.folder, self._host(work), attempt=number)
             process = start(pod, self.folder.log(task.name), self.settings.termination_bytes)
             replace_file(self.folder.pod(task.name) / "process.json", process.record())
         except (OSError, MlopsError) as error:
@@ -282,6 +276,37 @@ class Steps:
             return
         tail = self._tails.setdefault(task.name, Tail(self.folder.log(task.name)))
         self.running.append(Attempt(task, node, number, process, Observed(tail)))
+
+    def _host(self, work: Path) -> Host:
+        return Host(self.interpreter, self.cache, os.environ, work, self.claims)
+
+    # -- before their turn -------------------------------------------------------------------------------------------------
+
+    def _try_early(self, limit: int) -> None:
+        """Try later steps beside the only one that runs in its turn."""
+        if len(self.running) != 1 or self.paused or self._halted or self._exiting:
+            return
+        [now] = self.running
+        if self.early.due(now.task, time.monotonic() - now.process.began):
+            common = self._common()
+            given = Given(self._host(self.work), common, self._inputs(now.task, common).get("state", ""))
+            self.early.begin(now.task, self.phases, limit - 1, given)
+
+    def _look_early(self) -> None:
+        """Take over attempts that were good; those that cannot become anything any more are ended."""
+        for trial in self.early.look(self.settings.termination_bytes):
+            task = trial.task
+            node = self.status.start_step(task, 0, self._inputs(task, self._common()), "")
+            self.status.began(node, trial.began)
+            with suppress(OSError):  # a full disk: the log is in the report, too
+                hand_over(trial, self.folder.log(task.name))
+            tail = self._tails.setdefault(task.name, Tail(self.folder.log(task.name)))
+            self.running.append(attempt := Attempt(task, node, 0, trial.process, Observed(tail)))
+            self._finish(attempt, 0)
+        if self._halted and not self.stopping:
+            self.early.stop("a step before it failed")
+        for trial in self.early.trials.values():
+            self._hasten(trial)
 
     # -- what runs ---------------------------------------------------------------------------------------------------------
 
@@ -296,7 +321,7 @@ class Steps:
             known: list[Any] = self.status.annotation(MODELS) or []
             self.status.annotate(MODELS, known + [model for model in seen.models if model not in known])
 
-    def _hasten(self, attempt: Attempt) -> None:
+    def _hasten(self, attempt: Attempt | Trial) -> None:
         """End a step that is past its time, and kill one that does not end."""
         now, process = time.monotonic(), attempt.process
         limit = attempt.task.template.timeout
@@ -313,8 +338,8 @@ class Steps:
         pod = attempt.process.pod
         attempt.observed.finish(pod.reports)
         self._note(attempt)
-        outputs, missing = _read_outputs(pod.outputs)
-        message = attempt.process.message(code) if code else ""
+        outputs, missing = read_outputs(pod.outputs)
+        message = attempt.process.message(code) if code else self.early.notes.get(attempt.task.name, "")
         phase = "Succeeded" if code == 0 else "Failed"
         if attempt.cut and code:
             message = attempt.cut
@@ -365,21 +390,3 @@ class Steps:
             self._written = time.monotonic()
             with suppress(OSError):  # a full disk is told by the step that meets it
                 self.executed.write()
-
-
-def _read_outputs(wanted: Mapping[str, tuple[Path, str | None]]) -> tuple[dict[str, str], tuple[Path, str] | None]:
-    """Output parameters, and the first that has neither file nor default. One newline at the end goes, as in Argo."""
-    found: dict[str, str] = {}
-    for name, (path, default) in wanted.items():
-        value = _read_output(path, default)
-        if value is None:
-            return found, (path, name)
-        found[name] = value
-    return found, None
-
-
-def _read_output(path: Path, default: str | None) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8").removesuffix("\n")
-    except (OSError, UnicodeDecodeError):
-        return default
