@@ -58,6 +58,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/joins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["joinSteps"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/checks": {
         parameters: {
             query?: never;
@@ -764,6 +780,30 @@ export interface components {
             /** @description Why something is not known */
             unread: string;
         };
+        JoinRequest: {
+            path: string;
+            /** @description The notebook as it is open, nbformat 4 */
+            content: {
+                [key: string]: unknown;
+            };
+            /** @description The step whose name stays */
+            first: string;
+            /** @description A later step; those between are joined too */
+            last: string;
+        };
+        CellEdits: {
+            edits: components["schemas"]["CellEdit"][];
+        };
+        CellEdit: {
+            /** @description Index among all cells, from 0 */
+            cell: number;
+            /** @description All of the cell's metadata */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** @description As it was, except on a `%%step` line */
+            source: string;
+        };
         CheckRequest: {
             path: string;
             parameters?: {
@@ -1183,6 +1223,32 @@ export interface operations {
                     "application/yaml": string;
                 };
             };
+            422: components["responses"]["Error"];
+        };
+    };
+    joinSteps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JoinRequest"];
+            };
+        };
+        responses: {
+            /** @description The cells to change; nothing is saved */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CellEdits"];
+                };
+            };
+            400: components["responses"]["Error"];
             422: components["responses"]["Error"];
         };
     };

@@ -9,6 +9,7 @@ import type { components } from './api-types';
 
 type Schemas = components['schemas'];
 
+export type CellEdit = Schemas['CellEdit'];
 export type Check = Schemas['Check'];
 export type Conversion = Schemas['Conversion'];
 export type Deployment = Schemas['Deployment'];
@@ -42,7 +43,8 @@ const ABOUT_TARGETS: ReadonlySet<string> = new Set([
   'targets',
   'status',
   'convert',
-  'checks'
+  'checks',
+  'joins'
 ]);
 
 /** Below the server's base URL. */
@@ -93,7 +95,7 @@ export interface IServiceKey {
 export class MlopsClient {
   constructor(
     readonly serverSettings: ServerConnection.ISettings,
-    private _trans: TranslationBundle,
+    readonly trans: TranslationBundle,
     /** Name of the target that everything but `targets` is about; the server's default one where absent. */
     readonly target?: string
   ) {}
@@ -102,7 +104,7 @@ export class MlopsClient {
   at(target: string | undefined): MlopsClient {
     return target === this.target
       ? this
-      : new MlopsClient(this.serverSettings, this._trans, target);
+      : new MlopsClient(this.serverSettings, this.trans, target);
   }
 
   /** All targets; no cluster is asked. */
@@ -133,6 +135,20 @@ export class MlopsClient {
       query: { target },
       body: { path }
     });
+  }
+
+  /** Edits of the cells of an open notebook that make steps one; nothing is saved. */
+  async joinSteps(
+    path: string,
+    content: unknown,
+    first: string,
+    last: string
+  ): Promise<CellEdit[]> {
+    const body = { path, content, first, last };
+    const found = await this._json<Schemas['CellEdits']>('POST', ['joins'], {
+      body
+    });
+    return found.edits;
   }
 
   /** The last check of a notebook, or none. */
@@ -315,8 +331,8 @@ export class MlopsClient {
       throw new MlopsError(
         {
           code: 'offline',
-          message: this._trans.__('Jupyter Server does not answer.'),
-          fix: this._trans.__(
+          message: this.trans.__('Jupyter Server does not answer.'),
+          fix: this.trans.__(
             'Check that the server is still running and that you are connected to it.'
           )
         },
@@ -332,7 +348,7 @@ export class MlopsClient {
 
   /** The server's error body, or what can be said of an answer that has none (a proxy, an old server). */
   private async _error(response: Response): Promise<MlopsError> {
-    const trans = this._trans;
+    const trans = this.trans;
     let body: Partial<Schemas['Error']> = {};
     try {
       body = (await response.json()) as Partial<Schemas['Error']>;

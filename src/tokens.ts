@@ -11,6 +11,7 @@ import { CheckModel } from './models/check';
 import { FitModel } from './models/fit';
 import { ModelsModel } from './models/models';
 import { PipelineModel } from './models/pipeline';
+import { PreflightModel } from './models/preflight';
 import { RunsModel } from './models/runs';
 import { ServerModel } from './models/server';
 import { ServicesModel } from './models/services';
@@ -27,6 +28,8 @@ export interface IMlopsModel {
   readonly checks: CheckModel;
   /** What targets find in the notebooks that were converted: packages, images, what travels. */
   readonly fit: FitModel;
+  /** The last look into the kernel of each notebook: what would go from step to step. */
+  readonly preflight: PreflightModel;
   readonly runs: RunsModel;
   readonly models: ModelsModel;
   readonly services: ServicesModel;

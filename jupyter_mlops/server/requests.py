@@ -24,6 +24,15 @@ class RunRequest(msgspec.Struct, frozen=True):
     resume: str | None = None
 
 
+class JoinRequest(msgspec.Struct, frozen=True):
+    """The notebook as it is open, and the first and the last of the steps that become one."""
+
+    path: str
+    content: dict[str, Any]
+    first: str
+    last: str
+
+
 class CheckRequest(msgspec.Struct, frozen=True):
     """A saved notebook to run both ways and compare."""
 

@@ -55,6 +55,13 @@ export const ARGS = {
     ['path']
   ),
   step: object({ step: { ...STRING, description: 'Asked for where absent' } }),
+  join: object(
+    {
+      first: { ...STRING, description: 'Step whose name stays' },
+      last: { ...STRING, description: 'A later step' }
+    },
+    ['first', 'last']
+  ),
   panel: object({
     section: {
       type: 'string',

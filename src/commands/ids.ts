@@ -3,6 +3,8 @@ export namespace CommandIDs {
   export const convert = 'mlops:convert';
   export const run = 'mlops:run';
   export const check = 'mlops:check';
+  export const preflight = 'mlops:preflight';
+  export const joinSteps = 'mlops:join-steps';
   export const workflow = 'mlops:show-workflow';
   export const reveal = 'mlops:reveal-cell';
   export const markStep = 'mlops:mark-step';

@@ -19,6 +19,7 @@ import { IContext } from '../tokens';
 import { ARGS } from './args';
 import { followRun } from './follow';
 import { CommandIDs } from './ids';
+import { addPreflightCommands } from './preflight';
 import { attempt, reportError } from './report';
 import { targetOf } from './runs';
 
@@ -34,6 +35,7 @@ export function addNotebookCommands(options: INotebookCommandOptions): void {
   addRun(options);
   addRunWith(options);
   addCheck(options);
+  addPreflightCommands(options, convert);
   addReveal(options);
   addSteps(options);
 }

@@ -9,6 +9,7 @@ import { CheckModel } from './check';
 import { FitModel } from './fit';
 import { ModelsModel } from './models';
 import { PipelineModel } from './pipeline';
+import { PreflightModel } from './preflight';
 import { RunsModel } from './runs';
 import { ServerModel } from './server';
 import { ServicesModel } from './services';
@@ -31,6 +32,7 @@ export class MlopsModel implements IMlopsModel, IDisposable {
     this.pipeline = new PipelineModel(client);
     this.checks = new CheckModel(client);
     this.fit = new FitModel(client);
+    this.preflight = new PreflightModel(client.trans);
     this.runs = new RunsModel(at);
     this.models = new ModelsModel(at);
     this.services = new ServicesModel(at);
@@ -51,6 +53,8 @@ export class MlopsModel implements IMlopsModel, IDisposable {
   readonly checks: CheckModel;
   /** What targets find in the notebooks that were converted. */
   readonly fit: FitModel;
+  /** The last look into the kernel of each notebook. */
+  readonly preflight: PreflightModel;
   readonly runs: RunsModel;
   readonly models: ModelsModel;
   readonly services: ServicesModel;
@@ -76,6 +80,7 @@ export class MlopsModel implements IMlopsModel, IDisposable {
       this.pipeline,
       this.checks,
       this.fit,
+      this.preflight,
       this.runs,
       this.models,
       this.services,

@@ -18,6 +18,7 @@ import { IContext } from '../tokens';
 import { CheckResult } from './check';
 import { EnvironmentSection, Misfits } from './environment';
 import { ParameterForm } from './parameters';
+import { PreflightSection } from './preflight';
 
 /** The pipeline of the notebook in front: steps, parameters, doubts, Run. */
 export function PipelinePanel(props: { context: IContext }): JSX.Element {
@@ -200,6 +201,14 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
           {trans.__('Check')}
         </Action>
         <Action
+          title={trans.__(
+            'Look into the running kernel: types and sizes of what steps would hand on'
+          )}
+          onClick={() => void commands.execute(CommandIDs.preflight)}
+        >
+          {trans.__('Preflight')}
+        </Action>
+        <Action
           title={trans.__('Show the Argo Workflow this pipeline compiles to')}
           onClick={() =>
             void commands.execute(CommandIDs.workflow, { path: pipeline.path })
@@ -220,6 +229,12 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
         conversion={conversion}
         stale={pipeline.stale}
         onShow={show}
+      />
+      <PreflightSection
+        context={context}
+        path={pipeline.path}
+        conversion={conversion}
+        stale={pipeline.stale}
       />
       {conversion.parameters.length > 0 && (
         <>

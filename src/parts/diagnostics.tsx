@@ -25,7 +25,10 @@ export function Diagnostics(props: {
       RANK[a.severity] - RANK[b.severity] || (a.cell ?? -1) - (b.cell ?? -1)
   );
   return (
-    <ul className="jp-mlops-diagnostics" aria-label={props.label ?? trans.__('Findings')}>
+    <ul
+      className="jp-mlops-diagnostics"
+      aria-label={props.label ?? trans.__('Findings')}
+    >
       {sorted.map((found, index) => (
         <li key={index} data-severity={found.severity}>
           <SeverityIcon severity={found.severity} trans={trans} />

@@ -21,6 +21,7 @@ const PALETTE = [
   CommandIDs.convert,
   CommandIDs.run,
   CommandIDs.check,
+  CommandIDs.preflight,
   CommandIDs.runWith,
   CommandIDs.workflow,
   CommandIDs.markStep,

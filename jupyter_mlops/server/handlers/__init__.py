@@ -5,7 +5,7 @@ Path pieces are matched by the characters that names may have, so that nothing e
 
 from __future__ import annotations
 
-from jupyter_mlops.server.handlers import check, convert, doctor, models, runs, serve, services, status, targets
+from jupyter_mlops.server.handlers import check, convert, doctor, joins, models, runs, serve, services, status, targets
 from jupyter_mlops.server.handlers.base import MlopsHandler, NoSuchRoute
 
 API = "/jupyter-mlops/api/v1"
@@ -25,6 +25,7 @@ ROUTES: dict[str, type[MlopsHandler]] = {
     "/status": status.StatusHandler,
     "/convert": convert.ConvertHandler,
     "/workflow": convert.WorkflowHandler,
+    "/joins": joins.JoinsHandler,
     "/checks": check.ChecksHandler,
     "/checks/{check}": check.CheckHandler,
     "/checks/{check}/stop": check.CheckStopHandler,

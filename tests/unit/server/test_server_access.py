@@ -10,10 +10,28 @@ from tornado.httpclient import HTTPClientError
 
 from tests.unit.server.api_document import example, expected, operations
 
+TWO_STEPS: dict[str, Any] = {
+    "nbformat": 4,
+    "nbformat_minor": 5,
+    "metadata": {},
+    "cells": [
+        {
+            "cell_type": "code",
+            "id": name,
+            "metadata": {"mlops": {"step": name}},
+            "source": "",
+            "outputs": [],
+            "execution_count": None,
+        }
+        for name in ("a", "b")
+    ],
+}
+
 BODIES: dict[str, Any] = {
     "/convert": {"path": "none.ipynb"},
     "/workflow": {"path": "none.ipynb"},
     "/checks": {"path": "none.ipynb"},
+    "/joins": {"path": "none.ipynb", "content": TWO_STEPS, "first": "a", "last": "b"},
     "/runs": {"path": "none.ipynb"},
     "/models/{model}/aliases/{alias}": {"tag": "v1"},
     "/services": {"model": "none"},
