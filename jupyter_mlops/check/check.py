@@ -31,7 +31,7 @@ from jupyter_mlops.errors import Bug, WrongUsage
 from jupyter_mlops.flow import Workbench
 from jupyter_mlops.oci.tar import extract_all
 from jupyter_mlops.registry.bundles import repository_of, runner_layer
-from jupyter_mlops.runner.processes import DRAWN
+from jupyter_mlops.session.account import DRAWN
 from jupyter_mlops.workflow.parameters import check_parameters
 
 _TURNS = 3

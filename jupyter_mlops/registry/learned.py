@@ -21,16 +21,11 @@ from jupyter_mlops.pipeline.independence import Pair, waits
 from jupyter_mlops.pipeline.pipeline import Pipeline
 from jupyter_mlops.registry.deliveries import accounts_of
 from jupyter_mlops.registry.runs import RunRecords, run_repository
+from jupyter_mlops.session.account import DRAWN, MERGED
 
 VERSION = 1
 LOOKED_AT = 20
 """Runs that are looked at in one go, the newest first: a notebook that ran a thousand times waits for no thousand reports."""
-
-APART = frozenset({"history", "imports"})
-"""Carriers whose content of both sides counts."""
-
-DRAWN = frozenset({"random", "numpy.random", "torch.random"})
-"""Carriers that whoever reads them changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +112,14 @@ def read(store: Store, pipeline: str, source: str) -> Learned:
 def are_apart(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether nothing that the first changed was any business of the second; both ran, the first before or beside it.
 
-    An account of an older version, which does not say what was asked for, teaches that they met.
+    What both import is nobody's business: either of them would have it without the other. An account of an older version, which
+    does not say what was asked for, teaches that they met.
     """
     changed = {*first["changed"], *first["removed"]}
-    asked = {*second.get("asked", ()), *second["changed"], *second["removed"]}
+    asked = {*second.get("asked", ()), *second["changed"], *second["removed"]} - {*second.get("again", ())}
     same = {name for name in first["changed"].keys() & second["changed"].keys() - {*second.get("asked", ())}
             if first["changed"][name] == second["changed"][name]}  # fmt: skip
-    carriers = {*first["carriers"]} - APART
+    carriers = {*first["carriers"]} - MERGED
     return not (
         "asked" not in second
         or "asked" not in first

@@ -10,7 +10,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -69,40 +69,60 @@ def what_was_asked(account: Account, before: State, asked: Asked, sources: Itera
 
     A name that the cells surely bind before they read it is not asked for: it does not matter who else bound it. One that is
     there at the end and did not arrive was bound here; where its value is an equal one, no digest shows it. One that they delete
-    is gone at the end, whoever else bound it. A generator that was seeded or put back did not move, though the step depends on
+    is gone at the end, whoever else bound it. One that is only imported once more is told apart from these (``again``): where steps
+    lie beside each other it is there all the same. A generator that was seeded or put back did not move, though the step depends on
     where others left it, or overrules them: such cells ask for everything.
     """
     sources = [*sources]
     names = (set(asked.mentions.loads) - bound_first(sources)) | asked.mentions.deletes
     for digest in {*account.delivered.values()} & before.components.keys():
         names |= {*before.components[digest].mentions}
-    names |= {name for name in before.names if name in namespace and name not in account.delivered and is_ours(name)}
+    kept = {name for name in before.names if name in namespace and name not in account.delivered and is_ours(name)}
+    again = (kept & _imported(sources) & bound_first(sources)) - names - {*account.changed}
+    names |= kept
     came = [namespace[name] for name in account.delivered if name in namespace]
     everything = asked.everything or EVERYTHING in names or may_stay_put(sources, came)
-    return replace(account, asked=tuple(sorted(names - {EVERYTHING})), everything=everything)
+    return replace(account, asked=tuple(sorted(names - {EVERYTHING})), again=tuple(sorted(again)), everything=everything)
 
 
 def bound_first(sources: Iterable[str]) -> set[str]:
-    """Names that a plain statement at the top of a cell binds before anything mentions them; up to a cell that is no Python."""
+    """Names that a plain statement at the top of a cell binds before anything mentions them; up to a cell that is no Python.
+
+    Words of texts are mentions, too: ``!head $path``, ``"y ~ x"``.
+    """
     bound: set[str] = set()
     seen: set[str] = set()
-    for source in sources:
-        try:
-            statements = ast.parse(source).body
-        except (SyntaxError, ValueError):
-            break
-        for statement in statements:
-            names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
-            seen |= {node.id for node in names if not (isinstance(statement, ast.Assign) and node in statement.targets)}
-            seen |= {name for node in ast.walk(statement) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names}
-            if isinstance(statement, (ast.Import, ast.ImportFrom)):
-                own = {alias.asname or alias.name.partition(".")[0] for alias in statement.names}
-            elif isinstance(statement, ast.Assign):
-                own = {target.id for target in statement.targets if isinstance(target, ast.Name)}
-            else:
-                own = set()
-            bound |= own - seen
+    for statement in _statements(sources):
+        nodes = [*ast.walk(statement)]
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        seen |= {node.id for node in nodes if isinstance(node, ast.Name) and node not in targets}
+        seen |= {name for node in nodes if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names}
+        for node in nodes:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                seen.update(_IDENTIFIER.findall(node.value))
+        bound |= (_imports(statement) | {target.id for target in targets if isinstance(target, ast.Name)}) - seen
     return bound
+
+
+def _statements(sources: Iterable[str]) -> Iterator[ast.stmt]:
+    """Statements at the top of the cells, as IPython transforms them; up to a cell that is no Python."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    with suppress(SyntaxError, ValueError):
+        for source in sources:
+            yield from ast.parse(TransformerManager().transform_cell(source)).body
+
+
+def _imports(statement: ast.stmt) -> set[str]:
+    """Names that an import binds; of another statement none."""
+    if not isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return set()
+    return {alias.asname or alias.name.partition(".")[0] for alias in statement.names}
+
+
+def _imported(sources: Iterable[str]) -> set[str]:
+    """Names that imports at the top of the cells bind."""
+    return {name for statement in _statements(sources) for name in _imports(statement)}
 
 
 @contextmanager

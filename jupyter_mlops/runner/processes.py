@@ -11,14 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jupyter_mlops.runner.alike import Alike, Unlike
+from jupyter_mlops.session.account import DRAWN
 from jupyter_mlops.session.carrying import Bytes
 from jupyter_mlops.session.pickler import loads
 from jupyter_mlops.session.scope import Scope
 from jupyter_mlops.session.transfer import Blobs
 
 ELSEWHERE = frozenset({"history", "imports", "metrics"})
-DRAWN = frozenset({"random", "numpy.random", "torch.random"})
-"""Generators: without a seed they differ between any two runs, also where only a library drew from them."""
 
 OF_KERNELS = "Trio's signal handling"
 """In the pattern of a filter of warnings that the shell of a kernel adds, and that of a step does not need."""

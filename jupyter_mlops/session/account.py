@@ -13,6 +13,12 @@ from typing import Any
 
 from jupyter_mlops.session.state import State
 
+MERGED = frozenset({"history", "imports"})
+"""Carriers of which both sides' content counts, where two steps ran beside each other."""
+
+DRAWN = frozenset({"random", "numpy.random", "torch.random"})
+"""Carriers that whoever reads them changes: a draw moves the generator on. Without a seed they differ between any two runs."""
+
 _NOT_OURS = re.compile(r"_\d+|__\w+__")
 """Results that IPython keeps by number, which are outputs, and names of the interpreter's own."""
 
@@ -37,6 +43,9 @@ class Account:
     asked: tuple[str, ...] = ()
     """Names that the code asked for, whether there were any or not, and those that it bound to what they were before."""
 
+    again: tuple[str, ...] = ()
+    """Of the names in ``asked`` those that it only imported, and that an earlier step had imported already."""
+
     everything: bool = False
     """Whether the code could reach names that it does not mention."""
 
@@ -49,6 +58,7 @@ class Account:
             "carriers": list(self.carriers),
             "files": list(self.files),
             "asked": list(self.asked),
+            **({"again": list(self.again)} if self.again else {}),
             **({"everything": True} if self.everything else {}),
         }
 
@@ -62,6 +72,7 @@ class Account:
             tuple(found["carriers"]),
             tuple(found["files"]),
             tuple(found.get("asked", ())),
+            tuple(found.get("again", ())),
             bool(found.get("everything", "asked" not in found)),
         )
 

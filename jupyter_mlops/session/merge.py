@@ -15,15 +15,9 @@ from itertools import combinations
 from typing import Any, Literal, NoReturn
 
 from jupyter_mlops.errors import Refused, Where
-from jupyter_mlops.session.account import Account, is_ours
+from jupyter_mlops.session.account import DRAWN, MERGED, Account, is_ours
 from jupyter_mlops.session.attached import is_attached
 from jupyter_mlops.session.state import State
-
-MERGED = frozenset({"history", "imports"})
-"""Carriers of which both sides' content counts."""
-
-DRAWN = frozenset({"random", "numpy.random", "torch.random"})
-"""Carriers that whoever reads them changes: a draw moves the generator on. Code that can do otherwise asks for everything."""
 
 
 @dataclass(frozen=True)

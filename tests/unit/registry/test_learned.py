@@ -34,6 +34,8 @@ BOUND = account(changed={"a": "1"})
         (BOUND, account(changed={"a": "2"}), False),
         (BOUND, account(changed={"a": "1"}), True),
         (BOUND, account(changed={"a": "1"}, asked=["a"]), False),
+        (BOUND, account(asked=["a"], again=["a"]), True),
+        (BOUND, account(changed={"a": "2"}, asked=["a"]), False),
         (BOUND, account(removed=["a"]), False),
         (account(removed=["a"]), account(asked=["a"]), False),
         (account(asked=["b"]), account(changed={"b": "2"}), True),
@@ -57,8 +59,8 @@ def test_what_an_account_says_of_two_steps(first: dict[str, Any], second: dict[s
 
 CELLS: dict[str, str] = {
     "load": "import random\nx = [3, 7, 2]",
-    "left": "a = getattr(x, open('how.txt').read().strip())(7)\nprint('left', a)",
-    "right": "b = random.Random(len(x)).random()\nprint('right', b)",
+    "left": "import json\na = getattr(x, open('how.txt').read().strip())(7)\nprint('left', a)",
+    "right": "import json\nb = random.Random(len(x)).random()\nprint('right', b)",
     "join": "print(x, a, b)",
 }
 

@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_mlops.runner.asks import bound_first, what_was_asked
 from jupyter_mlops.session.account import Account
-from jupyter_mlops.session.mentions import mentions_of
+from jupyter_mlops.session.mentions import Mentions, mentions_of
 from jupyter_mlops.session.merge import Side, clashes
 from jupyter_mlops.session.session import Asked
 from jupyter_mlops.session.state import State
@@ -24,7 +24,11 @@ from jupyter_mlops.session.state import State
         (["try:\n    x\nexcept NameError:\n    x = 1"], set()),
         (["def f():\n    return x\nx = 1"], set()),
         (["def f():\n    global x\n    x += 1\nx = 1"], set()),
-        (["x = 1", "!ls", "y = 2"], {"x"}),
+        (["x = 1", "!ls", "y = 2"], {"x", "y"}),
+        (["%matplotlib inline\nimport numpy as np"], {"np"}),
+        (["!head $x {y}", "x = y = 1"], set()),
+        (["smf.ols('y ~ np.log(x)')\nimport numpy as np"], set()),
+        (["x = 1", "if x\n  y", "z = 2"], {"x"}),
         (["a = b = 1\n(c, d) = 1, 2\ne.f = 1"], {"a", "b"}),
     ],
 )
@@ -52,3 +56,24 @@ def test_a_later_step_that_leaves_no_trace_meets_an_earlier_one(source: str, cla
     earlier = State(names={"i": "2"}, carriers={"random": "2"})
     found = clashes(before, [Side("a", earlier, Account()), Side("b", before, later)])
     assert bool(found) is clash
+
+
+@pytest.mark.parametrize(
+    ("source", "again"),
+    [
+        ("import numpy as np", ("np",)),
+        ("%matplotlib inline\nimport numpy as np", ("np",)),
+        ("np = 1", ()),
+        ("print(np)\nimport numpy as np", ()),
+        ("f(np)", ()),
+        ("if x:\n    import numpy as np", ()),
+    ],
+)
+def test_what_is_only_imported_once_more_is_told_apart(source: str, again: tuple[str, ...]) -> None:
+    """The name is there before and after, in the same component, and did not have to arrive."""
+    state = State(names={"np": "1"})
+    loads = {"np"} if "print(np)" in source or "f(np)" in source else set()
+    found = what_was_asked(Account(), state, Asked(Mentions(loads=frozenset(loads))), [source], {"np": 1})
+    assert found.asked == ("np",)
+    assert found.again == again
+    assert Account.from_json(found.to_json()) == found
