@@ -39,7 +39,7 @@ class Book:
         self.gate = tmp_path / "gate"
         self.path = lab.project / "nb.ipynb"
         hold = HOLD.format(str(self.gate))
-        cells = [(source.replace("HOLD\n", hold), [f"step:{step}"]) for step, source in steps.items()]
+        cells = [(source.replace("HOLD\n", hold), {"tags": [f"step:{step}"]}) for step, source in steps.items()]
         self.path.write_text(json.dumps(document(*cells)))
 
     def start(self, **parameters: Any) -> Run:
