@@ -33,6 +33,8 @@ def environment_reads(cells: Iterable[Cell]) -> Iterator[Read]:
     """The reads of each cell, of variables that no cell above sets; once for a cell and name."""
     given: set[str] = set(EVERYWHERE)
     for cell in cells:
+        if "env" not in cell.source:  # most cells: no walk for them
+            continue
         given |= {match["name"] for match in SET_BY_MAGIC.finditer(cell.source)}
         try:
             python = translate(cell.source)

@@ -19,6 +19,9 @@ from jupyter_mlops.notebook.syntax import NotPython, translate
 
 DEVICE = re.compile(r"(?:cuda|gpu|hip|rocm|xpu|hpu)(?::\d+)?|gpu_hist|/?(?:device:)?gpu:\d+", re.IGNORECASE)
 MODULES = frozenset({"cupy", "cudf", "cuml", "cugraph", "pycuda", "cupyx", "cuspatial"})
+WORDS = re.compile(r"cuda|gpu|hip|rocm|xpu|hpu|cupy|cudf|cuml|cugraph|cuspatial", re.IGNORECASE)
+"""Without one of these, and without a name that carries a device, a cell says nothing of one."""
+
 KEYWORDS = frozenset({"device", "device_type", "tree_method", "accelerator", "task_type", "map_location", "device_map"})
 MOVES = frozenset({"to", "device", "to_device", "device_put"})
 """Methods and functions that take a device first."""
@@ -38,6 +41,8 @@ def gpu_use(cells: Iterable[Cell]) -> Mapping[int, Use]:
     carried: dict[str, bool] = {}
     found: dict[int, Use] = {}
     for cell in cells:
+        if not carried and not WORDS.search(cell.source):
+            continue
         try:
             python = translate(cell.source)
         except NotPython:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from jupyter_mlops.dataflow.facts import CellFacts
 from jupyter_mlops.dataflow.table import table
@@ -77,6 +78,7 @@ def _reasons(facts: CellFacts, walk: Walk) -> Iterator[str]:
     yield from (f"it names {text[:60]}" for text in sorted(walk.texts) if REMOTE.match(text))
 
 
+@cache
 def _inside(path: str) -> bool:
     module = path.partition(".")[0]
     if module in GUARDED:
@@ -87,6 +89,7 @@ def _inside(path: str) -> bool:
     return module in INSIDE and not any(effect.kind == "writes" for effect in table().of(owner, name))
 
 
+@cache
 def _writes(method: str) -> bool:
     """Whether any class of the table writes a file by this method."""
     return "writes" in table().known("", method)

@@ -24,6 +24,9 @@ INLINE = frozenset({"time", "capture"})
 STAR = "*"
 """Stands for every name that a star import may have brought."""
 
+BUILTINS = frozenset({*dir(builtins), "get_ipython", "exit", "quit"})
+"""Names that nobody has to bind. A variable's own name is no path: what it can do is in ``reach``."""
+
 UNREADABLE = "?"
 """A magic's name where what runs cannot be read."""
 
@@ -81,7 +84,7 @@ def _step(statement: ast.stmt, imports: dict[str, str], reach: dict[str, Walk]) 
     scene.visit(statement)
     through = Walk()
     for name in scene.loads:
-        through |= reach.get(name) or (Walk() if name in imports or hasattr(builtins, name) else reach.get(STAR, Walk()))
+        through |= reach.get(name) or (Walk() if name in imports or name in BUILTINS else reach.get(STAR, Walk()))
     whole = scene.walk | through
     definition = isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
     for name in scene.stores | (frozenset() if definition else scene.receivers):
@@ -148,7 +151,9 @@ class _Scene(ast.NodeVisitor):
             self.stores.add(node.id)
             return
         self.loads.add(node.id)
-        self._add(paths=[self.imports.get(node.id, f"builtins.{node.id}")])
+        path = self.imports.get(node.id) or (f"builtins.{node.id}" if node.id in BUILTINS else "")
+        if path:
+            self._add(paths=[path])
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         path = self._path(node)
