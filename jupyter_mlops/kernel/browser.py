@@ -65,9 +65,16 @@ def _told(crossing: Crossing, notebook: str) -> dict[str, Any]:
         "needed": list(crossing.needed),
         "reason": crossing.reason,
         "warning": "" if said is None else said[0],
-        "fix": "" if said is None else said[1],
+        "fix": _fix(crossing, said),
         "join": None if steps is None else list(steps),
     }
+
+
+def _fix(crossing: Crossing, said: tuple[str, str] | None) -> str:
+    """What to do besides making steps one, for which the panel has a button."""
+    if said is None or crossing.reason:
+        return ""
+    return f"Or make less of {' and '.join(crossing.names)} in {crossing.made[0]}." if joined(crossing) else said[1]
 
 
 def _pipeline(asked: Mapping[str, Any]) -> Pipeline:

@@ -38,13 +38,15 @@ export function Misfits(
           <></>
         ) : (
           <div className="jp-mlops-misfits" role={refused ? 'alert' : 'status'}>
-            <p className="jp-mlops-stale">
-              {refused
-                ? trans.__(
-                    'A run would be refused: %1',
-                    targetLabel(target, trans)
-                  )
-                : trans.__('Before it runs: %1', targetLabel(target, trans))}
+            <p>
+              <strong>
+                {refused
+                  ? trans.__(
+                      '%1 would refuse a run',
+                      targetLabel(target, trans)
+                    )
+                  : trans.__('Before a run: %1', targetLabel(target, trans))}
+              </strong>
             </p>
             <Diagnostics
               diagnostics={found}

@@ -132,7 +132,9 @@ function Crossing(
       {crossing.warning && (
         <>
           <p className="jp-mlops-crossing-warning">{crossing.warning}</p>
-          <p className="jp-mlops-fix">{crossing.fix}</p>
+          {crossing.fix && !join && (
+            <p className="jp-mlops-fix">{crossing.fix}</p>
+          )}
         </>
       )}
       {join && (
@@ -153,6 +155,7 @@ function Crossing(
           {trans.__('Make %1 to %2 One Step', join[0], join[1])}
         </Action>
       )}
+      {join && crossing.fix && <p className="jp-mlops-fix">{crossing.fix}</p>}
     </div>
   );
 }

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.errors import PlatformError
-from jupyter_mlops.kernel.browser import Answer, answer
-from jupyter_mlops.kernel.preflight import LARGE, Crossing, joined
+from jupyter_mlops.kernel.browser import Answer, answer, report
+from jupyter_mlops.kernel.preflight import LARGE, Crossing, Preflight, joined
 
 PATIENCE = 60.0
 
@@ -95,6 +95,22 @@ def test_without_ipython_it_is_said() -> None:
 def test_an_answer_shows_nothing_but_its_document() -> None:
     shown = Answer({"a": 1})
     assert (repr(shown), shown._repr_mimebundle_()["application/json"]) == ("", {"a": 1})
+
+
+@pytest.mark.parametrize(
+    ("size", "needed", "reason", "fix"),
+    [
+        (LARGE, ("b",), "", "Or make less of raw in a."),
+        (LARGE, ("b", "c"), "", "Make less of raw in a (columns, types, a sample), or delete it with del after its last use"),
+        (0, ("b",), "why", ""),
+        (5, ("b",), "", ""),
+    ],
+)
+def test_what_the_panel_says_besides_its_button(size: int, needed: tuple[str, ...], reason: str, fix: str) -> None:
+    found = Preflight((Crossing(("raw",), ("DataFrame",), size, ("a",), needed, reason),), ())
+    (told,) = report(found, "nb.ipynb")["crossings"]
+    assert told["fix"] == fix
+    assert bool(told["warning"]) is (size >= LARGE or bool(reason))
 
 
 @pytest.mark.parametrize(
