@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jupyter_mlops.errors import WrongUsage
+
 LOCAL_REGISTRY = "jupyter-mlops.local"
 """Host name under which documents name the embedded registry of this machine; it is never looked up on a network."""
 
@@ -27,6 +29,15 @@ def default_home(environ: Mapping[str, str] = os.environ, platform: str = sys.pl
         return Path.home() / "Library" / "Application Support" / "jupyter-mlops"
     base = environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(base) / "jupyter-mlops"
+
+
+def default_early(environ: Mapping[str, str] = os.environ) -> float:
+    """Seconds from ``JUPYTER_MLOPS_EARLY_AFTER``; 1 where it is not set. Raises WrongUsage where it is no number."""
+    text = environ.get("JUPYTER_MLOPS_EARLY_AFTER") or "1"
+    try:
+        return float(text)
+    except ValueError as error:
+        raise WrongUsage(f"JUPYTER_MLOPS_EARLY_AFTER is {text!r}", fix="Set it to seconds; -1: steps keep their order.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +110,7 @@ class Steps:
     termination_bytes: int = 4096
     """Size of the termination message, as Kubernetes has it."""
 
-    early_after: float = 1.0
+    early_after: float = field(default_factory=default_early)
     """Seconds that a step on this machine runs before later ones that need nothing of it are tried beside it; below 0: never.
     What takes less is over before an attempt has begun."""
 

@@ -81,7 +81,8 @@ class Plain:
             if self._phases.get(step.name, "Pending") != step.phase:
                 took = f" in {duration(seconds(step.started, step.finished))}" if step.finished and step.started else ""
                 cached = " (cached)" if step.cached else ""
-                self._console.note(f"step {step.name}: {step.phase}{took}{cached}")
+                said = f" ({step.message})" if step.message and step.phase == "Succeeded" else ""
+                self._console.note(f"step {step.name}: {step.phase}{took}{cached}{said}")
                 self._phases[step.name] = step.phase
             told = told_early(step)
             said = " ".join(told[:2]) if told else ""

@@ -133,6 +133,9 @@ class Pipeline:
     independent: tuple[tuple[str, str], ...] = ()
     """Pairs of steps, the earlier first, that may run beside each other: proved by the source, or by an earlier run."""
 
+    met: tuple[tuple[str, str], ...] = ()
+    """Pairs of which an earlier run saw that the later one cannot be tried beside the earlier, though no link says so."""
+
     def step_of(self, cell: int) -> str | None:
         """Name of the step that runs a cell; None for cells that no step runs (markdown, ``skip``)."""
         return next((step.name for step in self.steps if cell in step.cells), None)

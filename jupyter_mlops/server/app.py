@@ -45,6 +45,12 @@ class MlopsApp(ExtensionApp):
     home = Unicode("", config=True, help="Folder of runs, models and services; empty: as JUPYTER_MLOPS_HOME or XDG says.")
     keep_runs = Int(50, min=1, config=True, help="Finished runs kept for each pipeline.")
     copy_limit = Int(1 << 30, min=0, config=True, help="Bytes of a notebook's folder that a run may copy.")
+    early_after = Float(
+        None,
+        allow_none=True,
+        config=True,
+        help="Seconds that a step runs before later ones are tried beside it; -1: never. None: as JUPYTER_MLOPS_EARLY_AFTER says.",
+    )
     stop_grace = Float(5.0, min=0, config=True, help="Seconds between asking a step to stop and killing it.")
     ready_timeout = Float(60.0, min=1, config=True, help="Seconds that a deployment may take to become ready.")
     body_limit = Int(64 << 20, min=1, config=True, help="Bytes of one prediction request at most.")
@@ -68,7 +74,11 @@ class MlopsApp(ExtensionApp):
             base,
             storage=replace(base.storage, home=home, keep_runs=self.keep_runs),
             workspace=replace(base.workspace, copy_limit=self.copy_limit),
-            steps=replace(base.steps, stop_grace=self.stop_grace),
+            steps=replace(
+                base.steps,
+                stop_grace=self.stop_grace,
+                early_after=base.steps.early_after if self.early_after is None else self.early_after,
+            ),
             serving=replace(base.serving, ready_timeout=self.ready_timeout, body_limit=self.body_limit),
         )
 

@@ -134,14 +134,16 @@ def _metadata(pipeline: Pipeline, source_digest: str, namespace: str, creator: s
 def plan_annotation(pipeline: Pipeline) -> str:
     """The steps with their cells and needs as compact JSON: what a run shows without the bundle.
 
-    ``early``: the step acts on nothing outside, so that an engine may try it before its turn.
+    ``early``: the step acts on nothing outside, so that an engine may try it before its turn; not beside those of ``after``.
     """
+    met = {step.name: [first for first, second in pipeline.met if second == step.name] for step in pipeline.steps}
     steps = [
         {
             "name": step.name,
             "cells": list(step.cells),
             "needs": list(step.needs),
             **({"early": True} if step.name in pipeline.early else {}),
+            **({"after": met[step.name]} if step.name in pipeline.early and met[step.name] else {}),
             **control_of(step),
         }
         for step in pipeline.steps

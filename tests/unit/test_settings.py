@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.settings import Settings, Storage, default_home
+from jupyter_mlops.errors import WrongUsage
+from jupyter_mlops.settings import Settings, Storage, default_early, default_home
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,16 @@ from jupyter_mlops.settings import Settings, Storage, default_home
 )
 def test_home(environ: dict[str, str], platform: str, expected: Path) -> None:
     assert default_home(environ, platform) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", 1.0), ("2.5", 2.5), ("-1", -1.0)])
+def test_when_steps_are_tried_early(text: str, expected: float) -> None:
+    assert default_early({"JUPYTER_MLOPS_EARLY_AFTER": text}) == expected
+
+
+def test_a_time_that_is_no_number_is_refused() -> None:
+    with pytest.raises(WrongUsage, match="is 'never'"):
+        default_early({"JUPYTER_MLOPS_EARLY_AFTER": "never"})
 
 
 def test_everything_lies_below_home() -> None:

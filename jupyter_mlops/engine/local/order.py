@@ -31,10 +31,12 @@ class Chance:
 
 
 def needs_of_early(annotation: str | None) -> Mapping[str, frozenset[str]]:
-    """Step that may be tried early → the steps it needs, from the plan's annotation; nothing where it says nothing of it."""
+    """Step that may be tried early → the steps that it needs or has met, as the plan's annotation says; nothing without one."""
     try:
         steps = json.loads(annotation or "")["steps"]
-        return {str(step["name"]): frozenset(map(str, step["needs"])) for step in steps if step.get("early")}
+        return {
+            str(step["name"]): frozenset(map(str, [*step["needs"], *step.get("after", ())])) for step in steps if step.get("early")
+        }
     except (ValueError, KeyError, TypeError):
         return {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,7 +105,12 @@ def test_plain_lines_tell_each_change_once() -> None:
         plain.show(run(state))
     plain.show(run(step("load", "Succeeded", started=1.0, finished=2.5)))
     plain.show(run(step("load", "Succeeded", started=1.0, finished=2.5)))
-    assert err.getvalue().splitlines() == ["step load: Running", "step load: Succeeded in 1.5 s"]
+    plain.show(run(replace(step("plot", "Succeeded", started=1.0, finished=2.0), message="ran beside fit, verified")))
+    assert err.getvalue().splitlines() == [
+        "step load: Running",
+        "step load: Succeeded in 1.5 s",
+        "step plot: Succeeded in 1.0 s (ran beside fit, verified)",
+    ]
     assert "\x1b" not in err.getvalue()
 
 
