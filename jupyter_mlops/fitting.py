@@ -6,11 +6,13 @@ whoever shows a pipeline: nothing is written, nothing is pushed, and what cannot
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.errors import Diagnostic, Refused
+from jupyter_mlops.errors import Diagnostic, MlopsError, Refused
 from jupyter_mlops.packing import described, lacking, left_behind
 from jupyter_mlops.targets.imagefit import WAIT
 
@@ -51,3 +53,34 @@ def fit(bench: Workbench, notebook: Notebook, pipeline: Pipeline, folder: Path, 
         found = (Diagnostic(refused.code, "error", refused.message, None, None, refused.fix),)
     told = None if environment is None else {**environment, "images": images.told()}
     return Fit(told, (*found, *left_behind(environment)))
+
+
+def ordered(bench: Workbench, notebook: Notebook, pipeline: Pipeline, seconds: float = WAIT) -> Pipeline:
+    """The pipeline as a run would order it there now, with a note on each step that earlier runs let run beside another.
+
+    The same pipeline where the registry of that place is not set, does not answer in time or does not let us in: then nothing is
+    known of earlier runs, and document order is always right.
+
+    Args:
+        bench: of the target.
+        notebook: what would run.
+        pipeline: its plan.
+        seconds: to wait for the registry.
+    """
+    from jupyter_mlops.registry.bundles import source_digest
+    from jupyter_mlops.registry.learned import with_learned
+
+    answer: SimpleQueue[Pipeline] = SimpleQueue()
+
+    def look() -> None:
+        try:
+            found, notes = with_learned(bench.store, pipeline, source_digest(notebook), keep=False)
+            answer.put(replace(found, diagnostics=(*found.diagnostics, *notes)))
+        except MlopsError:
+            answer.put(pipeline)
+
+    Thread(target=look, name="mlops-learned", daemon=True).start()
+    try:
+        return answer.get(timeout=seconds)
+    except Empty:
+        return pipeline

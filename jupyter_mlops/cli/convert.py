@@ -66,6 +66,11 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
 
         there = bench.at(arguments.target) if arguments.target or arguments.push else bench
         _say_images(there, notebook, pipeline, arguments.notebook.parent, console)
+        if arguments.target or arguments.push:
+            from jupyter_mlops.fitting import ordered
+            from jupyter_mlops.targets.imagefit import PATIENT
+
+            pipeline = ordered(there, notebook, pipeline, PATIENT)
         folder = arguments.notebook.parent
         workflow = there.compile(notebook, pipeline, folder, push=arguments.push, tell=lambda found: console.note(finding(found)))
         write_text(arguments.output, dump(workflow), console)

@@ -45,12 +45,19 @@ class Learned:
 
 
 def with_learned(
-    store: Store, pipeline: Pipeline, source: str, resume: str | None = None
+    store: Store, pipeline: Pipeline, source: str, resume: str | None = None, *, keep: bool = True
 ) -> tuple[Pipeline, tuple[Diagnostic, ...]]:
     """The pipeline with the pairs that earlier runs of the same source showed to be independent, and a note for each.
 
     What finished runs have to teach that were not asked yet is learned first, and kept; not for a run that is resumed, whose
     finished steps can be taken over only where they stand as they stood, unless it failed because two steps met.
+
+    Args:
+        store: where the runs are.
+        pipeline: the plan.
+        source: digest of the notebook's source.
+        resume: a run that is resumed.
+        keep: write down what was learned; False: read only.
 
     Raises:
         Unavailable and other errors of a store that does not answer.
@@ -59,7 +66,7 @@ def with_learned(
     if resume and not _has_met(store, pipeline.name, resume):
         known = read(store, pipeline.name, source)
     else:
-        known = learn(store, pipeline.name, source, order)
+        known = learn(store, pipeline.name, source, order, keep=keep)
     may = {
         (first, second)
         for first, second in known.apart
@@ -77,15 +84,15 @@ def with_learned(
     return replace(pipeline, independent=independent), notes
 
 
-def learn(store: Store, pipeline: str, source: str, order: list[str]) -> Learned:
-    """All that runs of this source have taught."""
+def learn(store: Store, pipeline: str, source: str, order: list[str], *, keep: bool = True) -> Learned:
+    """All that runs of this source have taught; with ``keep`` it is kept for the next time."""
     known = found = read(store, pipeline, source)
     for run, succeeded in _finished(store, pipeline, source, known.runs):
         accounts = dict(accounts_of(store, pipeline, run))
         pairs = [pair for pair in combinations(order, 2) if accounts.keys() >= {*pair}]
         apart = {pair for pair in pairs if are_apart(accounts[pair[0]], accounts[pair[1]])}
         found = Learned(found.apart | (apart if succeeded else set()), found.met | ({*pairs} - apart), found.runs | {run})
-    if found != known:
+    if keep and found != known:
         document = found.to_json(source)
         push_artifact(store, run_repository(pipeline), LEARNED, document, [], config_type=LEARNED_CONFIG, tags=[tag_of(source)])
     return found

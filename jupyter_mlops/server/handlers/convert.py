@@ -63,7 +63,8 @@ class WorkflowHandler(_NotebookHandler):
         asked = self.body_as(ConvertRequest)
         notebook = await self.notebook(asked)
         folder = await notebooks.folder_of(self.contents_manager, asked.path)
-        self.answer_yaml(await self.ask(workflow_text, notebook, folder))
+        named = bool(self.get_query_argument("target", None))
+        self.answer_yaml(await self.ask(workflow_text, notebook, folder, named=named))
 
 
 def convert(bench: Workbench, notebook: Notebook, folder: Path | None = None) -> dict[str, Any]:
@@ -75,17 +76,23 @@ def convert(bench: Workbench, notebook: Notebook, folder: Path | None = None) ->
 
 def convert_for(bench: Workbench, notebook: Notebook, folder: Path | None) -> dict[str, Any]:
     """The same for the bench's target, with what does not fit there and the environment; a folder elsewhere has none."""
-    from jupyter_mlops.fitting import Fit, fit
+    from jupyter_mlops.fitting import Fit, fit, ordered
     from jupyter_mlops.registry.bundles import source_digest
 
-    pipeline = bench.convert(notebook, folder)
+    pipeline = ordered(bench, notebook, bench.convert(notebook, folder))
     found = Fit(None, ()) if folder is None else fit(bench, notebook, pipeline, folder)
     told = replace(pipeline, diagnostics=(*pipeline.diagnostics, *found.findings))
     return {**conversion_view(told, source_digest(notebook)), "environment": found.environment}
 
 
-def workflow_text(bench: Workbench, notebook: Notebook, folder: Path | None) -> str:
-    """The Workflow's YAML, as the command line writes it. Raises Refused."""
+def workflow_text(bench: Workbench, notebook: Notebook, folder: Path | None, *, named: bool = False) -> str:
+    """The Workflow's YAML, as the command line writes it; for a target that was ``named`` in the order that its runs taught.
+
+    Raises:
+        Refused: the notebook.
+    """
+    from jupyter_mlops.fitting import ordered
     from jupyter_mlops.workflow.yaml import dump
 
-    return dump(bench.compile(notebook, bench.convert(notebook), folder))
+    pipeline = bench.convert(notebook)
+    return dump(bench.compile(notebook, ordered(bench, notebook, pipeline) if named else pipeline, folder))

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlops.fitting import ordered
 from jupyter_mlops.flow import Workbench
 from jupyter_mlops.oci.artifact import push_artifact
 from jupyter_mlops.oci.names import LEARNED, LEARNED_CONFIG
 from jupyter_mlops.registry.bundles import source_digest
 from jupyter_mlops.registry.layout import Layout
 from jupyter_mlops.registry.learned import Learned, are_apart, learn, read, tag_of, with_learned
-from jupyter_mlops.settings import Settings, Storage
+from jupyter_mlops.settings import Settings, Storage, Target
 from tests.unit.notebook_building import document
 
 
@@ -88,6 +89,12 @@ def test_runs_teach_and_are_checked_again(tmp_path: Path) -> None:
     assert first.phase == "Succeeded", first.failure
     assert joined(first) == []
 
+    kept = tag_of(source_digest(notebook))
+    seen = ordered(bench, notebook, bench.convert(notebook))
+    assert seen.independent == (("left", "right"),)
+    assert [(one.code, one.cell) for one in seen.diagnostics if one.code == "side-by-side"] == [("side-by-side", 2)]
+    assert kept not in bench.store.tags("runs/nb"), "looking writes nothing"
+
     told: list[Any] = []
     *_, second = bench.engine.watch(bench.run(path, tell=told.append).name)
     assert second.phase == "Succeeded", second.failure
@@ -113,6 +120,14 @@ def test_runs_teach_and_are_checked_again(tmp_path: Path) -> None:
     planned, notes = with_learned(bench.store, bench.convert(notebook), source_digest(notebook))
     assert not planned.independent
     assert not notes
+
+
+@pytest.mark.parametrize("registry", ["", "http://127.0.0.1:9"])
+def test_a_registry_that_does_not_answer_leaves_document_order(tmp_path: Path, registry: str) -> None:
+    bench = Workbench(Settings(Storage(tmp_path / "home")), Target("dev", registry=registry))
+    notebook = bench.read(written(tmp_path, "count"))
+    planned = bench.convert(notebook)
+    assert ordered(bench, notebook, planned) == planned
 
 
 def test_what_is_kept_is_read_tolerantly(tmp_path: Path) -> None:
