@@ -89,6 +89,7 @@ def test_a_live_kernel_is_looked_into_and_a_fix_is_written(page: Page, server: t
     press(section, "Make load to train One Step")
     expect(section.get_by_role("list", name="Steps", exact=True).get_by_role("listitem")).to_have_count(1)
     expect(section.get_by_text("No value of this kernel goes from step to step.")).to_be_visible(timeout=RUN_PATIENCE)
+    expect(section.locator(".jp-mlops-misfits")).to_have_count(0)
     ui.shot(f"preflight-fixed-{theme}")
     cells = json.loads((running.root / "live.ipynb").read_text())["cells"]
     assert [cell["metadata"].get("mlops") for cell in cells].count(None) >= 2, "only what is needed is written"

@@ -47,7 +47,7 @@ describe('FitModel', () => {
     expect(
       misfits(
         model.known('a.ipynb', 'local'),
-        conversion('sha256:2', [{ ...FINDING, cell: 1 }])
+        conversion('sha256:1', [{ ...FINDING, cell: 1 }])
       )
     ).toEqual([FINDING]);
     model.dispose();
@@ -82,6 +82,7 @@ describe('FitModel', () => {
     const known = conversion('sha256:1', [FINDING]);
     const fit = { busy: false, conversion: known, error: null };
     expect(misfits(fit, known)).toEqual([]);
+    expect(misfits(fit, conversion('sha256:2'))).toEqual([]);
     expect(
       misfits({ busy: true, conversion: null, error: null }, known)
     ).toEqual([]);

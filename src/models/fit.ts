@@ -141,15 +141,18 @@ function unread({ conversion }: IFit): boolean {
   );
 }
 
-/** What a target finds besides what a conversion says anywhere. */
+/** What a target finds besides what a conversion says anywhere; nothing while what is known is of another content. */
 export function misfits(
   fit: IFit,
   conversion: Conversion
 ): ReadonlyArray<Diagnostic> {
+  if (fit.conversion?.source_digest !== conversion.source_digest) {
+    return [];
+  }
   const said = new Set(
     conversion.diagnostics.map(found => JSON.stringify(found))
   );
-  return (fit.conversion?.diagnostics ?? []).filter(
+  return fit.conversion.diagnostics.filter(
     found => !said.has(JSON.stringify(found))
   );
 }
