@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from jupyter_mlops.engine.decode import FAILURE
+from jupyter_mlops.engine.decode import FAILURE, METRICS, MODELS
 from jupyter_mlops.engine.local.folder import RunFolder
 from jupyter_mlops.engine.local.manifest import Program, Task
 from jupyter_mlops.engine.times import rfc3339
+from jupyter_mlops.engine.told import Told
 
 _OFFSET, _PRIME, _MASK = 2166136261, 16777619, 0xFFFFFFFF
 
@@ -126,6 +127,25 @@ class Status:
         """An attempt has begun earlier than anybody was told: seconds since the epoch."""
         self._status["nodes"][node_id]["startedAt"] = rfc3339(seconds)
         self._dirty = True
+
+    def forget(self, task: Task) -> None:
+        """What was said of a step does not hold: it runs again."""
+        nodes: dict[str, Any] = self._status["nodes"]
+        for node_id in [known for known in nodes if nodes[known].get("displayName") == (task.node or task.name)]:
+            for child in nodes.pop(node_id).get("children", ()):
+                if (nodes.get(child) or {}).get("nodeFlag"):
+                    del nodes[child]
+        self._dirty = True
+
+    def tell(self, node_id: str, told: Told) -> None:
+        """Write down what a step has told."""
+        if told.progress:
+            self.progress(node_id, *told.progress)
+        if told.metrics:
+            self.annotate(METRICS, {**(self.annotation(METRICS) or {}), **told.metrics})
+        if told.models:
+            known: list[Any] = self.annotation(MODELS) or []
+            self.annotate(MODELS, known + [model for model in told.models if model not in known])
 
     def progress(self, node_id: str, done: int, total: int) -> None:
         """Cells done of cells."""

@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from jupyter_mlops.engine.branches import branch_of
-from jupyter_mlops.engine.decode import METRICS, MODELS
+from jupyter_mlops.engine.local.again import again
 from jupyter_mlops.engine.local.assemble import Executed
 from jupyter_mlops.engine.local.attempt import Attempt
 from jupyter_mlops.engine.local.branches import branches_of, drop_folder, make_folder
@@ -312,14 +311,7 @@ class Steps:
 
     def _note(self, attempt: Attempt) -> None:
         """Write down what a step has told."""
-        seen = attempt.observed
-        if seen.progress:
-            self.status.progress(attempt.node, *seen.progress)
-        if seen.metrics:
-            self.status.annotate(METRICS, {**(self.status.annotation(METRICS) or {}), **seen.metrics})
-        if seen.models:
-            known: list[Any] = self.status.annotation(MODELS) or []
-            self.status.annotate(MODELS, known + [model for model in seen.models if model not in known])
+        self.status.tell(attempt.node, attempt.observed)
 
     def _hasten(self, attempt: Attempt | Trial) -> None:
         """End a step that is past its time, and kill one that does not end."""
@@ -345,6 +337,8 @@ class Steps:
             message = attempt.cut
         elif code == 0 and missing:
             phase, message = "Error", f"wait: Error (exit code 64): no file {missing[0]} for the output parameter {missing[1]!r}"
+        if code and self._again(attempt.task, message):
+            return
         if attempt.observed.running_cell is not None and code:
             self.executed.end_cell(attempt.observed.running_cell, message)
         self.status.end_attempt(attempt.node, phase, message, code, outputs)
@@ -355,6 +349,19 @@ class Steps:
             self._start(attempt.task, attempt.number + 1)
         else:
             self._over(attempt.task, attempt.node, phase)
+
+    def _again(self, task: Task, message: str) -> bool:
+        """Whether a step failed since lanes met; then these run again, in order."""
+        found = None if self.stopping else again(self.program, task, self.early.needs, self.folder, message)
+        if found is None:
+            return False
+        self.program = found.program
+        for one in found.tasks:
+            self.phases.pop(one.name, None)
+            self.status.forget(one)
+            self.early.notes[one.name] = found.why
+        self.early.notes.pop(task.name)
+        return True
 
     def _sweep(self) -> None:
         """End what is left of attempts that are over; what tidies up after them (shared memory, say) gets a moment."""
