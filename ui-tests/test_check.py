@@ -90,3 +90,19 @@ def test_a_check_survives_a_reload_and_is_stopped(page: Page, server: Lab) -> No
     page.keyboard.press("Enter")
     expect(section.get_by_text("The check was stopped.")).to_be_visible(timeout=RUN_PATIENCE)
     assert ui.errors == []
+
+
+def test_a_check_in_light_and_wide(page: Page, tmp_path: Path) -> None:
+    path = notebook(tmp_path / "books" / "clock.ipynb", CLOCK)
+    with lab(tmp_path / "server", [path]) as running:
+        ui = LabPage(page, running).open()
+        section = check(ui, "clock.ipynb")
+        expect(section.locator(".jp-mlops-verdict")).to_contain_text("Not decided", timeout=RUN_PATIENCE)
+        ui.narrow(620)
+        texts = section.locator(".jp-mlops-apart").first.locator("dd")
+        boxes = [texts.nth(index).bounding_box() or {} for index in range(2)]
+        assert boxes[0]["y"] == boxes[1]["y"], "where there is room, both texts stand beside each other"
+        assert ui.cut_off("#jupyter-mlops-sidebar") == []
+        assert ui.violations("#jupyter-mlops-sidebar") == []
+        ui.shot("check-clock-wide-light")
+        assert ui.errors == []
