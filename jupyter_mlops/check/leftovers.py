@@ -29,7 +29,7 @@ KEPT_SECONDS = 90 * 86400.0
 KEPT_COUNT = 500
 """Results that are kept at most, the newest: at some KiB each they are no weight, and listing them stays quick."""
 
-UNLOCKED = 7 * 86400.0
+UNLOCKED = 86400.0
 """Seconds after which a scratch folder without a lock is nobody's: it is new, or of a version that held none."""
 
 
