@@ -28,6 +28,10 @@ LOOKED_AT = 20
 """Runs that are looked at in one go, the newest first: a notebook that ran a thousand times waits for no thousand reports."""
 
 
+CARRIED = 200
+"""Pairs that met which a Workflow carries, so that a notebook of many steps stays below the size of its annotation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Learned:
     """Pairs of steps, the earlier first, that a run saw apart, and those that one saw meet; and the runs that were asked."""
@@ -81,7 +85,18 @@ def with_learned(
         )
         for first, second in independent if (first, second) not in certain
     )  # fmt: skip
-    return replace(pipeline, independent=independent), notes
+    return replace(pipeline, independent=independent, met=_not_to_try(pipeline, known)), notes
+
+
+def _not_to_try(pipeline: Pipeline, known: Learned) -> tuple[Pair, ...]:
+    """Pairs that met although no link says so, the nearest in the document where there are too many to carry."""
+    place = {step.name: number for number, step in enumerate(pipeline.steps)}
+    met = [
+        (first, second)
+        for first, second in known.met
+        if {first, second} <= {*pipeline.early} & place.keys() and not waits(pipeline.steps, second, first)
+    ]
+    return tuple(sorted(sorted(met, key=lambda pair: (place[pair[1]] - place[pair[0]], pair))[:CARRIED]))
 
 
 def learn(store: Store, pipeline: str, source: str, order: list[str], *, keep: bool = True) -> Learned:

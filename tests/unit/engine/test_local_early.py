@@ -231,3 +231,27 @@ def test_an_attempt_is_good_for_whichever_try_of_the_step_before_ends_well(lab: 
     done = book.end(run)
     assert done.phase == "Succeeded", done.failure
     assert (messages(done), book.texts(done)[3]) == ({"plot": "ran beside fit, verified"}, "6 3 5\n")
+
+
+def test_what_met_once_is_not_tried_again_nor_is_what_a_person_pinned(lab: Lab, tmp_path: Path) -> None:
+    steps = {
+        "load": "import random\nx = [1]",
+        "fit": "HOLD\na = random.random()",
+        "plot": "b = random.random()",
+        "show": "print(x)",
+    }
+    book = Book(lab, tmp_path, steps)
+    run = book.start()
+    book.tried(run, "plot")
+    assert messages(book.end(run))["plot"] == "ran again in order: fit changed the process (random)"
+    pinned = Book(lab, tmp_path, DIAMOND)
+    cells = json.loads(pinned.path.read_text())
+    cells["cells"][2]["metadata"]["tags"].append("prev:fit")
+    for notebook in (Book(lab, tmp_path, steps).path.read_text(), json.dumps(cells)):
+        book.gate.unlink(missing_ok=True)
+        book.path.write_text(notebook)
+        again = book.start()
+        wait(lab.engine, again.name, lambda now: phases(now)["fit"] == "Running")
+        done = book.end(again)
+        assert "plot" not in messages(done)
+        assert not [tag for tag in book.tags(done) if tag.endswith(".early")]
