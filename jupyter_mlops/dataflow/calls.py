@@ -14,7 +14,17 @@ from jupyter_mlops.dataflow import effects
 from jupyter_mlops.dataflow.bindings import ARRAYS, root
 from jupyter_mlops.dataflow.definitions import Definitions
 from jupyter_mlops.dataflow.facts import Bind, Question
+from jupyter_mlops.dataflow.quoted import quoted_names, tables_of, words_of
 from jupyter_mlops.dataflow.table import Effect, table
+
+EXPRESSIONS = frozenset({"eval", "evaluate", "dmatrix", "dmatrices"})
+"""Functions and methods (pandas, numexpr, patsy) whose first argument is an expression over names of their caller."""
+
+EVALUATORS = frozenset({"pandas.eval", "numexpr.evaluate"})
+"""Those of which it is sure."""
+
+QUERIES = frozenset({"sql", "sqldf", "execute", "query", "from_query"})
+"""Those (duckdb, polars, pandasql) whose first argument is SQL over frames of their caller, or a part of it."""
 
 FILE_ENDINGS = (ast.Name, ast.Attribute, ast.Subscript)
 
@@ -51,6 +61,7 @@ class Calls(Definitions):
         elif isinstance(node.func, ast.Name):
             self._function_call(node, name, discarded=discarded)
         self._arguments(node, name)
+        self._named_in_texts(node, name)
         self._files(node, name)
         self._asks(node, name)
 
@@ -176,6 +187,28 @@ class Calls(Definitions):
         for given in [*changed, keyword(node, "out")]:
             if isinstance(given, FILE_ENDINGS) and not self.is_module(root(given) or ""):
                 self.mutate(root(given))
+
+    # -- texts -------------------------------------------------------------------------------------------------------------
+
+    def _named_in_texts(self, node: ast.Call, name: str) -> None:
+        """Names in an expression, in SQL, and in a formula or query that a variable holds."""
+        first = node.args[0] if node.args else None
+        text = self._said(first)
+        if name in EXPRESSIONS and text is not None:
+            self.named(words_of(text))
+        elif name in EXPRESSIONS and first is not None and self.path_of(node.func) in EVALUATORS:
+            self.doubt("dynamic", f"{name}()")
+        elif name in QUERIES and text is not None:
+            self.named(tables_of(text))
+        for given in [*node.args, *(k.value for k in node.keywords)]:
+            if isinstance(given, ast.Name) and (held := self._text(given)):
+                self.named(quoted_names(held))
+
+    def _said(self, node: ast.expr | None) -> str | None:
+        """The text that an expression is, with a word for each part of it that only a run knows."""
+        if isinstance(node, ast.JoinedStr):
+            return "".join(str(part.value) if isinstance(part, ast.Constant) else "_" for part in node.values)
+        return self._text(node)
 
     # -- files -------------------------------------------------------------------------------------------------------------
 

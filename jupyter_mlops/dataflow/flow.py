@@ -7,7 +7,7 @@ arm that raises or returns does not count; one that leaves a loop counts where t
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from jupyter_mlops.dataflow.names import Names
@@ -43,15 +43,19 @@ class Flow(Names, ast.NodeVisitor):
         visitors[kind](self, node)
 
     def visit_Constant(self, node: ast.Constant) -> None:
-        """Nothing to see, but a formula or a query reads names of its caller."""
+        """Nothing to see, but a formula, a query or SQL reads names of its caller."""
         text = node.value
-        if isinstance(text, str) and ("~" in text or "@" in text):
-            for name in sorted(quoted_names(text)):
-                if name in self.draft.defs:
-                    self.read(name)
-                elif name in self.above:
-                    self.draft.quoted.add(name)
-                    self.read(name)
+        if isinstance(text, str) and ("~" in text or "@" in text or " " in text or "\n" in text):
+            self.named(quoted_names(text))
+
+    def named(self, names: Iterable[str]) -> None:
+        """A text names these; those that a cell bound are read."""
+        for name in sorted(names):
+            if name in self.draft.defs:
+                self.read(name)
+            elif name in self.above:
+                self.draft.quoted.add(name)
+                self.read(name)
 
     # -- blocks ------------------------------------------------------------------------------------------------------------
 

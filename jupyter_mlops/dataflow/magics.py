@@ -11,9 +11,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
 from jupyter_mlops.dataflow.calls import Calls
 from jupyter_mlops.dataflow.names import Names
+from jupyter_mlops.dataflow.quoted import tables_of
 from jupyter_mlops.notebook.syntax import NotPython, translate
 
 IN_PLACE = frozenset({"time", "prun", "memit", "capture", "snakeviz", "mprun", "lprun", "scalene"})
@@ -130,6 +132,9 @@ class Magics(Calls):
         elif name in FILES:
             self._expand(line)
             self._shell(f"{name} {line}")
+        elif name == "sql":
+            self._sql(line)
+            self._language("%sql", "SQL")
         elif name not in SHOWS:
             self._expand(line)
             self._unknown(f"%{name}")
@@ -176,11 +181,25 @@ class Magics(Calls):
         if name in SHELLS:
             self._shell(body)
         elif name in LANGUAGES:
-            self.doubt("opaque", f"%%{name}")
-            message = f"cell {self.context.cell} is {LANGUAGES[name]}; what it reads and binds cannot be read off"
-            self.note("other-language", "warning", message, DOUBTFUL)
+            if name == "sql":
+                self._sql(f"{line}\n{body}")
+            self._language(f"%%{name}", LANGUAGES[name])
         elif name not in MARKUP:
             self._unknown(f"%%{name}")
+
+    def _language(self, magic: str, language: str) -> None:
+        """A cell, or a line of it, that is not Python."""
+        self.doubt("opaque", magic)
+        message = f"cell {self.context.cell} is {language}; what it reads and binds cannot be read off"
+        self.note("other-language", "warning", message, DOUBTFUL)
+
+    def _sql(self, text: str) -> None:
+        """``%sql rows << select * from df``: frames are read as tables, and the result may be bound."""
+        self._expand(text)
+        self.named(tables_of(text))
+        bound = re.match(r"\s*(?:\S+://\S*\s+)?(?:--?\w+(?:[ =]\S+)?\s+)*([A-Za-z_]\w*)=?\s*<<", text)
+        if bound:
+            self.bind(bound[1])
 
     # -- shell -------------------------------------------------------------------------------------------------------------
 
@@ -210,9 +229,8 @@ class Magics(Calls):
     def _expand(self, line: str) -> None:
         """``{expression}`` is Python, ``$name`` is read if a cell bound it (else it is the shell's own)."""
         for expression in re.findall(r"(?<!\{)\{([^{}]+)\}", line):
-            try:
-                tree = ast.parse(expression.split("!")[0].split(":")[0].strip(), mode="eval")
-            except (SyntaxError, ValueError):  # braces of the shell: {a,b c}
+            tree = _expression(expression)
+            if tree is None:  # braces of the shell: {a,b c}
                 continue
             line_now, origin = self.context.line, self.context.origin
             self.context.origin = lambda _: line_now  # noqa: B023 - used up in this round
@@ -221,6 +239,20 @@ class Magics(Calls):
         for name in re.findall(r"(?<![\$\\])\$([A-Za-z_]\w*)", line):
             if name in self.above or name in self.draft.defs:
                 self.read(name)
+
+
+def _expression(text: str) -> ast.Expression | None:
+    """What stands between braces, without a conversion (``!r``) and a format (``:>5``) behind it; None: no Python."""
+    for part in (
+        text,
+        text.rpartition(":")[0],
+        text.partition("!")[0],
+        text.partition("!")[0].partition(":")[0],
+        text.partition(":")[0],
+    ):
+        with suppress(SyntaxError, ValueError):
+            return ast.parse(part.strip(), mode="eval")
+    return None
 
 
 def _without_options(line: str) -> str:

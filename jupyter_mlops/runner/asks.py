@@ -149,6 +149,8 @@ class _Reader(ast.NodeVisitor):
         if method is not None:
             self._shell_call(method, node)
             return
+        if isinstance(node.func, ast.Attribute) and node.args and not isinstance(node.args[0], ast.Constant):
+            self.everything = self.everything or _evaluates(node.func)
         if isinstance(node.func, ast.Name) and node.func.id in OPAQUE_EMPTY and not (node.args or node.keywords):
             self.everything = True
         self.generic_visit(node)
@@ -188,6 +190,12 @@ class _Reader(ast.NodeVisitor):
             words = set(_IDENTIFIER.findall(text))
             self.words |= words
             self.everything = self.everything or bool(words & (OPAQUE_CALLS | OPAQUE_WORDS) and method != "system")
+
+
+def _evaluates(function: ast.Attribute) -> bool:
+    """Whether a method evaluates a text with names of its caller: ``pd.eval``, ``df.eval``, ``numexpr.evaluate``."""
+    owner = function.value.id if isinstance(function.value, ast.Name) else ""
+    return function.attr == "eval" or (function.attr == "evaluate" and owner in {"ne", "numexpr"})
 
 
 def _shell_method(node: ast.Call) -> str | None:

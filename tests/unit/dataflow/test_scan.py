@@ -203,12 +203,49 @@ def test_cells_keep_the_numbers_of_the_notebook() -> None:
     ("source", "read"),
     [
         ("df.query('size > @least')", "df least"),
-        ("smf.ols('y ~ np.log(least) + other', df)", "df least np smf"),
+        ("smf.ols('y ~ np.log(least) + other', df)", "df least np other smf"),
         ("p = '~/least/np.csv'\nq = 'me@least'\nr = 'x @ least'", ""),
         ("def f(df): return df.query('@least > 1')", "least"),
+        ("q = 'size > @least'\ndf.query(q)", "df least"),
+        ("q = 'size > 1'\ndf.query(q)", "df"),
+        ("y = pd.eval('df.a + other.b')", "df other pd"),
+        ("y = df.eval('least + 1')", "df least"),
+        ("def f(least): return pd.eval('df.a + least')", "df pd"),
+        ("db.sql('select * from df')", "db df"),
+        ("db.sql('FROM df')", "db df"),
+        ("db.sql(f'select {least} from df join other on x')", "db df least other"),
+        ("q = '-- all\\nSELECT a FROM df d, other'\ndb.execute(q)", "db df other"),
+        ("with_ = 'with t as (select 1 from df) select * from t'", "df"),
+        ("print('From least to other; select other')", ""),
+        ("!echo $least {other} ${df} $$np", "df least other"),
+        ("x = !head {df['a:b']} {least!r} {other:>5}", "df least other"),
+        ("%env A={least}", "least"),
+        ("%sql select * from df join other", "df other"),
+        ("%%sql\nselect a << 2 from df", "df"),
+        ("f'{least}' + '{}'.format(other)", "least other"),
+        ("display(eval('least'))", "least"),
     ],
 )
 def test_names_in_texts(source: str, read: str) -> None:
-    found = facts("df, least, np, smf = v()", source)
+    found = facts("df, least, np, smf, other, pd, db = v()", source)
     inner = found.defs["f"].code.deferred if "f" in found.defs and found.defs["f"].code else frozenset()
     assert " ".join(sorted(found.refs | inner)) == read
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("%sql rows << select * from df", {"defs": {"rows"}, "flags": {"opaque"}}),
+        ("%%sql duckdb:// rows <<\nselect * from df", {"defs": {"rows"}, "flags": {"opaque"}}),
+        ("%%sql --limit 3 rows <<\nselect * from df", {"defs": {"rows"}, "flags": {"opaque"}}),
+        ("import pandas as pd\npd.eval(text())", {"flags": {"dynamic"}}),
+        ("import numexpr as ne\nne.evaluate(text())", {"flags": {"dynamic"}}),
+        ("import pandas as pd\nt = '1 + 2'\npd.eval(t)", {"flags": set()}),
+        ("model.evaluate(rows)", {"flags": set()}),
+    ],
+)
+def test_texts_that_bind_or_cannot_be_read(source: str, expected: dict[str, Any]) -> None:
+    found = facts("df, text, model, rows = v()", source)
+    for key, value in expected.items():
+        told = {*getattr(found, key)}
+        assert told >= value if key == "defs" else told == value

@@ -39,6 +39,12 @@ LOADS = {
     "fit('y ~ np.log(x)', ('a ~ b', 1))": ("a b fit log np x y", "", ""),
     "mail = 'me@host', '~/data/a.csv', 'about 3 ~'": ("", "", "mail"),
     "ne.evaluate('a + b')": ("a b ne", "", ""),
+    "duckdb.sql('select a from df d, other')": ("d df duckdb other", "", ""),
+    "duckdb.sql('FROM df')": ("df duckdb", "", ""),
+    "q = '-- all\\nSELECT * FROM df LEFT JOIN other USING (a)'": ("df other", "", "q"),
+    "q = 'with t as (select 1 from df) select * from t'": ("df t", "", "q"),
+    "print('From least to other; select other')": ("print", "", ""),
+    "pl.sql(f'select {a} from df')": ("a df pl", "", ""),
     "x: T = v": ("T __annotations__ v", "", "x"),
 }
 
@@ -149,13 +155,41 @@ def test_files_stay_inside(name: str, tmp_path: Path) -> None:
         files.restore(tmp_path, {name: FileEntry("sha256:" + "0" * 64, 1, 33188)}, (), Layout(tmp_path / "r"), "runs/x")
 
 
-def test_too_many_bytes_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "LIMIT", 10)
+def test_too_many_bytes_are_refused_by_name(tmp_path: Path) -> None:
     before = files.look(tmp_path)
     (tmp_path / "big.bin").write_bytes(b"x" * 100)
-    with pytest.raises(NotStorable, match=r"big\.bin") as caught:
-        files.changes(tmp_path, before, files.look(tmp_path), {}, (), Layout(tmp_path / "r"), "runs/x")
+    with pytest.raises(NotStorable, match=r"100 bytes, more than 10 bytes; the biggest: big\.bin \(100 bytes\)") as caught:
+        files.changes(tmp_path, before, files.look(tmp_path), {}, (), Layout(tmp_path / "r"), "runs/x", 10)
     assert caught.value.code == "files-too-large"
+    assert "file_limit" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(1, "1 bytes"), (1023, "1023 bytes"), (2048, "2 KiB"), (5 << 20, "5 MiB"), (4 << 30, "4 GiB"), (1 << 41, "2048 GiB")],
+)
+def test_sizes_are_said_in_the_unit_that_fits(size: int, said: str) -> None:
+    assert files._said(size) == said
+
+
+@pytest.mark.parametrize(
+    ("ignore", "left"),
+    [
+        ((), {"a.ckpt", "data/raw/x.csv", "data/raw/deep/y.csv", "data/x.csv", "models/a.ckpt"}),
+        (("*.ckpt",), {"data/raw/x.csv", "data/raw/deep/y.csv", "data/x.csv"}),
+        (("data/raw",), {"a.ckpt", "data/x.csv", "models/a.ckpt"}),
+        (("data/raw/*",), {"a.ckpt", "data/x.csv", "models/a.ckpt"}),
+        (("models/*.ckpt",), {"a.ckpt", "data/raw/x.csv", "data/raw/deep/y.csv", "data/x.csv"}),
+        (("data", "models"), {"a.ckpt"}),
+        (("raw/x.csv",), {"a.ckpt", "data/raw/x.csv", "data/raw/deep/y.csv", "data/x.csv", "models/a.ckpt"}),
+    ],
+)
+def test_patterns_of_the_notebook_leave_files_behind(tmp_path: Path, ignore: tuple[str, ...], left: set[str]) -> None:
+    for name in ("a.ckpt", "data/raw/x.csv", "data/raw/deep/y.csv", "data/x.csv", "models/a.ckpt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    found = set(files.look(tmp_path, (), files.Rules(ignore=ignore)).stamps)
+    assert {name for name in found if "." in name} == left
 
 
 def test_what_libraries_write_into_home_is_not_the_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
