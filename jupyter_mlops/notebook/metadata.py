@@ -100,7 +100,7 @@ def _checked(raw: Mapping[str, Any], found: list[Diagnostic], cell: int | None, 
     values: dict[str, Any] = {}
     for name, value in raw.items():
         key = KEYS.get(name)
-        if key is None or (cell is None and not key.notebook):
+        if key is None or not (key.notebook if cell is None else key.cell):
             found.append(_unknown_key(str(name), cell, key is not None))
             continue
         if value is None:
@@ -123,8 +123,10 @@ def _place(cell: int | None) -> str:
     return "of the notebook" if cell is None else f"of cell {cell}"
 
 
-def _unknown_key(name: str, cell: int | None, cell_only: bool) -> Diagnostic:
-    if cell_only:
+def _unknown_key(name: str, cell: int | None, known: bool) -> Diagnostic:
+    if known and cell is not None:
+        message, fix = f"the key {name!r} {_place(cell)} belongs to the notebook", "Move it to the metadata of the notebook."
+    elif known:
         message, fix = f"the key {name!r} {_place(cell)} belongs to a cell", "Move it to the metadata of a cell."
     else:
         near = difflib.get_close_matches(name, KEYS, n=1)

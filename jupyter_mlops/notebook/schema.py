@@ -16,6 +16,8 @@ from typing import Any
 QUANTITY = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?")
 """Kubernetes' quantities, without a sign: nobody asks for less than nothing."""
 
+SIZE = re.compile(r"([\d.]+(?:[eE][+-]?\d+)?)([numkKMGTPE]i?|)")
+POWERS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 RESOURCE = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?")
 LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?)?")
 QUEUE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
@@ -47,6 +49,9 @@ class Key:
     example: Any
     notebook: bool = True
     """Whether the notebook's metadata may hold it, as the default of every step."""
+
+    cell: bool = True
+    """Whether a cell's metadata may hold it; what all steps have to agree on belongs to the notebook."""
 
 
 def text(value: Any) -> str:
@@ -84,6 +89,26 @@ def quantity(value: Any) -> str:
     if not isinstance(found, str) or not QUANTITY.fullmatch(found):
         raise Unfit("expected a Kubernetes quantity such as 500m, 2, 512Mi or 16Gi")
     return found
+
+
+def size(value: Any) -> int:
+    """Bytes, as a Kubernetes quantity says them; more than 0."""
+    number, unit = SIZE.fullmatch(quantity(value)).groups()  # type: ignore[union-attr]  # every quantity matches
+    found = float(number) * (1 << 10 * "KMGTPE".index(unit[0]) + 10 if unit[1:] == "i" else POWERS.get(unit, 1.0))
+    if found < 1:
+        raise Unfit("expected a size such as 500Mi or 10Gi, more than 0")
+    return int(found)
+
+
+def patterns(value: Any) -> tuple[str, ...]:
+    """Patterns of names and of paths below the notebook's folder."""
+    if not isinstance(value, list):
+        raise Unfit('expected a list of patterns such as ["*.ckpt", "data/raw/*"]')
+    found = tuple(dict.fromkeys(text(item) for item in value))
+    wrong = [one for one in found if one.startswith(("/", "~", "..")) or one in {"*", "**"}]
+    if wrong:
+        raise Unfit(f"{wrong[0]!r} is no pattern of a name, or of a path below the notebook's folder")
+    return tuple(one.removeprefix("./").rstrip("/") for one in found)
 
 
 def resource(value: Any) -> str:
@@ -327,6 +352,9 @@ KEYS: Mapping[str, Key] = {
             "outcome", notebook=False),
         Key("outputs", outputs, _OUTPUTS, "`model` or `model:VARIABLE`: that variable is registered when the step ends.",
             ["model:clf"], notebook=False),
+        Key("file_limit", size, _QUANTITY, "Size of all files that steps may hand on; `4Gi` if absent.", "10Gi", cell=False),
+        Key("file_ignore", patterns, {"type": "array", "items": _TEXT}, "Files that steps do not hand on: names, or paths.",
+            ["*.ckpt", "data/raw/*"], cell=False),
     )
 }  # fmt: skip
 """Every key, in the order of the documentation."""
@@ -339,5 +367,5 @@ def json_schema() -> dict[str, Any]:
         "title": "jupyter-mlops cell metadata",
         "type": "object",
         "additionalProperties": False,
-        "properties": {key.name: {**key.schema, "description": key.meaning} for key in KEYS.values()},
+        "properties": {key.name: {**key.schema, "description": key.meaning} for key in KEYS.values() if key.cell},
     }

@@ -70,6 +70,12 @@ class Options:
     outputs: tuple[str, ...] = ()
     """``("model",)`` or ``("model:NAME",)``: the variable ``model`` (NAME) of the step is registered when it ends."""
 
+    file_limit: int | None = None
+    """Bytes of files that the run may hand on; None: the runner's own limit. The same for all steps."""
+
+    file_ignore: tuple[str, ...] = ()
+    """Patterns of files that are not handed on. The same for all steps."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

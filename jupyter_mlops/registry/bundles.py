@@ -36,7 +36,7 @@ from jupyter_mlops.oci.names import (
 from jupyter_mlops.oci.store import Descriptor, Store
 from jupyter_mlops.oci.tar import tar_chunks
 from jupyter_mlops.pipeline.control import asks, literal_items, loop_of
-from jupyter_mlops.pipeline.pipeline import Pipeline, Step
+from jupyter_mlops.pipeline.pipeline import Options, Pipeline, Step
 from jupyter_mlops.registry.compiledlayer import compiled_layer
 from jupyter_mlops.registry.ipythonlayer import ipython_layer
 from jupyter_mlops.registry.localmodules import local_modules
@@ -149,6 +149,7 @@ def plan_document(pipeline: Pipeline) -> dict[str, Any]:
                 "declared": sorted({*step.options.env, *(secret["env"] for secret in step.options.secrets)}),
                 "secrets": sorted(secret["env"] for secret in step.options.secrets),
                 **control_document(step, following),
+                **_files_document(step.options),
             }
             for step, following in zip_longest(pipeline.steps, pipeline.steps[1:])
         ],
@@ -173,6 +174,12 @@ def control_document(step: Step, following: Step | None) -> dict[str, Any]:
         kind = "when" if following.options.when else "each"
         found["ask"] = {"kind": kind, "expression": asks(following), "step": following.name, "cell": following.cells[0]}
     return found
+
+
+def _files_document(options: Options) -> dict[str, Any]:
+    """What of the working folder may travel, where the notebook says so."""
+    found: dict[str, Any] = {"file_limit": options.file_limit} if options.file_limit is not None else {}
+    return {**found, "file_ignore": list(options.file_ignore)} if options.file_ignore else found
 
 
 def _without_outputs(notebook: Notebook) -> dict[str, Any]:

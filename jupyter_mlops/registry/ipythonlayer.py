@@ -39,10 +39,13 @@ LICENSES = "licenses-of-this-layer"
 """Folder in the layer; no module can have such a name."""
 
 _LEFT_OUT = frozenset({".so", ".pyd", ".dylib", ".dll", ".pyc", ".pyi", ".png", ".svg"})
-_NOWHERE = frozenset({"..", "tests", "sphinxext"})
+_NOWHERE = frozenset({"..", "tests", "sphinxext", "plugin"})
 """Folders of which nothing is taken: outside the packages, and what runs only beside pytest or Sphinx."""
 
-_VERSION = 3
+_WINDOW = ("IPython", "terminal")
+"""The folder of IPython's terminal, which cannot be imported without ``TERMINAL``."""
+
+_VERSION = 4
 """Changes with what is taken into the layer."""
 
 
@@ -86,11 +89,14 @@ class _DoesNotFitError(Exception):
 def _files(python: str) -> dict[str, Path | bytes]:
     """Name in the layer → file, of IPython and all that it needs in that Python."""
     content: dict[str, Path | bytes] = {}
+    terminal = _loads_terminal()
     for distribution in _needed(python):
         name = f"{distribution.metadata['Name']}-{distribution.version}"
         for file in distribution.files or ():
             path = Path(str(distribution.locate_file(file)))
             if not _NOWHERE.isdisjoint(file.parts) or file.suffix in _LEFT_OUT or not path.is_file():
+                continue
+            if file.parts[:2] == _WINDOW and not terminal:
                 continue
             if file.parts[0].endswith(".dist-info"):
                 if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")):

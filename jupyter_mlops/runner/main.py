@@ -133,7 +133,7 @@ class _Step:
         if not here:  # on this machine the step's interpreter is the kernel's
             self._check_packages()
         shell = make_shell(self.outputs, self.log, before.count, scratch)
-        context = Context(root, shell, frozenset(self.step.declared))
+        context = Context(root, shell, frozenset(self.step.declared), rules=self.step.rules)
         session = Session(store, arguments.repository, before, context, _ours(arguments))
         execution = self.execution = Execution(
             self.plan, self.step, shell, self.outputs, self.report, self.log, arguments.parameters

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.errors import Corrupt, NotFound
+from jupyter_mlops.session.files import DEFAULT, LIMIT, Rules
 
 MAY_RAISE = "raises-exception"
 """Jupyter's own tag, which nbclient knows too."""
@@ -56,6 +57,9 @@ class StepPlan:
     """Not None: it runs at the end, with the outcome under this name ('' for none)."""
 
     cache: str = "auto"
+    rules: Rules = DEFAULT
+    """Which files of the working folder travel."""
+
     ask: Ask | None = None
 
 
@@ -139,6 +143,7 @@ def _step(document: dict[str, Any]) -> StepPlan:
         when=bool(document.get("when")),
         final=document.get("finally"),
         cache=document.get("cache", "auto"),
+        rules=Rules(int(document.get("file_limit", LIMIT)), tuple(document.get("file_ignore", ()))),
         ask=Ask(**document["ask"]) if "ask" in document else None,
     )
 

@@ -68,7 +68,7 @@ def key_of(plan: Plan, step: StepPlan, arguments: Arguments, before: Before, roo
         "state": before.digest,
         "parameters": _digest(given),
         "modules": _digest(_contents(plan.files)),
-        "files": _digest(_inputs(root, before.state, plan, excluded)),
+        "files": _digest(_inputs(before.state, plan, files.look(root, excluded, step.rules))),
         "environment": _digest(_environment(step)),
     }
 
@@ -150,11 +150,10 @@ def _contents(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
-def _inputs(root: Path, before: State, plan: Plan, excluded: Iterable[Path]) -> dict[str, list[int]]:
+def _inputs(before: State, plan: Plan, found: files.Snapshot) -> dict[str, list[int]]:
     """Size and time of every file that was there before the run: neither the notebook nor what travels or was made on the way."""
     ours = {plan.notebook, *_contents(plan.files), *before.files}
-    found = files.look(root, excluded).stamps
-    return {name: [size, changed] for name, (size, changed, _, _) in sorted(found.items()) if name not in ours}
+    return {name: [size, changed] for name, (size, changed, _, _) in sorted(found.stamps.items()) if name not in ours}
 
 
 def _environment(step: StepPlan) -> dict[str, Any]:

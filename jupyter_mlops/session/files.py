@@ -39,24 +39,46 @@ Stamp = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What of the working folder travels, as the notebook's metadata says."""
+
+    limit: int = LIMIT
+    """Bytes of all files that the run has made or changed."""
+
+    ignore: tuple[str, ...] = ()
+    """Patterns: of a name at any depth, or, with a ``/``, of a path below the folder and what lies in it."""
+
+    def leave(self, path: str, names: Iterable[str]) -> bool:
+        """Whether a file or folder stays behind: its path relative to the working folder; ``names`` are patterns of ours."""
+        name = path.rpartition("/")[2]
+        return _matches(name, names) or any(fnmatch(path if "/" in one else name, one) for one in self.ignore)
+
+
+DEFAULT = Rules()
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """The files of a folder at one moment."""
 
     stamps: Mapping[str, Stamp]
 
 
-def look(root: Path, excluded: Iterable[Path] = ()) -> Snapshot:
+def look(root: Path, excluded: Iterable[Path] = (), rules: Rules = DEFAULT) -> Snapshot:
     """All regular files, symbolic links and empty folders below a folder, without what never travels. Links are not followed."""
     left_out = {str(path) for path in excluded}
     ignored = (*IGNORED, *HOME_FOLDERS) if _is_home(root) else IGNORED
     found: dict[str, Stamp] = {}
     for place, folders, names in os.walk(root):
-        folders[:] = [x for x in folders if not _matches(x, ignored) and str(Path(place, x)) not in left_out]
+        below = Path(place).relative_to(root)
+        folders[:] = [
+            x for x in folders if not rules.leave((below / x).as_posix(), ignored) and str(Path(place, x)) not in left_out
+        ]
         if not folders and not names and Path(place) != root:
             found[Path(place).relative_to(root).as_posix()] = (0, 0, 0, Path(place).lstat().st_mode)
         for name in [*names, *(x for x in folders if Path(place, x).is_symlink())]:
             path = Path(place, name)
-            if _matches(name, ignored) or str(path) in left_out:
+            if rules.leave((below / name).as_posix(), ignored) or str(path) in left_out:
                 continue
             with suppress(FileNotFoundError):  # a temporary file that went away while we looked
                 info = path.lstat()
@@ -97,6 +119,7 @@ def changes(
     removed: Iterable[str],
     store: Store,
     repository: str,
+    limit: int = LIMIT,
 ) -> tuple[dict[str, FileEntry], tuple[str, ...]]:
     """Files and removed names of the next state; new bytes are stored.
 
@@ -105,7 +128,7 @@ def changes(
     """
     fresh = [name for name, stamp in after.stamps.items() if before.stamps.get(name) != stamp]
     kept = {name: entry for name, entry in known.items() if name in after.stamps and name not in fresh}
-    _check_size({name: after.stamps[name][0] for name in fresh} | {name: entry.size for name, entry in kept.items()})
+    _check_size({name: after.stamps[name][0] for name in fresh} | {name: entry.size for name, entry in kept.items()}, limit)
     for name in fresh:
         path, mode = _inside(root, name), after.stamps[name][3]
         content: bytes | Path = path
@@ -119,15 +142,26 @@ def changes(
     return dict(sorted(kept.items())), tuple(sorted(gone))
 
 
-def _check_size(sizes: Mapping[str, int]) -> None:
-    if sum(sizes.values()) > LIMIT:
+def _check_size(sizes: Mapping[str, int], limit: int) -> None:
+    if sum(sizes.values()) > limit:
         biggest = sorted(sizes, key=lambda name: -sizes[name])[:3]
-        told = ", ".join(f"{name} ({sizes[name] / 1e9:.1f} GB)" for name in biggest)
+        told = ", ".join(f"{name} ({_said(sizes[name])})" for name in biggest)
         raise NotStorable(
-            f"the files that the notebook wrote are more than {LIMIT >> 30} GiB; the biggest: {told}",
+            f"the files that the notebook wrote are {_said(sum(sizes.values()))}, more than {_said(limit)}; the biggest: {told}",
             code="files-too-large",
-            fix="Write large files outside the working folder (a volume, a bucket), or keep the cells in one step.",
+            fix="Write large files outside the working folder (a volume, a bucket), name what no later step reads in file_ignore "
+            "of the notebook's metadata, or allow more with its file_limit.",
         )
+
+
+def _said(size: int) -> str:
+    """Bytes for people."""
+    value = float(size)
+    for unit in ("bytes", "KiB", "MiB"):
+        if value < 1 << 10:
+            return f"{value:.4g} {unit}"
+        value /= 1 << 10
+    return f"{value:.4g} GiB"
 
 
 def _link(path: Path, entry: FileEntry, store: Store, repository: str) -> None:

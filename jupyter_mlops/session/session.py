@@ -90,7 +90,7 @@ class Session:
         before, store = self.before, self._blobs.store
         lost.check(asked.mentions.loads - asked.mentions.stores, before.lost)
         files.restore(self.context.root, before.files, before.removed, store, self._blobs.repository)
-        self._snapshot = files.look(self.context.root, self._excluded)
+        self._snapshot = files.look(self.context.root, self._excluded, self.context.rules)
         self._carrying.restore_process()
         self._carrying.imports.complete(frozenset(name.partition(".")[0] for name in asked.mentions.modules))
         digests, names = reach(self._wanted(asked), before)
@@ -120,11 +120,12 @@ class Session:
         changed, removed = files.changes(
             self.context.root,
             self._snapshot,
-            files.look(self.context.root, self._excluded),
+            files.look(self.context.root, self._excluded, self.context.rules),
             self.before.files,
             self.before.removed,
             self._blobs.store,
             self._blobs.repository,
+            self.context.rules.limit,
         )
         state = State(this_python(), count, found.names, lost_names, found.components, carriers, changed, removed)
         self.account = account(self.before, state, self._delivery.names)

@@ -27,7 +27,7 @@ the net under a run that nobody looks at, and no pod holds a GPU for ever for an
 IMAGE = "{{workflow.parameters.mlops-image}}"
 
 
-ELSEWHERE = frozenset({"outputs", "each", "when", "finally", "cache"})
+ELSEWHERE = frozenset({"outputs", "each", "when", "finally", "cache", "file_limit", "file_ignore"})
 """Options that a container knows nothing of: they stand in the bundle's plan, or in the DAG."""
 
 

@@ -54,3 +54,37 @@ def test_what_stays_is_named_with_its_size(left: dict[str, int], words: str) -> 
 
 def test_nothing_is_said_where_all_travels() -> None:
     assert left_behind(None) == left_behind({}) == left_behind({"left": {}}) == ()
+
+
+FILES = [
+    ("write", "open('big.ckpt', 'wb').write(b'x' * 300_000)\nopen('rows.csv', 'w').write('1,2')"),
+    ("read", "print(open('rows.csv').read())"),
+]
+
+
+@pytest.mark.parametrize(
+    ("rules", "code"),
+    [
+        ({}, ""),
+        ({"file_limit": "100Ki"}, "files-too-large"),
+        ({"file_limit": "100Ki", "file_ignore": ["*.ckpt"]}, ""),
+        ({"file_limit": "1Mi"}, ""),
+    ],
+)
+def test_the_notebook_says_what_files_are_handed_on(tmp_path: Path, rules: dict[str, object], code: str) -> None:
+    cells = [
+        {"cell_type": "code", "metadata": {"mlops": {"step": step}}, "source": source, "outputs": [], "execution_count": None}
+        for step, source in FILES
+    ]
+    path = tmp_path / "work" / "n.ipynb"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"cells": cells, "metadata": {"mlops": rules}, "nbformat": 4, "nbformat_minor": 4}))
+    bench = Workbench(Settings(Storage(tmp_path / "home")))
+    run = wait(bench.engine, bench.run(path).name)
+    if not code:
+        assert run.phase == "Succeeded", run.failure
+        return
+    assert run.failure is not None
+    assert (run.failure.code, run.failure.step) == (code, "write")
+    assert "more than 100 KiB; the biggest: big.ckpt (293 KiB)" in run.failure.message
+    assert "file_ignore" in str(run.failure.fix)

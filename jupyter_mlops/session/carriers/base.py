@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.session.files import DEFAULT, Rules
+
 
 @dataclass
 class Context:
@@ -19,6 +21,9 @@ class Context:
 
     imported: set[str] = field(default_factory=set)
     """Dotted names that the notebook's own import statements have named so far."""
+
+    rules: Rules = DEFAULT
+    """Which files of the working folder travel."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     """Loose metrics of the run so far, which later steps add to and models are registered with."""

@@ -101,6 +101,35 @@ def test_a_secrets_value_is_refused_and_never_repeated(item: Any) -> None:
     assert "hunter2" not in found[0].message + found[0].fix
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "read"),
+    [
+        ("file_limit", "10Gi", 10 << 30), ("file_limit", "500M", 500_000_000), ("file_limit", 5, 5), ("file_limit", "1.5Ki", 1536),
+        ("file_limit", "1e3", 1000), ("file_limit", "2Ei", 2 << 60), ("file_ignore", ["*.ckpt", "./data/raw/"], ("*.ckpt", "data/raw")),
+        ("file_ignore", [], ()),
+    ],
+)  # fmt: skip
+def test_what_all_steps_agree_on_is_of_the_notebook(key: str, value: Any, read: Any) -> None:
+    assert read_requests(notebook("x = 1", metadata={"mlops": {key: value}})).defaults == {key: read}
+    request, found = ask({"mlops": {key: value}})
+    assert request.options == {}
+    assert [(d.code, d.severity, d.cell) for d in found] == [("invalid-metadata", "warning", 0)]
+    assert "belongs to the notebook" in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("file_limit", 0), ("file_limit", "1m"), ("file_limit", "10GB"), ("file_limit", True), ("file_ignore", "*.ckpt"),
+        ("file_ignore", ["/data"]), ("file_ignore", ["../x"]), ("file_ignore", ["*"]), ("file_ignore", [1]), ("file_ignore", ["~/x"]),
+    ],
+)  # fmt: skip
+def test_a_notebooks_value_that_does_not_fit_is_an_error(key: str, value: Any) -> None:
+    found = read_requests(notebook("x = 1", metadata={"mlops": {key: value}}))
+    assert found.defaults == {}
+    assert [(d.code, d.severity, d.cell) for d in found.diagnostics] == [("invalid-metadata", "error", None)]
+
+
 @pytest.mark.parametrize(("key", "near"), [("gpus", "gpu"), ("memroy", "memory"), ("zzz", "")])
 def test_an_unknown_key_is_a_warning_with_the_near_one(key: str, near: str) -> None:
     _, found = ask({"mlops": {key: 1}})
@@ -203,7 +232,7 @@ def test_the_json_schema_takes_the_examples_and_is_a_schema() -> None:
 
     schema = json_schema()
     Draft202012Validator.check_schema(schema)
-    Draft202012Validator(schema).validate({key.name: key.example for key in KEYS.values()})
+    Draft202012Validator(schema).validate({key.name: key.example for key in KEYS.values() if key.cell})
     assert not Draft202012Validator(schema).is_valid({"gpus": 1})
     assert not Draft202012Validator(schema).is_valid({"gpu": -1})
     assert not Draft202012Validator(schema).is_valid({"secrets": [{"env": "T", "value": "x"}]})
@@ -219,5 +248,7 @@ def test_the_documentation_has_every_key_with_its_meaning() -> None:
     flags = {key: flag for flag, key in FLAGS.items()}
     for key in KEYS.values():
         assert rows[key.name][5].strip() == key.meaning
-        assert (rows[key.name][3].strip() == "yes") is key.notebook
+        assert rows[key.name][3].strip() == {(True, True): "yes", (True, False): "yes, only there"}.get(
+            (key.notebook, key.cell), ""
+        )
         assert flags.get(key.name, "") in rows[key.name][4]
