@@ -243,13 +243,8 @@ class Magics(Calls):
 
 def _expression(text: str) -> ast.Expression | None:
     """What stands between braces, without a conversion (``!r``) and a format (``:>5``) behind it; None: no Python."""
-    for part in (
-        text,
-        text.rpartition(":")[0],
-        text.partition("!")[0],
-        text.partition("!")[0].partition(":")[0],
-        text.partition(":")[0],
-    ):
+    plain = text.partition("!")[0]
+    for part in (text, text.rpartition(":")[0], plain, plain.partition(":")[0], text.partition(":")[0]):
         with suppress(SyntaxError, ValueError):
             return ast.parse(part.strip(), mode="eval")
     return None

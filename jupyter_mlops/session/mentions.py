@@ -3,7 +3,8 @@
 For a cell, names that it only binds are not among them: the old value of ``x`` is no part of ``x = 1``. Names that are
 deleted are kept apart, since deleting asks for a name but not for its value. Nested code (functions, comprehensions,
 classes) counts with its cell. Texts ask, too, where a library looks them up in the caller's names: ``df.query("size > @least")``,
-a formula such as ``"y ~ np.log(x)"``, an expression for ``evaluate``, a frame in SQL (``duckdb.sql("select * from df")``). Too many names cost time, one too few stops a step.
+a formula such as ``"y ~ np.log(x)"``, an expression for ``evaluate``, a frame in SQL (``duckdb.sql("select * from df")``). Too many
+names cost time, one too few stops a step.
 """
 
 from __future__ import annotations

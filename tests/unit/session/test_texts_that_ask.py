@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from IPython.core.inputtransformer2 import TransformerManager
 
 from jupyter_mlops.dataflow.link import analyse
 from jupyter_mlops.notebook.document import Cell
@@ -49,6 +48,8 @@ def test_each_cell_alone_equals_the_whole(tmp_path: Path, case: str) -> None:
     ],
 )
 def test_a_text_that_only_the_run_knows_is_given_everything(source: str, everything: bool) -> None:
+    from IPython.core.inputtransformer2 import TransformerManager
+
     shell = SimpleNamespace(user_ns={}, transform_cell=TransformerManager().transform_cell)
     assert asked_by([source], shell).everything is everything
 
