@@ -6,8 +6,8 @@ refuse nothing: a cell may install them, and the step looks for itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyter_mlops.errors import Diagnostic, Refused, Where
@@ -24,6 +24,9 @@ PATIENT = 60.0
 
 LISTED = 12
 """Packages named in a message at most."""
+
+BROUGHT = frozenset({"pip", "setuptools", "wheel"})
+"""What Python's own images may have, by their version."""
 
 Environment = Mapping[str, Any]
 """``environment.json`` of a bundle."""
@@ -53,7 +56,7 @@ class Images:
             self._check_python(image, facts)
             if environment is not None:
                 found += self._packages(image, facts, environment)
-        return tuple(found)
+        return (*found, *self._unset(environment))
 
     def told(self) -> list[dict[str, Any]]:
         """Each step's image as it is pulled, and what is known of it by now: ``images`` of a conversion's ``environment``."""
@@ -61,7 +64,11 @@ class Images:
         for step in self.pipeline.steps:
             image = image_of(step, self.target)
             own = DEFAULT_IMAGE.format(minor=self.pipeline.python)
-            facts = self.looking[image].facts(0) if image else Facts(self.pipeline.python, None, "no image is set")
+            facts = (
+                self.looking[image].facts(0)
+                if image
+                else Facts(self.pipeline.python, None, "no image is set: Python's own is taken")
+            )
             known = {"python": facts.python or None, "packages": None if facts.packages is None else len(facts.packages)}
             one = said.setdefault(image, {"image": image or own, "steps": [], **known, "unread": facts.unread})
             one["steps"].append(step.name)
@@ -78,8 +85,24 @@ class Images:
                 where=Where(self.pipeline.notebook),
             )
 
+    def _unset(self, environment: Environment | None) -> list[Diagnostic]:
+        """Of steps without an image: Python's own has nothing installed, which is known without asking for it."""
+        steps = [] if self.target.local else [step for step in self.pipeline.steps if not image_of(step, self.target)]
+        if environment is None or not steps:
+            return []
+        own = DEFAULT_IMAGE.format(minor=self.pipeline.python)
+        asked = [one for one in environment.get("distributions") or () if normal(str(one["name"])) not in BROUGHT]
+        environment = {**environment, "distributions": asked}
+        return [
+            replace(found, message=f"no image is set for target {self.target.name}: {found.message}")
+            for found in self._of_steps(own, steps, Facts(self.pipeline.python, {}), environment)
+        ]
+
     def _packages(self, image: str, facts: Facts, environment: Environment) -> list[Diagnostic]:
         steps = [step for step in self.pipeline.steps if image_of(step, self.target) == image]
+        return self._of_steps(image, steps, facts, environment)
+
+    def _of_steps(self, image: str, steps: Sequence[Step], facts: Facts, environment: Environment) -> list[Diagnostic]:
         needs: Mapping[str, list[str]] = environment.get("steps") or {}
         wanted = {name for step in steps for name in needs.get(step.name, ())}
         first = next((step.cells[0] for step in steps if step.cells and needs.get(step.name)), None)

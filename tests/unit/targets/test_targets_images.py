@@ -216,6 +216,36 @@ def test_packages_that_do_not_fit_are_named_with_the_fix(lab: Lab) -> None:
     assert second.message == f"{lab.target.image} has other versions than the notebook's kernel: pip 25.0 for 24.0"
 
 
+def test_without_an_image_it_is_pythons_own_which_has_no_packages(lab: Lab) -> None:
+    target = replace(lab.target, image="")
+    pipeline = lab.pipeline(("x = 1", ["step:a"]), ("y = x", ["step:b"]), python="3.12")
+    images = images_of(lab.settings, target, pipeline)
+    (found,) = images.findings(ENVIRONMENT, 0)
+    assert (found.code, found.severity, found.cell) == ("image-packages", "warning", 0)
+    assert found.message == (
+        f"no image is set for target {target.name}: docker.io/library/python:3.12-slim lacks Scikit_Learn 1.5"
+    ), "Python's own may have pip"
+    assert images.findings(None, 0) == images.findings({**ENVIRONMENT, "steps": {}}, 0) == ()
+    (told,) = images.told()
+    assert (told["image"], told["steps"], told["python"]) == ("docker.io/library/python:3.12-slim", ["a", "b"], "3.12")
+    assert (told["packages"], told["unread"]) == (None, "no image is set, so it is Python's own")
+    here = Workbench(Settings(lab.settings.storage)).images(pipeline)
+    assert here.findings(ENVIRONMENT, 0) == ()
+
+
+def test_what_is_told_of_images_is_by_image_and_never_waits(lab: Lab) -> None:
+    lab.put()
+    own = f"{lab.host}/team/image:gone"
+    images = images_of(
+        lab.settings, lab.target, lab.pipeline(("x = 1", ["step:a"]), ("y = x", {"mlops": {"step": "b", "image": own}}))
+    )
+    images.findings(ENVIRONMENT, 30)
+    told = {one["image"]: one for one in images.told()}
+    assert told[lab.target.image]["steps"] == ["a"]
+    assert told[lab.target.image]["packages"] > 0
+    assert (told[own]["steps"], told[own]["packages"], bool(told[own]["unread"])) == (["b"], None, True)
+
+
 def test_what_fits_is_silent_and_so_is_what_nobody_knows(lab: Lab) -> None:
     lab.put([OWN, layer(f"{SITE}/scikit_learn-1.5.dist-info/x")])
     pipeline = lab.pipeline(("x = 1", ["step:a"]))
