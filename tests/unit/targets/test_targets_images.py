@@ -228,7 +228,7 @@ def test_without_an_image_it_is_pythons_own_which_has_no_packages(lab: Lab) -> N
     assert images.findings(None, 0) == images.findings({**ENVIRONMENT, "steps": {}}, 0) == ()
     (told,) = images.told()
     assert (told["image"], told["steps"], told["python"]) == ("docker.io/library/python:3.12-slim", ["a", "b"], "3.12")
-    assert (told["packages"], told["unread"]) == (None, "no image is set, so it is Python's own")
+    assert (told["packages"], told["unread"]) == (None, "no image is set: Python's own is taken")
     here = Workbench(Settings(lab.settings.storage)).images(pipeline)
     assert here.findings(ENVIRONMENT, 0) == ()
 
