@@ -6,7 +6,8 @@ the runner compares (``runner/early.py``); the supervisor itself loads no state.
 in its turn as if there had been none.
 
 An attempt must not harm the run: it waits until the running step has taken a while, takes only processors that are free, is the
-first to go when memory runs out, and there is none on a machine with GPUs, whose memory two steps would share unasked.
+first to go when memory runs out (it is ended before that), and there is none on a machine with GPUs, whose memory two steps would
+share unasked.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from jupyter_mlops.engine.local.branches import drop_folder, make_folder
@@ -33,6 +35,12 @@ from jupyter_mlops.errors import MlopsError
 
 COPIED = 256 << 20
 """Bytes of a working folder that is copied for an attempt at most, where the file system cannot share blocks."""
+
+LOOKED_AT = 20_000
+"""Files and folders of a working folder at most; to look at more, twice a step, takes longer than it is worth."""
+
+ROOM, TIGHT = 4, 10
+"""An attempt begins only where one part in so many of the memory is free, and is ended where less than one in so many is."""
 
 GPUS = ("nvidia.com/gpu", "amd.com/gpu")
 
@@ -112,11 +120,17 @@ class Early:
     def before(self, task: Task, phases: Mapping[str, str]) -> None:
         """A step is about to start in its turn: remember the folder, if anything can be tried beside it."""
         possible = self.after >= 0 and self.machine.processors > 1 and not any(map(self.machine.devices, GPUS))
-        self._seen = (task.name, _look(self.work)) if possible and self._chances(task, phases) else None
+        seen = _look(self.work) if possible and self._chances(task, phases) else None
+        self._seen = (task.name, seen) if seen is not None else None
 
     def due(self, running: Task, since: float) -> bool:
         """Whether it is time to try others beside a step that has run for so many seconds."""
-        return self._seen is not None and self._seen[0] == running.name and since >= self.after
+        return self._seen is not None and self._seen[0] == running.name and since >= self.after and self._has_memory(ROOM)
+
+    def _has_memory(self, part: int) -> bool:
+        """Whether one part in so many is free; where nobody tells, it is."""
+        free, whole = self.machine.free_memory(), self.machine.memory
+        return free is None or whole is None or free * part >= whole
 
     def _chances(self, task: Task, phases: Mapping[str, str]) -> list[Chance]:
         found = chances(self.program, self.needs, task.name, {name for name, phase in phases.items() if phase == "Succeeded"})
@@ -165,7 +179,7 @@ class Early:
         if size > COPIED and not shares_blocks(self.work, self.folder.path):
             return None
         work = make_folder(self.folder, self.work, word, size)
-        if _look(self.work) == seen and _look(work).keys() == seen.keys():
+        if _look(self.work) == seen and (_look(work) or {}).keys() == seen.keys():
             return work
         drop_folder(self.folder, word)
         return None
@@ -179,6 +193,8 @@ class Early:
             return False
         if trial.process.code == 0 and trial.check is None and not trial.cut:
             self._check(trial)
+        elif trial.process.code is None:
+            trial.process.hurry()
         return task.name in self.trials
 
     def _check(self, trial: Trial) -> None:
@@ -195,6 +211,10 @@ class Early:
     def look(self, limit: int) -> list[Trial]:
         """Take notice of what has ended; gives the attempts that are good. ``limit``: bytes of a termination message."""
         good = []
+        tight = bool(self.trials) and not self._has_memory(TIGHT)
+        for trial in [one for one in self.trials.values() if tight and one.process.code is None]:
+            trial.cut = trial.cut or "memory is running out"
+            trial.process.terminate()
         for trial in [*self.trials.values()]:
             if trial.runs:
                 continue
@@ -230,8 +250,10 @@ class Early:
         shutil.rmtree(self.folder.early, ignore_errors=True)
 
 
-def _look(folder: Path) -> Look:
-    return {entry.path: entry.stamp for entry in scan(folder, ())}
+def _look(folder: Path) -> Look | None:
+    """Names, sizes and times of all that is in a folder; None where that is too much."""
+    found = {entry.path: entry.stamp for entry in islice(scan(folder, ()), LOOKED_AT + 1)}
+    return found if len(found) <= LOOKED_AT else None
 
 
 def _why(pod: Pod, limit: int) -> str:

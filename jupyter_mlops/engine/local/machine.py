@@ -43,6 +43,20 @@ class Machine:
             return total
         return min(total, limit)
 
+    def free_memory(self) -> int | None:
+        """Bytes that can be had now without pushing anything out, in the system's own estimate; None if not known."""
+        try:
+            lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+            found = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+        except (OSError, ValueError, StopIteration):
+            return None
+        try:
+            limit, used = (int(Path("/sys/fs/cgroup", name).read_text()) for name in ("memory.max", "memory.current"))
+            stat = dict(line.split() for line in Path("/sys/fs/cgroup/memory.stat").read_text(encoding="ascii").splitlines())
+            return min(found, limit - used + int(stat["inactive_file"]))
+        except (OSError, ValueError, KeyError):
+            return found
+
     def devices(self, resource: str) -> int:
         """Devices behind an extended resource name: ``nvidia.com/*`` and ``amd.com/*`` are counted, others are not known."""
         if resource.startswith("nvidia.com/mig-"):  # slices of one GPU, made by its administrator; which profile is not told

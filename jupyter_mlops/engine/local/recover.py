@@ -22,7 +22,7 @@ from jupyter_mlops.engine.local.folder import RunFolder
 from jupyter_mlops.engine.local.identity import alive, own
 from jupyter_mlops.engine.local.pod import MARK
 from jupyter_mlops.engine.local.process import end_all
-from jupyter_mlops.engine.local.record import record_run
+from jupyter_mlops.engine.local.record import forget_attempts, record_run
 from jupyter_mlops.engine.local.request import Request
 from jupyter_mlops.engine.local.status import Status
 from jupyter_mlops.errors import MlopsError
@@ -88,6 +88,8 @@ def _write_end(folder: RunFolder, document: dict[str, Any], request: Mapping[str
         failure = _failure(request, defect)
         status.end("Error", failure["message"], failure)
     with suppress(KeyError, TypeError, ValueError):
+        tried = [record.parent.name for record in folder.early.glob("*/process.json")]
+        forget_attempts(Request.from_document(request), folder.name, tried)
         record_run(folder, Request.from_document(request), document)
     status.save()
 

@@ -95,7 +95,7 @@ def test_an_attempt_that_met_nothing_is_the_step(lab: Lab, tmp_path: Path) -> No
     assert book.tags(done) == sorted(
         [f"run-{run.name}", *(f"{kind}.{run.name}.{step}" for kind in ("report", "state") for step in DIAMOND)]
     )
-    assert not [name for name in ("early", "branches", "pods", "work") if (lab.folder(run).path / name).exists()]
+    lab.until(lambda: not any((lab.folder(run).path / name).exists() for name in ("early", "branches", "pods", "work")))
 
 
 MET = {
@@ -185,7 +185,7 @@ def test_a_stop_ends_attempts_too(lab: Lab, tmp_path: Path) -> None:
     done = lab.engine.control(run.name, "stop")
     assert (done.phase, phases(done)["plot"]) == ("Stopped", "Skipped")
     lab.until(lambda: not lab.left_of(run))
-    assert not (lab.folder(run).path / "early").exists()
+    lab.until(lambda: not (lab.folder(run).path / "early").exists())
 
 
 def test_an_attempt_of_a_run_that_is_paused_waits(lab: Lab, tmp_path: Path) -> None:
