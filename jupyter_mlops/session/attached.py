@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from jupyter_mlops.session.afterimport import AfterImport, is_loaded
 from jupyter_mlops.session.carriers.base import Context
+from jupyter_mlops.session.drawn import Drawn
 from jupyter_mlops.session.hooks import Hooks
 from jupyter_mlops.session.patched import Patched
 from jupyter_mlops.session.state import Lost
@@ -61,7 +62,7 @@ class Attached:
 
     def __init__(self, context: Context) -> None:
         """Look at the process as the platform gave it."""
-        places: tuple[Place, ...] = (Patched(context), Hooks(context))
+        places: tuple[Place, ...] = (Patched(context), Hooks(context), Drawn(context))
         self._places = {place.kind: place for place in places}
         self._context = context
         self._waiting: dict[str, Any] = {}

@@ -13,6 +13,7 @@ import copyreg
 from typing import Any
 
 from jupyter_mlops.session.arguments import reduce_part
+from jupyter_mlops.session.traits import reduce_with_traits
 
 _NEWOBJ = {"__newobj__", "__newobj_ex__"}
 _PLAIN_EXCEPTIONS = (BaseException.__reduce__, OSError.__reduce__, ImportError.__reduce__)
@@ -31,6 +32,8 @@ def reduce_instance(value: Any) -> Any:
         return reduce_part(value)
     if kind.__reduce__ is not object.__reduce__:
         return NotImplemented
+    if (found := reduce_with_traits(value)) is not NotImplemented:
+        return found
     maker = _maker(kind)
     answers = hasattr(kind, "__getattr__") and not hasattr(kind, "__setstate__")
     contents = kind.__module__ == "__main__" and issubclass(kind, (list, dict))
@@ -122,13 +125,13 @@ def fill_set(value: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
 
 
 def _reduce_exception(value: BaseException) -> Any:
-    """An exception with its cause and context, which Python's own pickle drops; its traceback belongs to one process."""
+    """An exception with its cause, context and traceback, which Python's own pickle drops."""
     kind: Any = type(value)
     if kind.__reduce_ex__ is not object.__reduce_ex__ or kind.__reduce__ not in _PLAIN_EXCEPTIONS:
         return NotImplemented
-    linked = (value.__cause__, value.__context__, value.__suppress_context__)
+    linked = (value.__cause__, value.__context__, value.__suppress_context__, value.__traceback__)
     own = any(cls.__module__ == "__main__" and {"__new__", "__init__"} & set(vars(cls)) for cls in kind.__mro__)
-    if not own and linked == (None, None, False):
+    if not own and linked == (None, None, False, None):
         return NotImplemented
     reduced: Any = value.__reduce__()
     make, arguments, *rest = reduced
@@ -148,8 +151,8 @@ def make_exception(kind: Any, arguments: tuple[Any, ...]) -> Any:
     return made
 
 
-def set_exception(value: BaseException, given: tuple[Any, BaseException | None, BaseException | None, bool]) -> None:
+def set_exception(value: BaseException, given: tuple[Any, ...]) -> None:
     """Give an exception its attributes and where it came from."""
-    attributes, value.__cause__, value.__context__, value.__suppress_context__ = given
+    attributes, value.__cause__, value.__context__, value.__suppress_context__, value.__traceback__ = given
     if attributes:
         value.__setstate__(attributes)

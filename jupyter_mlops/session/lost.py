@@ -29,7 +29,6 @@ _KINDS = {
     "Task": "a task belongs to one event loop",
     "Future": "a future belongs to one event loop",
     "frame": "a stack frame belongs to one process",
-    "traceback": "a traceback belongs to one process",
 }
 _REASON = 300
 

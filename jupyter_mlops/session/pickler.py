@@ -40,6 +40,7 @@ from jupyter_mlops.session import (
     references,
     singles,
     tensors,
+    tracebacks,
     typenames,
 )
 from jupyter_mlops.session.mentions import quoted
@@ -58,6 +59,7 @@ REDUCERS: dict[type, Callable[[Any, Any], Any]] = {
     types.CellType: definitions.reduce_cell,
     types.MethodType: references.reduce_method,
     types.ModuleType: localmodules.reduce_module,
+    types.TracebackType: tracebacks.reduce_traceback,
     io.TextIOWrapper: definitions.refuse_file,
     memoryview: buffers.reduce_memoryview,
     weakref.ref: references.reduce_weakref,
@@ -73,7 +75,6 @@ REDUCERS: dict[type, Callable[[Any, Any], Any]] = {
     **dict.fromkeys(references.DICT_VIEWS, references.reduce_dict_view),
     **dict.fromkeys(typenames.KINDS, typenames.reduce_type_name),
 }
-
 
 _BUILTINS = builtins.__dict__
 

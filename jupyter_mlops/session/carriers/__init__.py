@@ -49,10 +49,13 @@ def carriers(context: Context) -> list[Carrier]:
         plotting,
         plugins,
         process,
+        richlib,
+        vision,
     )
 
     ours: list[Factory] = [
         *process.FACTORIES, *logs.FACTORIES, *history.FACTORIES, *ipython.FACTORIES, *drawing.FACTORIES,
         *libraries.FACTORIES, *members.FACTORIES, *interpreter.FACTORIES, *plotting.FACTORIES,
+        *richlib.FACTORIES, *vision.FACTORIES,
     ]  # fmt: skip
     return [factory(context) for factory in (*ours, *_FACTORIES, *plugins.factories(context))]

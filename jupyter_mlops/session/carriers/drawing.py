@@ -1,4 +1,4 @@
-"""What other packages and the notebook registered with matplotlib: colour maps and style sheets.
+"""What matplotlib draws with, and what other packages and the notebook registered with it: colour maps and style sheets.
 
 ``import seaborn`` registers a dozen colour maps, and a later step that only mentions pyplot may be asked to draw with one. They
 travel by value, so that nothing has to be imported for them; a package that is imported after all may register its own again.
@@ -10,6 +10,39 @@ import sys
 from typing import Any
 
 from jupyter_mlops.session.carriers.base import Context
+
+_PAGE = frozenset({"inline", "module://matplotlib_inline.backend_inline"})
+"""Names of what a step draws with anyway."""
+
+
+class Backend:
+    """What figures are drawn with, and whether at once, where the notebook chose it: ``matplotlib.use('agg')``, ``plt.ioff()``."""
+
+    name, module = "matplotlib.backend", "matplotlib"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._found: tuple[Any, bool] | None = None
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`. The first look, right after matplotlib was loaded, tells what the place uses."""
+        matplotlib = sys.modules["matplotlib"]
+        backend = dict.get(matplotlib.rcParams, "backend")  # asking the settings themselves would choose one
+        now = (None if not isinstance(backend, str) or backend in _PAGE else backend, matplotlib.is_interactive())
+        if self._found is None:
+            self._found = now
+        return now if now != self._found else None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        self.capture()
+        matplotlib, (backend, interactive) = sys.modules["matplotlib"], value
+        if backend and backend != dict.get(matplotlib.rcParams, "backend"):
+            try:
+                matplotlib.use(backend)
+            except (ImportError, ValueError) as error:
+                self._context.warn(f"matplotlib cannot draw with {backend} here, as the notebook has chosen ({error})")
+        matplotlib.interactive(interactive)
 
 
 class ColorMaps:
@@ -77,4 +110,4 @@ class StyleSheets:
         style.available[:] = sorted(name for name in style.library if not name.startswith("_"))
 
 
-FACTORIES = (ColorMaps, StyleSheets)
+FACTORIES = (Backend, ColorMaps, StyleSheets)

@@ -83,6 +83,34 @@ class Interpreter:
                     self._context.warn(f"{name}, which the notebook set, cannot be set here ({error})")
 
 
+class MimeTypes:
+    """Endings of files that the notebook gave a type: ``mimetypes.add_type``."""
+
+    name, module = "mimetypes", "mimetypes"
+
+    def __init__(self, _: Context) -> None:
+        pass
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`. What the place's own lists say is not the notebook's."""
+        mimetypes: Any = sys.modules["mimetypes"]
+        if not mimetypes.inited:
+            return None
+        plain = mimetypes.MimeTypes([name for name in mimetypes.knownfiles if os.path.isfile(name)])  # noqa: PTH113  (as in init)
+        now = {True: mimetypes.types_map, False: mimetypes.common_types}
+        return [
+            (ending, kind, strict)
+            for strict, known in now.items()
+            for ending, kind in sorted(known.items())
+            if plain.types_map[strict].get(ending) != kind
+        ] or None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        for ending, kind, strict in value:
+            sys.modules["mimetypes"].add_type(kind, ending, strict)
+
+
 class TimeZone:
     """The zone of local times, where the notebook set ``TZ`` and called ``time.tzset``."""
 
@@ -102,4 +130,4 @@ class TimeZone:
                 time.tzset()
 
 
-FACTORIES = (Interpreter, TimeZone)
+FACTORIES = (Interpreter, MimeTypes, TimeZone)

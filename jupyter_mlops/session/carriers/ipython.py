@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.session.carriers.base import Context
@@ -152,6 +153,38 @@ class InlineFigures:
             setattr(backend, name, given)
 
 
+class Folders:
+    """Folders that ``%cd`` went through (``_dh``) and ``%pushd`` kept; those inside the step's own are kept relative to it."""
+
+    name, module = "ipython.folders", ""
+
+    def __init__(self, context: Context) -> None:
+        self._shell, self._root = context.shell, context.root
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        if self._shell is None:
+            return None
+        visited, kept = self._shell.user_ns.get("_dh", ()), self._shell.dir_stack
+        return ([self._short(one) for one in visited], [self._short(one) for one in kept]) if len(visited) > 1 or kept else None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        visited, kept = ([self._long(one) for one in folders] for folders in value)
+        self._shell.user_ns["_dh"][:] = visited
+        self._shell.dir_stack[:] = kept
+
+    def _short(self, folder: Any) -> tuple[str, bool, bool]:
+        """(path, whether it is inside, whether it is a text and no path)."""
+        inside = Path(folder).is_relative_to(self._root)
+        return (Path(folder).relative_to(self._root).as_posix() if inside else str(folder)), inside, isinstance(folder, str)
+
+    def _long(self, stored: tuple[str, bool, bool]) -> Any:
+        path, inside, is_text = stored
+        folder = self._root / path if inside else Path(path)
+        return str(folder) if is_text else folder
+
+
 def _loaded(shell: Any) -> Iterator[str]:
     yield from getattr(getattr(shell, "extension_manager", None), "loaded", ())
 
@@ -184,4 +217,4 @@ def _differ(first: Any, second: Any) -> bool:
         return True
 
 
-FACTORIES = (Extensions, Traits, Aliases, InlineFigures)
+FACTORIES = (Extensions, Traits, Aliases, InlineFigures, Folders)

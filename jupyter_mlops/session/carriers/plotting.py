@@ -8,9 +8,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from jupyter_mlops.session.carriers.base import Context
+from jupyter_mlops.session.drawn import themes
 
 Setting = tuple[Callable[[Any], Any], Callable[[Any, Any], object]]
 """How a value is asked of a library's module, and how it is set there."""
@@ -25,13 +27,20 @@ def _attribute(owner: str, name: str) -> Setting:
     return lambda module: getattr(find(module), name), lambda module, value: setattr(find(module), name, value)
 
 
-def _registry(name: str) -> Setting:
-    """What altair has enabled: its name and options."""
+def _registry(find: Callable[[Any], Any]) -> Setting:
+    """What altair has enabled: its name and options. What the notebook registered itself comes later (see :mod:`drawn`)."""
 
     def give(module: Any, value: tuple[str, dict[str, Any]]) -> None:
-        getattr(module, name).enable(value[0], **value[1])
+        if value[0] in find(module).names():
+            find(module).enable(value[0], **value[1])
 
-    return lambda module: (getattr(module, name).active, dict(getattr(module, name).options)), give
+    return lambda module: (find(module).active, dict(find(module).options)), give
+
+
+def _give_template(module: Any, name: str | None) -> None:
+    """The template of new figures, of plotly's own; one of the notebook comes with that template (see :mod:`drawn`)."""
+    if name is None or all(part in module.templates for part in name.split("+")):
+        module.templates.default = name
 
 
 def _give_options(module: Any, value: dict[str, Any]) -> None:
@@ -47,12 +56,18 @@ def _give_progress(module: Any, shown: bool) -> None:
 
 
 SETTINGS: Mapping[str, Mapping[str, Setting]] = {
-    "plotly.io": {"renderers": _attribute("renderers", "default"), "template": _attribute("templates", "default")},
+    "plotly.io": {
+        "renderers": _attribute("renderers", "default"),
+        "template": (lambda module: module.templates.default, _give_template),
+    },
     "plotly.express": {
         name: _attribute("defaults", name)
         for name in ("template", "width", "height", "color_discrete_sequence", "color_continuous_scale")
     },
-    "altair": {name: _registry(name) for name in ("data_transformers", "renderers")},
+    "altair": {
+        **{name: _registry(attrgetter(name)) for name in ("data_transformers", "renderers")},
+        "themes": _registry(themes),
+    },
     "xarray": {"options": (lambda module: dict(module.get_options()), _give_options)},
     "xgboost": {"config": (lambda module: module.get_config(), _give_config)},
     "datasets": {"progress": (lambda module: not module.are_progress_bars_disabled(), _give_progress)},
