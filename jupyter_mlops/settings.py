@@ -111,8 +111,8 @@ class Steps:
     """Size of the termination message, as Kubernetes has it."""
 
     early_after: float = field(default_factory=default_early)
-    """Seconds that a step on this machine runs before later ones that need nothing of it are tried beside it; below 0: never.
-    What takes less is over before an attempt has begun."""
+    """Seconds that a step on this machine runs before later ones that need nothing of it are tried beside it, if a processor is
+    free; below 0: never. What takes less is over before an attempt has begun. 0: at once, even where no processor is free."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ class Early:
     work: Path
     machine: Machine
     after: float
-    """Seconds that a step has run before others are tried beside it; negative: none ever is."""
+    """Seconds that a step has run before others are tried beside it; negative: none ever is, 0: even where no processor is free."""
 
     trials: dict[str, Trial] = field(default_factory=dict)
     """Those whose outcome is open, by step."""
@@ -125,7 +125,9 @@ class Early:
 
     def due(self, running: Task, since: float) -> bool:
         """Whether it is time to try others beside a step that has run for so many seconds."""
-        return self._seen is not None and self._seen[0] == running.name and since >= self.after and self._has_memory(ROOM)
+        if self._seen is None or self._seen[0] != running.name or since < self.after or not self._has_memory(ROOM):
+            return False
+        return self.after == 0 or self.machine.load() < self.machine.processors
 
     def _has_memory(self, part: int) -> bool:
         """Whether one part in so many is free; where nobody tells, it is."""

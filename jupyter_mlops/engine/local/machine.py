@@ -43,6 +43,13 @@ class Machine:
             return total
         return min(total, limit)
 
+    def load(self) -> float:
+        """Processes that wanted a processor, over the last minute; 0.0 where nobody tells."""
+        try:
+            return os.getloadavg()[0]
+        except OSError:
+            return 0.0
+
     def free_memory(self) -> int | None:
         """Bytes that can be had now without pushing anything out, in the system's own estimate; None if not known."""
         try:

@@ -25,6 +25,7 @@ class Small(Machine):
     gpus: int = 0
     free: int | None = 50
     whole: int | None = 100
+    wanted: float = 3.9
 
     @property
     def processors(self) -> int:
@@ -33,6 +34,9 @@ class Small(Machine):
     @property
     def memory(self) -> int | None:
         return self.whole
+
+    def load(self) -> float:
+        return self.wanted
 
     def free_memory(self) -> int | None:
         return self.free
@@ -51,6 +55,8 @@ class Small(Machine):
         (Small(free=25), 1.0, 1, True),
         (Small(free=None), 1.0, 1, True),
         (Small(whole=None), 1.0, 1, True),
+        (Small(wanted=4.0), 1.0, 1, False),
+        (Small(wanted=4.0), 0.0, 1, True),
         (Small(), -1.0, 1, False),
         (Small(), 3.0, 1, False),
         (Small(), 1.0, 6, False),
