@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from jupyter_mlops.errors import Diagnostic, Refused
 from jupyter_mlops.flow import Workbench
+from jupyter_mlops.session.merge import Clash, refuse
 from jupyter_mlops.settings import Settings, Storage
 from tests.unit.notebook_building import document
 
@@ -59,8 +60,8 @@ def told(tmp_path: Path, cells: list[Any], metadata: dict[str, Any]) -> list[Dia
         return list(refused.diagnostics)
 
 
-def check(found: Diagnostic) -> None:
-    """The parts that every diagnostic has."""
+def check(found: Diagnostic, page: str = "docs/notebooks.md") -> None:
+    """The parts that every diagnostic has; ``page`` explains it."""
     for text in (found.message, found.fix):
         assert text.strip() == text != ""
         assert "\n" not in text
@@ -68,7 +69,8 @@ def check(found: Diagnostic) -> None:
         assert len(text) < 300
     assert not found.message.endswith(".")
     assert not re.search(r"[a-z)]\. [A-Z]", found.message), "one sentence"
-    page, _, anchor = found.docs.partition("#")
+    told_at, _, anchor = found.docs.partition("#")
+    assert told_at == "docs/notebooks.md"
     assert f'<a id="{anchor}"></a>' in (ROOT / page).read_text(encoding="utf-8")
 
 
@@ -92,3 +94,40 @@ def test_a_notebook_in_another_language(tmp_path: Path) -> None:
 
 def test_a_notebook_without_any_of_it_is_told_nothing(tmp_path: Path) -> None:
     assert told(tmp_path, [("lr: float = 0.1", ["parameters"]), "x = lr * 2", "print(x)"], KERNEL) == []
+
+
+RUNS: dict[str, tuple[list[Any], dict[str, Any], str, str, int | None, str]] = {
+    "unstorable value": (
+        [("x = 1\nrows = (n for n in [1])", ["step:a"]), ("print(rows)", ["step:b"])],
+        {}, "not-storable", "b", 0, "rows",
+    ),
+    "a file over the limit": (
+        [("x = 1\nopen('big.bin', 'wb').write(bytes(1 << 20))", ["step:a"]), ("print(x)", ["step:b"])],
+        {"file_limit": "100Ki"}, "files-too-large", "a", None, "big.bin",
+    ),
+}  # fmt: skip
+"""Cells, metadata, and the failure of the run: code, step, cell, a word of it."""
+
+
+@pytest.mark.parametrize("row", RUNS)
+def test_what_only_a_run_can_see_is_told_as_well(tmp_path: Path, row: str) -> None:
+    cells, metadata, code, step, cell, words = RUNS[row]
+    path = tmp_path / "nb.ipynb"
+    path.write_text(json.dumps(document(*cells, metadata={**KERNEL, "mlops": metadata})))
+    bench = Workbench(Settings(Storage(tmp_path / "home")))
+    *_, run = bench.engine.watch(bench.run(path).name)
+    assert run.failure is not None
+    assert (run.failure.code, run.failure.step, run.failure.cell) == (code, step, cell), run.failure
+    assert words in run.failure.message
+    check(Diagnostic(code, "error", run.failure.message, cell, run.failure.line, run.failure.fix), "docs/errors.md")
+
+
+@pytest.mark.parametrize("how", ["both", "read"])
+def test_two_versions_at_a_join_are_told_with_both_steps(how: Literal["both", "read"]) -> None:
+    """That a real join refuses them is shown where runs learn (``registry/test_learned.py``)."""
+    with pytest.raises(Refused) as caught:
+        refuse([Clash("name", "rates", "left", "right", how)])
+    told_of = caught.value
+    assert told_of.code == "two-versions"
+    assert all(word in told_of.message for word in ("rates", "left", "right"))
+    check(Diagnostic(told_of.code, "error", told_of.message, fix=told_of.fix), "docs/errors.md")
