@@ -41,6 +41,9 @@ LEARNS = frozenset(
 )
 """Methods of models, which may draw random numbers, and of generators."""
 
+OF_CALLER = frozenset({"query", "eval"})
+"""Functions and methods that look names of the notebook up in a text, which need not stand in the source."""
+
 
 @dataclass(frozen=True, slots=True)
 class Independence:
@@ -107,6 +110,8 @@ def _known(path: str) -> bool:
     if module in PLAIN:
         return path != "builtins.open" and not path.endswith(".*")
     owner, _, name = path.rpartition(".")
+    if name in OF_CALLER:
+        return False
     effects = {effect.kind for effect in table().of(owner, name)}
     return module in TABLED and (path == module or bool(table().class_of(path)) or (bool(effects) and effects <= KNOWN))
 
@@ -114,7 +119,7 @@ def _known(path: str) -> bool:
 def _method(name: str) -> bool:
     """Whether a method of this name stays with its value and its arguments, in every class of the table."""
     effects = table().known("", name)
-    return bool(effects) and effects <= KNOWN and name not in LEARNS
+    return bool(effects) and effects <= KNOWN and name not in LEARNS | OF_CALLER
 
 
 def waits(steps: Sequence[Step], later: str, earlier: str) -> bool:

@@ -43,6 +43,12 @@ CERTAIN: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "a method of a class that draws": (
         ("import random\nclass C:\n    def get(self):\n        return random.random()\nc = C()", "y = c.get()", "z = 1"), set(),
     ),
+    "a query whose names no source shows": (
+        ("import pandas as pd\nx = pd.DataFrame({'a': [1]})", "least = 2", "z = x.query('a >= ' + '@' + 'least')"), set(),
+    ),
+    "an expression whose names no source shows": (
+        ("import pandas as pd\nx = pd.DataFrame({'a': [1]})", "least = 2", "z = pd.eval('+'.join(['le' + 'ast', 'least']))"), set(),
+    ),
     "a shell line": (("x = 1", "!ls", "z = x"), set()),
 }  # fmt: skip
 
