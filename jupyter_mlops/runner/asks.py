@@ -150,7 +150,7 @@ class _Reader(ast.NodeVisitor):
             self._shell_call(method, node)
             return
         if isinstance(node.func, ast.Attribute) and node.args and not isinstance(node.args[0], ast.Constant):
-            self.everything = self.everything or _evaluates(node.func)
+            self.everything = self.everything or _evaluates(node.func, node.args[0])
         if isinstance(node.func, ast.Name) and node.func.id in OPAQUE_EMPTY and not (node.args or node.keywords):
             self.everything = True
         self.generic_visit(node)
@@ -192,9 +192,16 @@ class _Reader(ast.NodeVisitor):
             self.everything = self.everything or bool(words & (OPAQUE_CALLS | OPAQUE_WORDS) and method != "system")
 
 
-def _evaluates(function: ast.Attribute) -> bool:
-    """Whether a method evaluates a text with names of its caller: ``pd.eval``, ``df.eval``, ``numexpr.evaluate``."""
+def _evaluates(function: ast.Attribute, text: ast.expr) -> bool:
+    """Whether a method looks names of its caller up in a text that only the run knows: ``pd.eval``, ``numexpr.evaluate``.
+
+    A query may be the value of a variable, whose text is looked at when it arrives; one that is put together here is not.
+    """
     owner = function.value.id if isinstance(function.value, ast.Name) else ""
+    if function.attr == "query":
+        parts = text.values if isinstance(text, ast.JoinedStr) else []
+        at = any(isinstance(part, ast.Constant) and str(part.value).endswith("@") for part in parts)
+        return at or isinstance(text, (ast.BinOp, ast.Call))
     return function.attr == "eval" or (function.attr == "evaluate" and owner in {"ne", "numexpr"})
 
 
