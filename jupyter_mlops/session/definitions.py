@@ -14,6 +14,7 @@ import abc
 import copyreg
 import enum
 import importlib
+import operator
 import sys
 import types
 from typing import TYPE_CHECKING, Any
@@ -103,6 +104,8 @@ def set_cell(cell: types.CellType, content: tuple[Any]) -> None:
 
 def reduce_class(pickler: Pickler, cls: type) -> Any:
     """A class by value, without a tracker id; NotImplemented for one that can be imported."""
+    if type(cls).__name__ == "PyCArrayType" and cls.__name__ == f"{getattr(cls._type_, '__name__', '')}_Array_{cls._length_}":  # type: ignore[attr-defined]
+        return operator.mul, (cls._type_, cls._length_)  # type: ignore[attr-defined]
     found = cp._class_reduce(cls)  # noqa: SLF001
     if pickler.by_reference(cls) or found is NotImplemented:
         return localmodules.reduce_member(pickler, cls) if found is NotImplemented else found

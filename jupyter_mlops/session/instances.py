@@ -15,6 +15,12 @@ from typing import Any
 from jupyter_mlops.session.arguments import reduce_part
 from jupyter_mlops.session.traits import reduce_with_traits
 
+_WITH_MANNERS = frozenset({"__main__", "bokeh.core.property.wrappers"})
+"""Modules whose lists and dicts tell others of every change, which they cannot before they have their attributes."""
+
+_UNSTORABLE = {"tokenizers.trainers": "its state is kept by no pickle"}
+"""Modules whose instances pickle, but cannot be made again."""
+
 _NEWOBJ = {"__newobj__", "__newobj_ex__"}
 _PLAIN_EXCEPTIONS = (BaseException.__reduce__, OSError.__reduce__, ImportError.__reduce__)
 
@@ -24,6 +30,8 @@ def reduce_instance(value: Any) -> Any:
     kind: Any = type(value)
     if isinstance(value, BaseException):
         return _reduce_exception(value)
+    if kind.__module__ in _UNSTORABLE:
+        raise TypeError(_UNSTORABLE[kind.__module__])
     if kind.__reduce_ex__ is not object.__reduce_ex__ or kind in copyreg.dispatch_table:
         return NotImplemented
     if issubclass(kind, (set, frozenset)) and kind.__module__ == "__main__" and kind.__reduce__ is kind.__base__.__reduce__:
@@ -36,7 +44,7 @@ def reduce_instance(value: Any) -> Any:
         return found
     maker = _maker(kind)
     answers = hasattr(kind, "__getattr__") and not hasattr(kind, "__setstate__")
-    contents = kind.__module__ == "__main__" and issubclass(kind, (list, dict))
+    contents = kind.__module__ in _WITH_MANNERS and issubclass(kind, (list, dict))
     if maker is None and not answers and not contents:
         return NotImplemented
     parts: Any = object.__reduce_ex__(value, 4)

@@ -281,6 +281,37 @@ with redirect_stdout(None): get_ipython().run_line_magic('popd', '')
 print([os.path.relpath(one, _dh[0]) for one in _dh], len(get_ipython().dir_stack))
 """,
     ),
+    "bokeh": (
+        ("bokeh",),
+        """
+from bokeh.plotting import figure
+p = figure(title='a'); r = p.line([1,2],[3,4])
+# %%
+p.title.text = 'b'; r.glyph.line_width = 3
+# %%
+print(p.title.text, p.renderers[0] is r, r.glyph.line_width)
+""",
+    ),
+    "bokeh source": (
+        ("bokeh",),
+        """
+from bokeh.models import ColumnDataSource
+src = ColumnDataSource({'a': [1,2]})
+# %%
+print(src.data)
+""",
+    ),
+    "arrays of ctypes": (
+        (),
+        """
+import ctypes
+a = (ctypes.c_int * 3)(1, 2, 3); b = ctypes.c_double(2.5)
+# %%
+a[0] = 9
+# %%
+print(list(a), b.value)
+""",
+    ),
 }
 
 KEPT = {name: (needs, cells_of(text)) for name, (needs, text) in _TEXT.items()}

@@ -13,7 +13,7 @@ from jupyter_mlops.session.carriers.base import Context
 from jupyter_mlops.session.carriers.richlib import RichInstalled
 from jupyter_mlops.session.tracebacks import make_traceback, places_of
 from tests.unit.session.kept_libraries import KEPT
-from tests.unit.session.processes import in_one_process, in_processes, warm
+from tests.unit.session.processes import Failed, Steps, in_one_process, in_processes, warm
 
 warm()
 
@@ -57,13 +57,38 @@ def test_errors_of_rich_are_shown_by_rich_in_later_steps() -> None:
 
 def test_a_console_of_the_notebook_is_told_and_not_silently_another(tmp_path: Any) -> None:
     _skip_without("rich")
-    from tests.unit.session.processes import Steps
-
     steps = Steps(tmp_path)
     steps.run("from rich import pretty, console\nc = console.Console(width=30)\npretty.install(console=c, max_length=2)")
     shown = steps.run("[1, 2, 3, 4]")
     assert any("console" in text for text in steps.warned)
     assert "..." in shown.shown[-1], "the options came without the console"
+
+
+REFUSED = {
+    "a trainer of tokenizers": (
+        ("tokenizers",),
+        "from tokenizers import trainers\nt = trainers.BpeTrainer(vocab_size=60)",
+        "t, made in cell 0, is a",
+    ),
+    "a function of a C library": ((), "import ctypes\nt = ctypes.CDLL(None).abs", "t, made in cell 0, is a _FuncPtr"),
+    "a structure of ctypes": (
+        (),
+        "import ctypes\nclass P(ctypes.Structure): _fields_ = [('x', ctypes.c_int)]\nt = P(1)",
+        "t, made in cell 0, is a P",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_pickle_keeps_is_refused_with_its_cell(name: str, tmp_path: Any) -> None:
+    needs, made, said = REFUSED[name]
+    for module in needs:
+        _skip_without(module)
+    steps = Steps(tmp_path)
+    steps.run(made)
+    steps.run("n = 1")
+    with pytest.raises(Failed, match=said):
+        steps.run("print(t)")
 
 
 def test_without_a_shell_rich_has_nothing(tmp_path: Any) -> None:
