@@ -34,7 +34,7 @@ STEP = "Cells with the same step run in one process. Small letters, digits and h
 NAME = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 FINALLY = "A name: the step runs at the end whatever happened, and finds how the run ended under that name."
 OUTPUTS = "model, or model:NAME: the variable of that name is registered when the step ends."
-KEPT = ("enum", "additionalProperties", "minimum", "pattern")
+KEPT = ("additionalProperties", "minimum", "pattern")
 
 
 def form() -> dict[str, Any]:
@@ -59,6 +59,8 @@ def field(name: str, schema: dict[str, Any]) -> dict[str, Any]:
         "type": kind,
     }
     found |= {key: schema[key] for key in KEPT if key in schema}
+    if "enum" in schema:
+        found["oneOf"] = [{"const": choice, "title": choice} for choice in schema["enum"]]
     if kind == "string":
         found.pop("minimum", None)
     if name == "step":
