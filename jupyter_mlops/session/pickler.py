@@ -16,7 +16,6 @@ import io
 import pickle
 import re
 import sys
-import threading
 import types
 import warnings
 import weakref
@@ -37,12 +36,14 @@ from jupyter_mlops.session import (
     frames,
     instances,
     localmodules,
+    plain,
     references,
     singles,
     tensors,
     tracebacks,
     typenames,
 )
+from jupyter_mlops.session.depth import in_depth
 from jupyter_mlops.session.mentions import quoted
 from jupyter_mlops.session.scope import GLOBALS, Scope
 from jupyter_mlops.session.state import EVERYTHING
@@ -77,12 +78,6 @@ REDUCERS: dict[type, Callable[[Any, Any], Any]] = {
 }
 
 _BUILTINS = builtins.__dict__
-
-STACK = 512 << 20
-"""Bytes of address space for pickling what is nested deeply; only what is used takes memory."""
-
-DEPTH = 200_000
-"""Calls that fit into it: pickling takes less than 2 KiB a call."""
 
 _EACH = frozenset({dict, tuple, frozenset, types.FunctionType, arrays.OutOfBand, pickle.PickleBuffer})
 """Types of which every value is looked at; of any other, and of no array, one value tells about all."""
@@ -349,6 +344,9 @@ def dumps(value: Any, scope: Scope, detached: frozenset[int] = frozenset(), owne
     ``owners``: identity of an object → who has it already. The walk does not go into such an object, and notes the owner.
     Without it nothing is noted, and ``places`` is empty.
     """
+    texts = quoted(value.values()) if type(value) is dict else ()
+    if (found := _plain(value, scope, owners, frozenset(texts))) is not None:
+        return found
     file = io.BytesIO()
     pickler = Pickler(file, scope, detached, owners)
     with warnings.catch_warnings():
@@ -359,7 +357,6 @@ def dumps(value: Any, scope: Scope, detached: frozenset[int] = frozenset(), owne
             file = io.BytesIO()
             pickler = Pickler(file, scope, detached, owners)
             in_depth(lambda: pickler.dump(value))
-    texts = quoted(value.values()) if type(value) is dict else ()
     places, mentions, joins = pickler.places, frozenset(pickler.mentions.union(texts)), frozenset(pickler.joins)
     if joins:
         return Pickled(b"", (), places, mentions, joins)
@@ -369,30 +366,19 @@ def dumps(value: Any, scope: Scope, detached: frozenset[int] = frozenset(), owne
     return Pickled(file.getvalue(), tuple(pickler.buffers), places, mentions)
 
 
-def in_depth(work: Callable[[], None]) -> None:
-    """Run something that recurses as deep as its data (a linked list, a tree of one branch), on a stack that has room for it.
-
-    From Python 3.12 on, the interpreter bounds recursion in C whatever the stack: then the value is refused by name.
-    """
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001  (raised again below, by who waits)
-            failed.append(error)
-
-    size, limit = threading.stack_size(STACK), sys.getrecursionlimit()
-    try:
-        thread = threading.Thread(target=run, name="mlops-pickler")
-        sys.setrecursionlimit(max(limit, DEPTH))
-        thread.start()
-        thread.join()
-    finally:
-        sys.setrecursionlimit(limit)
-        threading.stack_size(size)
-    if failed:
-        raise failed[0]
+def _plain(value: Any, scope: Scope, owners: Mapping[int, int] | None, mentions: frozenset[str]) -> Pickled | None:
+    """What :class:`Pickler` would give for containers of constants, without it; None for any other value."""
+    nan = getattr(sys.modules.get("numpy"), "nan", None)
+    places: Mapping[int, Any] = {}
+    if owners is not None:
+        found = plain.walk(value, owners, {*singles.members(), id(scope.namespace), id(_BUILTINS)}, nan)
+        if found is None:
+            return None
+        if found.joins:
+            return Pickled(b"", (), found.places, mentions, frozenset(found.joins))
+        places = found.places
+    stream = plain.stream(value, nan) if "__builtins__" in scope.namespace else None  # so the namespace itself is never plain
+    return None if stream is None else Pickled(stream, (), places, mentions)
 
 
 def loads(stream: bytes, sources: Sequence[Source], scope: Scope) -> Any:
