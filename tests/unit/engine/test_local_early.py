@@ -96,6 +96,9 @@ def test_an_attempt_that_met_nothing_is_the_step(lab: Lab, tmp_path: Path) -> No
         [f"run-{run.name}", *(f"{kind}.{run.name}.{step}" for kind in ("report", "state") for step in DIAMOND)]
     )
     lab.until(lambda: not any((lab.folder(run).path / name).exists() for name in ("early", "branches", "pods", "work")))
+    taken = wait(lab.engine, book.bench.resume(done.name).name)
+    assert [step.cached for step in taken.steps] == [True] * 4
+    assert book.texts(taken) == book.texts(done)
 
 
 MET = {
