@@ -66,17 +66,17 @@ def walk(value: Any, owners: Mapping[int, int], special: Collection[int], nan: A
         below = _below(list(fresh.values()), nan)
         if below is None:
             return None
-        kinds = set(map(type, fresh.values()))
-        found.places.update(fresh if kinds.isdisjoint(_CONSTANT) else _shared(fresh))
+        found.places.update(fresh)
+        for one in _of(_CONSTANT, fresh.values):
+            if LEAVES.issuperset(map(type, one)):
+                del found.places[id(one)]
         level = below
     return None
 
 
-def _shared(level: Mapping[int, Any]) -> Iterator[tuple[int, Any]]:
-    """Those of a level through which a change can be shared."""
-    for place, one in level.items():
-        if type(one) not in _CONSTANT or not LEAVES.issuperset(map(type, one)):
-            yield place, one
+def _of(kinds: frozenset[type], contents: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+    """Those of the contents whose type is one of these."""
+    return compress(contents(), map(kinds.__contains__, map(type, contents())))
 
 
 def _below(level: list[Any], nan: Any) -> list[Any] | None:
@@ -89,7 +89,7 @@ def _below(level: list[Any], nan: Any) -> list[Any] | None:
         if kinds <= BRANCHES:
             found.extend(contents())
         elif not kinds <= LEAVES:
-            found.extend(compress(contents(), map(BRANCHES.__contains__, map(type, contents()))))
+            found.extend(_of(BRANCHES, contents))
     return found
 
 
