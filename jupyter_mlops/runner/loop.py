@@ -49,6 +49,7 @@ class Loop:
 
     async def _run(self, source: str) -> Any:
         shell, failed = self._shell, None
+        shell.unshown = None
         try:
             transformed = shell.transform_cell(source)
         except Exception:  # noqa: BLE001  (run_cell shows what is wrong with it)
@@ -70,6 +71,8 @@ class Loop:
             if len(self._asyncio.all_tasks()) == 1:
                 break
             await self._asyncio.sleep(0)
+        if shell.unshown is not None and result.success:
+            result.error_in_exec = shell.unshown
         return result
 
 

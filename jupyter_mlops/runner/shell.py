@@ -154,6 +154,8 @@ def _shell_class() -> Any:
         kernel = Anything()
         outputs: Outputs
         tell: Log
+        unshown: BaseException | None = None
+        """Why the value of the cell's last expression could not be shown: there a kernel ends a cell, too."""
 
         def collect(self, outputs: Outputs, log: Log) -> None:
             self.outputs, self.tell = outputs, log
@@ -183,6 +185,8 @@ def _shell_class() -> Any:
 
         def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
             lines = [str(line) for line in stb]
+            if self.displayhook.is_active:
+                self.unshown = evalue
             self.outputs.error(getattr(etype, "__name__", str(etype)), _text(evalue), lines)
             self.tell.text("\n".join(lines) + "\n")
 

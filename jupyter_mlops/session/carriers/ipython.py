@@ -153,6 +153,31 @@ class InlineFigures:
             setattr(backend, name, given)
 
 
+class Pylab:
+    """``%pylab``: names of numpy and pyplot, which IPython keeps apart from the notebook's own and a step would not be given."""
+
+    name, module = "ipython.pylab", ""
+    _SOME, _ALL = "figsize", "linspace"
+    """A name that it always binds, and one of those that ``--no-import-all`` leaves out."""
+
+    def __init__(self, context: Context) -> None:
+        self._shell = context.shell
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        hidden = getattr(self._shell, "user_ns_hidden", {})
+        return (self._ALL in hidden,) if self._SOME in hidden else None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`. Names that the notebook bound itself are delivered after it."""
+        from IPython.core.pylabtools import import_pylab
+
+        names: dict[str, Any] = {}
+        import_pylab(names, value[0])
+        self._shell.user_ns.update(names)
+        self._shell.user_ns_hidden.update(names)
+
+
 class Folders:
     """Folders that ``%cd`` went through (``_dh``) and ``%pushd`` kept; those inside the step's own are kept relative to it."""
 
@@ -217,4 +242,4 @@ def _differ(first: Any, second: Any) -> bool:
         return True
 
 
-FACTORIES = (Extensions, Traits, Aliases, InlineFigures, Folders)
+FACTORIES = (Extensions, Traits, Aliases, InlineFigures, Folders, Pylab)

@@ -312,6 +312,25 @@ a[0] = 9
 print(list(a), b.value)
 """,
     ),
+    "names of pylab": (
+        ("matplotlib",),
+        """
+%pylab inline
+# %%
+cos = 3
+print(linspace(0, 1, 3), plt is not None, pylab.__name__)
+# %%
+plot([1, 2]); print(cos, 'linspace' in get_ipython().user_ns_hidden)
+""",
+    ),
+    "pylab, a few names": (
+        ("matplotlib",),
+        """
+%pylab inline --no-import-all
+# %%
+print(np.linspace(0, 1, 3), 'linspace' in globals())
+""",
+    ),
 }
 
 KEPT = {name: (needs, cells_of(text)) for name, (needs, text) in _TEXT.items()}
