@@ -167,3 +167,31 @@ export function phaseLabel(
       return trans.__('Ready');
   }
 }
+
+/**
+ * What a step does other than to run once, in its turn, on any node: a few
+ * words for a node of the graph.
+ */
+export function marks(
+  options: Readonly<Record<string, unknown>> | undefined,
+  trans: TranslationBundle
+): string[] {
+  const found: string[] = [];
+  const { each, when, finally: final, gpu, retries } = options ?? {};
+  if (typeof each === 'string') {
+    found.push(trans.__('each %1', each.split(' in ')[0]));
+  }
+  if (typeof when === 'string') {
+    found.push(trans.__('if %1', when));
+  }
+  if (final) {
+    found.push(trans.__('at the end'));
+  }
+  if (typeof gpu === 'number' && gpu > 0) {
+    found.push(trans._n('%1 GPU', '%1 GPUs', gpu));
+  }
+  if (typeof retries === 'number' && retries > 0) {
+    found.push(trans._n('%1 retry', '%1 retries', retries));
+  }
+  return found;
+}

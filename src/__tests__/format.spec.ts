@@ -3,6 +3,7 @@ import {
   brief,
   bytes,
   cellRange,
+  marks,
   duration,
   metric,
   phaseLabel,
@@ -126,4 +127,20 @@ it('every phase has a word', () => {
   ] as const;
   const words = phases.map(phase => phaseLabel(phase, trans));
   expect(new Set(words).size).toBe(phases.length);
+});
+
+describe('marks', () => {
+  it.each<[Record<string, unknown> | undefined, string[]]>([
+    [undefined, []],
+    [{}, []],
+    [{ image: 'a:1', cpu: '2' }, []],
+    [{ each: 'rate in rates' }, ['each rate']],
+    [{ when: 'score < 0.9' }, ['if score < 0.9']],
+    [{ finally: true }, ['at the end']],
+    [{ finally: 'outcome', gpu: 2 }, ['at the end', '2 GPUs']],
+    [{ gpu: 1, retries: 1 }, ['1 GPU', '1 retry']],
+    [{ gpu: 0, retries: 0, finally: false }, []]
+  ])('of %j', (options, expected) => {
+    expect(marks(options, trans)).toEqual(expected);
+  });
 });

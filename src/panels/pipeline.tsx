@@ -4,7 +4,7 @@ import React from 'react';
 
 import { Conversion, PlannedStep } from '../api';
 import { CommandIDs } from '../commands/ids';
-import { cellRange } from '../format';
+import { cellRange, marks } from '../format';
 import { pipelineIcon } from '../icons';
 import { IPipeline } from '../models/pipeline';
 import { COLORS } from '../notebook/bands';
@@ -256,7 +256,7 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
         nodes={conversion.steps.map((step, index) => ({
           id: step.name,
           needs: step.needs,
-          detail: cellRange(step.cells, trans),
+          detail: what(step, trans),
           color: index % COLORS,
           label: describe(step, trans)
         }))}
@@ -331,9 +331,18 @@ function summary(conversion: Conversion, trans: TranslationBundle): string {
   return parts.join(' · ');
 }
 
+/** Under a step's name in the graph: what is special about it, or its cells. */
+function what(step: PlannedStep, trans: TranslationBundle): string {
+  const special = marks(step.options, trans).join(' · ');
+  return special || cellRange(step.cells, trans);
+}
+
 /** A step in words, for those who do not see the graph. */
 function describe(step: PlannedStep, trans: TranslationBundle): string {
-  const cells = cellRange(step.cells, trans);
+  const cells = [
+    cellRange(step.cells, trans),
+    ...marks(step.options, trans)
+  ].join(', ');
   return step.needs.length
     ? trans.__('%1, %2, needs %3', step.name, cells, step.needs.join(', '))
     : trans.__('%1, %2', step.name, cells);
