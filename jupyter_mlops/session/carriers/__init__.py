@@ -50,12 +50,13 @@ def carriers(context: Context) -> list[Carrier]:
         plugins,
         process,
         richlib,
+        tensorflowlib,
         vision,
     )
 
     ours: list[Factory] = [
         *process.FACTORIES, *logs.FACTORIES, *history.FACTORIES, *ipython.FACTORIES, *drawing.FACTORIES,
         *libraries.FACTORIES, *members.FACTORIES, *interpreter.FACTORIES, *plotting.FACTORIES,
-        *richlib.FACTORIES, *vision.FACTORIES,
+        *richlib.FACTORIES, *tensorflowlib.FACTORIES, *vision.FACTORIES,
     ]  # fmt: skip
     return [factory(context) for factory in (*ours, *_FACTORIES, *plugins.factories(context))]

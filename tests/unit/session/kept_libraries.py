@@ -331,6 +331,15 @@ plot([1, 2]); print(cos, 'linspace' in get_ipython().user_ns_hidden)
 print(np.linspace(0, 1, 3), 'linspace' in globals())
 """,
     ),
+    "random stream of tensorflow": (
+        ("tensorflow",),
+        """
+import tensorflow as tf
+tf.random.set_seed(3); a = tf.random.uniform((2,))
+# %%
+print(tf.random.uniform((2,)).numpy())
+""",
+    ),
 }
 
 KEPT = {name: (needs, cells_of(text)) for name, (needs, text) in _TEXT.items()}
