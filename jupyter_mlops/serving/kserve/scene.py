@@ -30,6 +30,8 @@ class Scene:
     events: tuple[Document, ...] = ()
     earlier: bool = False
     """Pods of an earlier document still answer."""
+    blind: bool = False
+    """Pods may not be listed: that there is none in ``pods`` says nothing."""
 
     @property
     def revision(self) -> str:
@@ -75,7 +77,8 @@ class Scene:
     def current(self) -> Document:
         """The document without what its status says about an earlier one, or says worse than the pods do."""
         status = self.document.get("status") or {}
-        behind = self.deployment is not None and not self.taken
+        podless = bool(self.revision) and not self.pods and not self.blind  # what it says of a container is of an earlier one
+        behind = self.deployment is not None and (not self.taken or podless)
         if not (self.pods or behind or self.outdated) or "modelStatus" not in status:
             return self.document
         model = {key: value for key, value in status["modelStatus"].items() if key not in {"lastFailureInfo", "transitionStatus"}}
@@ -90,7 +93,7 @@ def note(document: Document, key: str) -> str:
 def look(cluster: Cluster, document: Document) -> Scene:
     """The scene of one service."""
     name, namespace = str(document["metadata"]["name"]), str(document["metadata"]["namespace"])
-    pods = _seen(lambda: cluster.list(PODS, namespace, labels=f"{SERVICE_LABEL}={name}").items)
+    pods = _pods(cluster, namespace, f"{SERVICE_LABEL}={name}")
     deployment = _seen(lambda: (cluster.get(DEPLOYMENTS, f"{name}-predictor", namespace),))
     scene = arrange(document, deployment[0] if deployment else None, pods, ())
     if scene.rolled_out:
@@ -102,12 +105,12 @@ def look(cluster: Cluster, document: Document) -> Scene:
 
 def look_at_all(cluster: Cluster, namespace: str, documents: Sequence[Document]) -> list[Scene]:
     """The scenes of many, in four questions however many there are."""
-    pods = _seen(lambda: cluster.list(PODS, namespace, labels=SERVICE_LABEL).items)
+    pods = _pods(cluster, namespace, SERVICE_LABEL)
     deployments = _seen(lambda: cluster.list(DEPLOYMENTS, namespace, labels=SERVICE_LABEL).items)
     scenes = []
     for document in documents:
         name = str(document["metadata"]["name"])
-        own = tuple(pod for pod in pods if (pod["metadata"].get("labels") or {}).get(SERVICE_LABEL) == name)
+        own = None if pods is None else [pod for pod in pods if (pod["metadata"].get("labels") or {}).get(SERVICE_LABEL) == name]
         deployment = next((each for each in deployments if each["metadata"]["name"] == f"{name}-predictor"), None)
         scenes.append(arrange(document, deployment, own, ()))
     if all(scene.rolled_out for scene in scenes):
@@ -116,20 +119,30 @@ def look_at_all(cluster: Cluster, namespace: str, documents: Sequence[Document])
     return [replace(scene, events=_about(scene, events)) for scene in scenes]
 
 
-def arrange(document: Document, deployment: Document | None, pods: Sequence[Document], events: Sequence[Document]) -> Scene:
-    """A scene from its parts: pods of the document's revision, and whether earlier ones answer."""
+def arrange(document: Document, deployment: Document | None, pods: Sequence[Document] | None, events: Sequence[Document]) -> Scene:
+    """A scene from its parts: pods of the document's revision, and whether earlier ones answer; None for pods nobody may see."""
     revision = note(document, REVISION)
-    living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    living = [pod for pod in pods or () if not pod["metadata"].get("deletionTimestamp")]
     current = [pod for pod in living if not revision or note(pod, REVISION) == revision]
     current.sort(key=lambda pod: str(pod["metadata"].get("creationTimestamp") or ""), reverse=True)
     earlier = any(pod_ready(pod) for pod in living if pod not in current)
-    return Scene(document, deployment, tuple(current), tuple(events), earlier)
+    return Scene(document, deployment, tuple(current), tuple(events), earlier, blind=pods is None)
 
 
 def pod_ready(pod: Document) -> bool:
     """Whether a pod takes calls."""
     conditions = (pod.get("status") or {}).get("conditions") or ()
     return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+
+
+def _pods(cluster: Cluster, namespace: str, labels: str) -> Sequence[Document] | None:
+    """The pods with a label; None where they may not be listed."""
+    try:
+        return cluster.list(PODS, namespace, labels=labels).items
+    except NotAllowed:
+        return None
+    except NotFound:
+        return ()
 
 
 def _events(cluster: Cluster, name: str, namespace: str, kind: str) -> tuple[Document, ...]:

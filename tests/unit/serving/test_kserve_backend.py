@@ -211,6 +211,21 @@ def test_what_the_status_says_of_an_earlier_document_is_not_believed(lab):
     assert lab.backend.get("double").phase == "Loading"
 
 
+@pytest.mark.parametrize(("hidden", "phase"), [((), "Pending"), ((PODS,), "Failed")])
+def test_between_the_deployment_and_its_first_pod_an_earlier_failure_is_not_believed(lab, hidden, phase):
+    """KServe has taken the new document over, no pod of it is there yet, and its status still tells of the pod before."""
+    lab.deployed()
+    lab.pod("double-1", containers=[waiting("CrashLoopBackOff", "x", restarts=1, last=ended(1, "ValueError: no"))])
+    lab.backend.apply(lab.backend.prepare(lab.publish(), env={"A": "1"}))
+    lab.deployment(updated=0)
+    failure = {"reason": "ModelLoadFailed", "message": "ValueError: no", "exitCode": 1}
+    lab.status(modelStatus={"transitionStatus": "BlockedByFailedLoad", "lastFailureInfo": failure, "states": {}})
+    for kind in hidden:  # then the status is all there is
+        lab.cluster.forbid("*", kind)
+    assert lab.backend.get("double").phase == phase
+    assert [each.phase for each in lab.backend.list()] == [phase]
+
+
 def test_a_sentence_that_quotes_our_log_leaves_out_its_head(lab):
     lab.deployed()
     lab.deployment()
