@@ -74,6 +74,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["checkOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/checks": {
         parameters: {
             query?: never;
@@ -804,6 +820,18 @@ export interface components {
             /** @description As it was, except on a `%%step` line */
             source: string;
         };
+        OptionsRequest: {
+            /** @description What a cell's metadata holds under `mlops`, or a part of it */
+            options: {
+                [key: string]: unknown;
+            };
+        };
+        OptionsAnswer: {
+            /** @description What was expected of each value that does not fit, by its key */
+            unfit: {
+                [key: string]: string;
+            };
+        };
         CheckRequest: {
             path: string;
             parameters?: {
@@ -1250,6 +1278,31 @@ export interface operations {
             };
             400: components["responses"]["Error"];
             422: components["responses"]["Error"];
+        };
+    };
+    checkOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OptionsRequest"];
+            };
+        };
+        responses: {
+            /** @description Which of the values would be refused */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionsAnswer"];
+                };
+            };
+            400: components["responses"]["Error"];
         };
     };
     listChecks: {

@@ -44,7 +44,8 @@ const ABOUT_TARGETS: ReadonlySet<string> = new Set([
   'status',
   'convert',
   'checks',
-  'joins'
+  'joins',
+  'options'
 ]);
 
 /** Below the server's base URL. */
@@ -149,6 +150,18 @@ export class MlopsClient {
       body
     });
     return found.edits;
+  }
+
+  /** Why values of a cell's metadata do not fit, by their key. */
+  async unfit(
+    options: Record<string, unknown>
+  ): Promise<Readonly<Record<string, string>>> {
+    const found = await this._json<Schemas['OptionsAnswer']>(
+      'POST',
+      ['options'],
+      { body: { options } }
+    );
+    return found.unfit;
   }
 
   /** The last check of a notebook, or none. */

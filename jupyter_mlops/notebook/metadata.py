@@ -59,6 +59,22 @@ def read_requests(notebook: Notebook) -> Requests:
     return Requests({cell.index: _request(cell, found) for cell in notebook.code}, defaults, tuple(found))
 
 
+def unfit(options: Mapping[str, Any]) -> dict[str, str]:
+    """Why values of a cell's ``mlops`` metadata do not fit, by their key: what a form shows at the field.
+
+    The words are those of the finding that refuses the notebook. Keys that are not known have none: they are kept.
+    """
+    said = {}
+    for name, value in options.items():
+        key = KEYS.get(name)
+        if key is not None and key.cell and value is not None:
+            try:
+                key.read(value)
+            except Unfit as error:
+                said[name] = str(error)
+    return said
+
+
 def _request(cell: Cell, found: list[Diagnostic]) -> Request:
     """One cell's request: tags first, then what overrides them."""
     step, skip, parameters, prev, tagged = _from_tags(cell, found)

@@ -33,6 +33,12 @@ class JoinRequest(msgspec.Struct, frozen=True):
     last: str
 
 
+class OptionsRequest(msgspec.Struct, frozen=True):
+    """What a cell's metadata holds under ``mlops``, or a part of it."""
+
+    options: dict[str, Any]
+
+
 class CheckRequest(msgspec.Struct, frozen=True):
     """A saved notebook to run both ways and compare."""
 

@@ -32,6 +32,7 @@ BODIES: dict[str, Any] = {
     "/workflow": {"path": "none.ipynb"},
     "/checks": {"path": "none.ipynb"},
     "/joins": {"path": "none.ipynb", "content": TWO_STEPS, "first": "a", "last": "b"},
+    "/options": {"options": {"timeout": "abc"}},
     "/runs": {"path": "none.ipynb"},
     "/models/{model}/aliases/{alias}": {"tag": "v1"},
     "/services": {"model": "none"},
