@@ -3,6 +3,7 @@
  * Each can be switched off by its id without the others.
  */
 import { commandsPlugin } from './plugins/commands';
+import { formPlugin } from './plugins/form';
 import { modelPlugin } from './plugins/model';
 import { notebookPlugin } from './plugins/notebook';
 import { rendererPlugin } from './plugins/renderer';
@@ -15,6 +16,7 @@ export * from './tokens';
 export default [
   modelPlugin,
   notebookPlugin,
+  formPlugin,
   commandsPlugin,
   sidebarPlugin,
   viewsPlugin,
