@@ -9,12 +9,11 @@ called: the first is taken where it stands, the second where it is used. That or
 from __future__ import annotations
 
 import ast
-from collections import ChainMap
 from collections.abc import Iterable, Sequence
 
 from jupyter_mlops.dataflow.bindings import Bindings, free_names, names_in
 from jupyter_mlops.dataflow.facts import Definition, DefinitionKind, Doubt, Question
-from jupyter_mlops.dataflow.names import BUILTINS
+from jupyter_mlops.dataflow.names import BUILTINS, Layered
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
@@ -44,7 +43,7 @@ class Definitions(Bindings):
 
     def _inside(self, *, lazy: bool, shadow: Iterable[str] = ()) -> Definitions:
         """A walker for a scope within this one."""
-        inner = type(self)(self.context, ChainMap(self.draft.defs, self.above), shadow=shadow)  # type: ignore[arg-type]
+        inner = type(self)(self.context, Layered(self.draft.defs, self.above), shadow=shadow)
         inner.lazy = lazy
         return inner
 

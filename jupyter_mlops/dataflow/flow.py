@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 from jupyter_mlops.dataflow.names import Names
@@ -41,6 +42,17 @@ class Flow(Names, ast.NodeVisitor):
         if kind not in visitors:
             visitors[kind] = getattr(type(self), f"visit_{kind.__name__}", type(self).generic_visit)
         visitors[kind](self, node)
+
+    def generic_visit(self, node: ast.AST) -> None:
+        """All that hangs on a node, in order; operators and contexts say nothing to any visitor."""
+        for name in parts_of(node._fields):
+            part = getattr(node, name, None)
+            if part.__class__ is list:
+                for each in part:
+                    if isinstance(each, ast.AST):  # not the names of a ``global``, nor the None of ``**more``
+                        self.visit(each)
+            elif isinstance(part, ast.AST):
+                self.visit(part)
 
     def visit_Constant(self, node: ast.Constant) -> None:
         """Nothing to see, but a formula, a query or SQL reads names of its caller."""
@@ -227,6 +239,12 @@ class Flow(Names, ast.NodeVisitor):
         """The round ends here."""
         if self._rounds is not None:
             self._rounds.append(set(self.must))
+
+
+@cache
+def parts_of(fields: tuple[str, ...]) -> tuple[str, ...]:
+    """Of the fields of a kind of node those that may hold nodes worth a visit."""
+    return tuple(name for name in fields if name not in {"ctx", "op", "ops"})
 
 
 def _decided(test: ast.expr) -> bool | None:

@@ -54,13 +54,12 @@ class Looked(Mapping[str, "Bind"]):
     """Binds of the cells above, writing down which were asked for."""
 
     def __init__(self, binds: Mapping[str, Bind]) -> None:
-        self._binds = binds
+        self._binds, self._get = binds, binds.get
         self.seen: dict[str, Bind | None] = {}
 
     def get(self, name: str, default: Bind | None = None) -> Bind | None:  # type: ignore[override]
         """The bind of a name, or the default."""
-        found = self._binds.get(name)
-        self.seen[name] = found
+        found = self.seen[name] = self._get(name)
         return default if found is None else found
 
     def __getitem__(self, name: str) -> Bind:

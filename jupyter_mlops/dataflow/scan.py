@@ -109,7 +109,9 @@ def _works(statement: ast.stmt, setup: list[str]) -> bool:
         if isinstance(statement.value, ast.Constant):
             return False
         magic = _magic_name(statement.value)
-        return magic not in SETUP | REQUIREMENTS | SHOWS | MARKUP - IN_PLACE if magic else ast.unparse(statement.value) not in setup
+        if magic:
+            return magic not in SETUP | REQUIREMENTS | SHOWS | MARKUP - IN_PLACE
+        return not setup or ast.unparse(statement.value) not in setup
     return True
 
 
