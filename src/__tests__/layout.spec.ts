@@ -64,6 +64,36 @@ describe.each(Object.entries(GRAPHS))('%s', (_, text) => {
     }
   });
 
+  it.each(['down', 'right'] as const)(
+    'makes room for long nodes when it goes %s',
+    direction => {
+      const tall = nodes.map((node, i) => ({ ...node, along: 40 + 30 * i }));
+      const { nodes: placed, ...all } = layout(tall, { ...SIZE, direction });
+      const start = (id: string) =>
+        direction === 'down' ? placed.get(id)!.y : placed.get(id)!.x;
+      for (const node of tall) {
+        const end = start(node.id) + node.along;
+        expect(end).toBeLessThanOrEqual(
+          direction === 'down' ? all.height : all.width + 1e-6
+        );
+        for (const next of tall.filter(one => one.needs.includes(node.id))) {
+          expect(start(next.id)).toBeGreaterThanOrEqual(end + SIZE.layerGap);
+        }
+      }
+    }
+  );
+
+  it('begins an edge where its node ends', () => {
+    const tall = nodes.map((node, i) => ({ ...node, along: 40 + 30 * i }));
+    const { nodes: placed, edges } = layout(tall, SIZE);
+    for (const { from, path } of edges) {
+      const { along } = tall.find(node => node.id === from)!;
+      expect(path.split(/[CL]/)[0]).toMatch(
+        new RegExp(`,${placed.get(from)!.y + along}$`)
+      );
+    }
+  });
+
   it('draws each need, as an edge or by way of others, and no edge twice', () => {
     const { edges } = layout(nodes, SIZE);
     const reached = (from: string): string[] =>

@@ -1,7 +1,9 @@
 import { NotebookPanel } from '@jupyterlab/notebook';
+import { TranslationBundle } from '@jupyterlab/translation';
 import { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 
+import { marks } from '../format';
 import { INotebookSource, PipelineModel } from '../models/pipeline';
 
 /** Colours of steps in the style sheet; the next step after the last begins again. */
@@ -12,7 +14,8 @@ export class StepBands implements IDisposable {
   constructor(
     private _panel: NotebookPanel,
     private _source: INotebookSource,
-    private _pipeline: PipelineModel
+    private _pipeline: PipelineModel,
+    private _trans: TranslationBundle
   ) {
     _pipeline.changed.connect(this._apply, this);
     _panel.content.modelContentChanged.connect(this._apply, this);
@@ -48,11 +51,9 @@ export class StepBands implements IDisposable {
       const band = bands.get(cell.model.id);
       const { dataset } = cell.node;
       set(dataset, 'mlopsColor', band && String(band.color));
-      set(
-        dataset,
-        'mlopsStep',
-        band && band.name !== before ? band.name : undefined
-      );
+      const first = band && band.name !== before;
+      set(dataset, 'mlopsStep', first ? band.name : undefined);
+      set(dataset, 'mlopsMarks', (first && band.marks) || undefined);
       if (band) {
         before = band.name;
       }
@@ -65,8 +66,12 @@ export class StepBands implements IDisposable {
     const bands = new Map<string, IBand>();
     if (conversion && this._visible) {
       conversion.steps.forEach((step, index) => {
+        const said = marks(step.options, this._trans)
+          .map(mark => ` · ${mark}`)
+          .join('');
+        const color = index % COLORS;
         for (const cell of step.cells) {
-          bands.set(cells[cell], { name: step.name, color: index % COLORS });
+          bands.set(cells[cell], { name: step.name, marks: said, color });
         }
       });
     }
@@ -79,6 +84,8 @@ export class StepBands implements IDisposable {
 
 interface IBand {
   name: string;
+  /** What the step does other than to run once, after its name; may be empty. */
+  marks: string;
   color: number;
 }
 

@@ -256,7 +256,7 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
         nodes={conversion.steps.map((step, index) => ({
           id: step.name,
           needs: step.needs,
-          detail: what(step, trans),
+          details: what(step, trans),
           color: index % COLORS,
           label: describe(step, trans)
         }))}
@@ -331,16 +331,18 @@ function summary(conversion: Conversion, trans: TranslationBundle): string {
   return parts.join(' · ');
 }
 
-/** Under a step's name in the graph: what is special about it, or its cells. */
-function what(step: PlannedStep, trans: TranslationBundle): string {
-  const special = marks(step.options, trans).join(' · ');
-  return special || cellRange(step.cells, trans);
+/** Under a step's name in the graph, line by line: what is special about it, or its cells, or what it is for without any. */
+function what(step: PlannedStep, trans: TranslationBundle): string[] {
+  const special = marks(step.options, trans);
+  return special.length
+    ? special
+    : [cellRange(step.cells, trans) || step.title].filter(Boolean);
 }
 
 /** A step in words, for those who do not see the graph. */
 function describe(step: PlannedStep, trans: TranslationBundle): string {
   const cells = [
-    cellRange(step.cells, trans),
+    cellRange(step.cells, trans) || step.title,
     ...marks(step.options, trans)
   ].join(', ');
   return step.needs.length

@@ -1,7 +1,7 @@
 import React, { useEffect, useMemo, useRef, useState } from 'react';
 
 import { Phase } from '../api';
-import { ILayout, ISize, layout } from './layout';
+import { IGraphNode, ILayout, ISize, layout } from './layout';
 import { PhaseIcon } from './phase';
 
 export interface IStepNode {
@@ -9,8 +9,8 @@ export interface IStepNode {
   readonly needs: ReadonlyArray<string>;
   /** All that is said of it to those who do not see the picture. */
   readonly label: string;
-  /** Second line; may be empty. */
-  readonly detail: string;
+  /** Lines under its name. */
+  readonly details: ReadonlyArray<string>;
   readonly phase?: Phase;
   readonly phaseLabel?: string;
   /** Number of the step's colour beside the cells. */
@@ -47,21 +47,26 @@ const SIZES: Record<'down' | 'right', ISize & { least: number }> = {
   }
 };
 
+/** Pixels of a line after the second, of a letter in it, and of a node's edges. */
+const LINE = 14;
+const LETTER = 6;
+const EDGES = 24;
+
 /**
  * The steps as a picture: edges are drawn, nodes are real buttons in a list. So there is one thing for everybody:
  * it is read, focused and pressed like any list of buttons.
  */
 export function Graph(props: IGraphProps): JSX.Element {
-  const { nodes, direction, selected } = props;
+  const { direction, selected } = props;
   const box = useRef<HTMLDivElement>(null);
   const available = useWidth(box);
   const drawn = useMemo(
-    () => fit(nodes, direction, available),
-    [nodes, direction, available]
+    () => fit(props.nodes, direction, available),
+    [props.nodes, direction, available]
   );
-  const { size, picture } = drawn;
+  const { nodes, size, picture } = drawn;
   return (
-    <div className="jp-mlops-graph" ref={box}>
+    <div className={`jp-mlops-graph jp-mlops-graph-${direction}`} ref={box}>
       <div
         className="jp-mlops-graph-canvas"
         style={{ width: picture.width, height: picture.height }}
@@ -92,7 +97,7 @@ export function Graph(props: IGraphProps): JSX.Element {
                   left: corner.x,
                   top: corner.y,
                   width: size.width,
-                  height: size.height
+                  height: node.along ?? size.height
                 }}
               >
                 <button
@@ -111,11 +116,11 @@ export function Graph(props: IGraphProps): JSX.Element {
                   )}
                   <span className="jp-mlops-node-text">
                     <span className="jp-mlops-node-name">{node.id}</span>
-                    {node.detail && (
-                      <span className="jp-mlops-node-detail">
-                        {node.detail}
+                    {node.details.map(line => (
+                      <span className="jp-mlops-node-detail" key={line}>
+                        {line}
                       </span>
-                    )}
+                    ))}
                   </span>
                   {node.progress !== undefined && (
                     <span
@@ -138,16 +143,30 @@ function fit(
   nodes: ReadonlyArray<IStepNode>,
   direction: 'down' | 'right',
   available: number
-): { size: ISize; picture: ILayout } {
+): { nodes: (IStepNode & IGraphNode)[]; size: ISize; picture: ILayout } {
   const base = SIZES[direction];
-  let size: ISize = base;
-  let picture = layout(nodes, size);
-  if (direction === 'down' && available > 0 && picture.width > available) {
-    const excess = (picture.width - available) / Math.max(1, picture.breadth);
-    size = { ...base, width: Math.max(base.least, base.width - excess) };
-    picture = layout(nodes, size);
+  const draw = (size: ISize) => {
+    const grown = nodes.map(node => ({ ...node, along: height(node, size) }));
+    return { nodes: grown, size, picture: layout(grown, size) };
+  };
+  const drawn = draw(base);
+  const { width, breadth } = drawn.picture;
+  if (direction === 'right' || available <= 0 || width <= available) {
+    return drawn;
   }
-  return { size, picture };
+  const excess = (width - available) / Math.max(1, breadth);
+  return draw({ ...base, width: Math.max(base.least, base.width - excess) });
+}
+
+/** Room for the lines of a node, where the layers go down: a long one takes two, and what is longer is in the tooltip. */
+function height(node: IStepNode, size: ISize): number | undefined {
+  if (size.direction === 'right') {
+    return undefined;
+  }
+  const letters = (size.width - EDGES) / LETTER;
+  const lines = node.details.map(line => (line.length > letters ? 2 : 1));
+  const all = lines.reduce((sum, count) => sum + count, 0);
+  return size.height + LINE * Math.max(0, all - 1);
 }
 
 /** Inner width of an element, followed; 0 before it is known. */

@@ -8,6 +8,8 @@ export interface IGraphNode {
   readonly id: string;
   /** Ids of nodes that come before; unknown ones and those that would close a cycle are left out. */
   readonly needs: ReadonlyArray<string>;
+  /** Extent along the layers, in pixels, where it is not that of the size; the next layer begins below the longest node. */
+  readonly along?: number;
 }
 
 export interface ISize {
@@ -59,7 +61,13 @@ export function layout(nodes: ReadonlyArray<IGraphNode>, size: ISize): ILayout {
   const across = size.direction === 'down' ? size.width : size.height;
   place(layers, across, size.gap);
   const along = size.direction === 'down' ? size.height : size.width;
-  const pitch = along + size.layerGap;
+  const extents = new Map(nodes.map(node => [node.id, node.along ?? along]));
+  const long = layers.map(layer =>
+    Math.max(along, ...layer.map(item => extents.get(item.id ?? '') ?? 0))
+  );
+  const starts = long.map((_, i) =>
+    long.slice(0, i).reduce((sum, one) => sum + one + size.layerGap, 0)
+  );
   const low = Math.min(0, ...layers.flat().map(left(across)));
   const high = Math.max(
     0,
@@ -69,18 +77,20 @@ export function layout(nodes: ReadonlyArray<IGraphNode>, size: ISize): ILayout {
     size.direction === 'down' ? { x: a, y: b } : { x: b, y: a };
   const corners = new Map<string, IPoint>();
   for (const [id, item] of items) {
-    corners.set(id, turn(item.at - across / 2 - low, item.layer * pitch));
+    corners.set(id, turn(item.at - across / 2 - low, starts[item.layer]));
   }
   const edges = chains.map(chain => {
     const points: IPoint[] = [];
     chain.forEach((item, i) => {
-      const start = item.layer * pitch;
+      const start = starts[item.layer];
       const at = item.at - low;
       if (i > 0) {
         points.push(turn(at, start));
       }
       if (i < chain.length - 1) {
-        points.push(turn(at, start + along));
+        points.push(
+          turn(at, start + (extents.get(item.id ?? '') ?? long[item.layer]))
+        );
       }
     });
     return {
@@ -91,7 +101,7 @@ export function layout(nodes: ReadonlyArray<IGraphNode>, size: ISize): ILayout {
   });
   const total = turn(
     high - low,
-    layers.length ? layers.length * pitch - size.layerGap : 0
+    layers.length ? starts[layers.length - 1] + long[layers.length - 1] : 0
   );
   return {
     width: total.x,

@@ -34,7 +34,7 @@ export const notebookPlugin: JupyterFrontEndPlugin<void> = {
 
     const track = (panel: NotebookPanel) => {
       const source = new NotebookSource(panel, contents, trans);
-      const band = new StepBands(panel, source, model.pipeline);
+      const band = new StepBands(panel, source, model.pipeline, trans);
       const owned = new DisposableSet();
       owned.add(model.pipeline.track(source));
       owned.add(source);

@@ -181,11 +181,13 @@ function node(step: StepRun, { trans }: IContext) {
     needs: step.needs,
     phase: step.phase,
     phaseLabel: phase,
-    detail: running
-      ? trans.__('cell %1 of %2', Math.min(k + 1, n), n)
-      : step.cached
-        ? trans.__('from the cache')
-        : cells,
+    details: [
+      running
+        ? trans.__('cell %1 of %2', Math.min(k + 1, n), n)
+        : step.cached
+          ? trans.__('from the cache')
+          : cells
+    ].filter(Boolean),
     progress: running ? k / n : undefined,
     label: [step.name, phase, cells].filter(Boolean).join(', ')
   };
