@@ -7,7 +7,7 @@ from typing import Any
 
 from jupyter_mlops.errors import Corrupt, WrongUsage
 from jupyter_mlops.oci.canonical import parse_object
-from jupyter_mlops.oci.digest import digest_of, is_digest
+from jupyter_mlops.oci.digest import SHA256, digest_of, is_digest
 from jupyter_mlops.oci.names import OCI_INDEX, OCI_MANIFEST
 from jupyter_mlops.oci.store import Descriptor, Manifest
 
@@ -61,13 +61,14 @@ def artifact_type_of(document: Mapping[str, Any]) -> str | None:
     return str(config["mediaType"]) if isinstance(config, dict) and config.get("mediaType") else None
 
 
-def manifest_of(data: bytes, media_type: str | None = None, what: str = "a manifest") -> Manifest:
+def manifest_of(data: bytes, media_type: str | None = None, what: str = "a manifest", algorithm: str = SHA256) -> Manifest:
     """Parse the bytes of a manifest or index; its descriptor is made from them.
 
     Args:
         data: the very bytes, which alone decide the digest.
         media_type: as an HTTP header or a descriptor said; the document's own field wins over None.
         what: how an error names it.
+        algorithm: of the digest that its descriptor gets.
 
     Raises:
         WrongUsage: code ``manifest-invalid``: no manifest, larger than 4 MiB, or its type contradicts what was said.
@@ -91,7 +92,7 @@ def manifest_of(data: bytes, media_type: str | None = None, what: str = "a manif
     notes = {} if document.get("annotations") is None else document["annotations"]
     if not isinstance(notes, dict) or not all(isinstance(value, str) for value in notes.values()):
         raise WrongUsage(f"{what} has annotations that are not texts", code="manifest-invalid")
-    manifest = Manifest(Descriptor(kind, digest_of(data), len(data), notes, artifact_type_of(document)), data, document)
+    manifest = Manifest(Descriptor(kind, digest_of(data, algorithm), len(data), notes, artifact_type_of(document)), data, document)
     try:
         points_to(manifest)
         subject_of(document)

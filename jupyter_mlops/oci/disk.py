@@ -7,16 +7,19 @@ Everything is written to a temporary file of the same file system, synced, and r
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import PlatformError, StorageFull
-from jupyter_mlops.oci.digest import CHUNK
+from jupyter_mlops.oci.digest import CHUNK, SHA256, hasher
 from jupyter_mlops.oci.lock import try_lock
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -84,26 +87,52 @@ class Upload:
     """A file on its way in, hashed while it is written; at the end it gets its name or it is gone.
 
     It holds a lock on its temporary file for as long as it lives, by which :func:`is_live` knows it from what a killed
-    process left.
+    process left. One algorithm runs along; only where another digest is asked for in the end, or another process wrote the
+    beginning, the file is read once more: to run two hashes over every byte would cost all for the sake of the very few.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Start an empty file in ``folder``, which must be on the file system of the final place."""
+    def __init__(self, folder: Path, algorithm: str = SHA256, *, name: str = "", resume: bool = False) -> None:
+        """Start an empty file in ``folder``, which must be on the file system of the final place.
+
+        Args:
+            folder: made if need be.
+            algorithm: the one that runs along.
+            name: of the file; '' for one that nobody can guess.
+            resume: go on with a file that another process began and nobody holds now.
+
+        Raises:
+            OSError: no such file (``FileNotFoundError``), held by somebody (``BlockingIOError``), or it cannot be made.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / os.urandom(16).hex()
-        self.size = 0
-        self._hash = hashlib.sha256()
-        self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try_lock(self._handle)
+        self.path = folder / (name or os.urandom(16).hex())
+        self._algorithm = algorithm
+        self._hash: _Hash | None = None if resume else hasher(algorithm)
+        self._handle = os.open(self.path, os.O_RDWR | (0 if resume else os.O_CREAT | os.O_EXCL), 0o600)
+        if not try_lock(self._handle) and resume:
+            self._close()
+            raise BlockingIOError(errno.EWOULDBLOCK, "another process writes it", str(self.path))
+        self.size = os.lseek(self._handle, 0, os.SEEK_END)
 
     @property
     def digest(self) -> str:
-        """Digest of what was written so far."""
-        return "sha256:" + self._hash.hexdigest()
+        """Digest of what was written so far. Raises OSError."""
+        return self.digest_by(self._algorithm)
+
+    def digest_by(self, algorithm: str) -> str:
+        """Digest by this algorithm; reads the file if it did not run along. Raises OSError."""
+        running = self._hash if algorithm == self._algorithm else None
+        if running is None:
+            running = hasher(algorithm)
+            offset = 0
+            while chunk := os.pread(self._handle, CHUNK, offset):
+                running.update(chunk)
+                offset += len(chunk)
+        return f"{algorithm}:{running.hexdigest()}"
 
     def write(self, data: bytes | memoryview) -> None:
         """Append. Raises OSError."""
-        self._hash.update(data)
+        if self._hash is not None:
+            self._hash.update(data)
         write_all(self._handle, data)
         self.size += len(data)
 
@@ -120,6 +149,11 @@ class Upload:
         if self._handle >= 0:
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
+            self._close()
+
+    def leave(self) -> None:
+        """Let go of the file without removing it, for another process to go on with; no error if there is none."""
+        if self._handle >= 0:
             self._close()
 
     def _close(self) -> None:

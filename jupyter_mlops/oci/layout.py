@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import Corrupt, NotFound, PlatformError, WrongUsage
 from jupyter_mlops.oci.canonical import canonical
 from jupyter_mlops.oci.descriptor import blobs_of, children_of, manifest_of, points_to, subject_of
-from jupyter_mlops.oci.digest import digest_of, hex_of, is_digest
+from jupyter_mlops.oci.digest import SHA256, algorithm_of, digest_of, is_digest, parts_of
 from jupyter_mlops.oci.disk import Upload, explained, read_chunks, replace_file, sync_folder
+from jupyter_mlops.oci.facts import Facts, facts_of
 from jupyter_mlops.oci.index import Index, parse_index
 from jupyter_mlops.oci.lease import Leases
 from jupyter_mlops.oci.lock import locked
@@ -42,13 +43,8 @@ REMEMBERED = 10_000
 """Manifests whose facts are kept in memory; each is about half a kilobyte and can never change."""
 
 
-class Facts(NamedTuple):
-    """What is asked of a manifest again and again."""
-
-    descriptor: Descriptor
-    children: tuple[str, ...]
-    blobs: tuple[str, ...]
-    subject: str | None
+def _any(index: Index) -> None:
+    """No condition."""
 
 
 class Layout:
@@ -69,7 +65,9 @@ class Layout:
 
     # -- blobs -------------------------------------------------------------------------------------------------------------
 
-    def put_blob(self, repository: str, data: bytes | Path | Iterable[bytes | memoryview], media_type: str) -> Descriptor:
+    def put_blob(
+        self, repository: str, data: bytes | Path | Iterable[bytes | memoryview], media_type: str, algorithm: str = SHA256
+    ) -> Descriptor:
         """Store bytes; a path or chunks are streamed. What is there already is not written again.
 
         Raises:
@@ -78,13 +76,13 @@ class Layout:
         """
         self.folder(repository)
         if isinstance(data, bytes):
-            digest = digest_of(data)
+            digest = digest_of(data, algorithm)
             if self._reuse(repository, digest, len(data)):
                 return Descriptor(media_type, digest, len(data))
             data = (data,)
         chunks: Iterable[bytes | memoryview] = read_chunks(data) if isinstance(data, Path) else data
         with explained(self.root):
-            running = self.start_upload()
+            running = self.start_upload(algorithm)
         try:
             for chunk in chunks:
                 with explained(self.root):
@@ -116,28 +114,36 @@ class Layout:
         except OSError as error:
             raise _unknown_blob(repository, digest) from error
 
-    def start_upload(self) -> Upload:
+    def start_upload(self, algorithm: str = SHA256) -> Upload:
         """A blob on its way in, for who gets it piece by piece. Raises OSError."""
-        return Upload(self._uploads)
+        return Upload(self._uploads, algorithm)
 
-    def finish_upload(self, repository: str, running: Upload, media_type: str = "application/octet-stream") -> Descriptor:
-        """Give an upload its place, or drop it when the repository has the blob. Raises StorageFull, PlatformError."""
-        descriptor = Descriptor(media_type, running.digest, running.size)
+    def finish_upload(
+        self, repository: str, running: Upload, media_type: str = "application/octet-stream", digest: str = ""
+    ) -> Descriptor:
+        """Give an upload its place, or drop it when the repository has the blob. Raises StorageFull, PlatformError.
+
+        ``digest``: what was found to be its digest already; '' to take the one that ran along.
+        """
+        descriptor = Descriptor(media_type, digest or running.digest, running.size)
         if not self._reuse(repository, descriptor.digest, descriptor.size):
             path = self.blob_path(repository, descriptor.digest)
             with explained(self.root):
                 running.commit(path)
-                self._pool(path)
+                self._pool(path, descriptor.digest)
         running.discard()
         return descriptor
 
     def mount(self, repository: str, digest: str, source: str) -> bool:
-        """Take a blob over from another repository, without copying; False if that one does not have it."""
-        path = self.blob_path(source, digest)
+        """Take a blob over from another repository ('': from any), without copying; False if it is not there.
+
+        From any means from the pool, so that on a file system without hard links nothing is found.
+        """
+        path = self.blob_path(source, digest) if source else self.pooled(digest)
         if not path.is_file():
             return False
         if not self._reuse(repository, digest, path.stat().st_size):
-            self.put_blob(repository, path, "application/octet-stream")
+            self.put_blob(repository, path, "application/octet-stream", algorithm_of(digest))
         return True
 
     # -- manifests ---------------------------------------------------------------------------------------------------------
@@ -152,20 +158,33 @@ class Layout:
         return self.put_manifest_bytes(repository, canonical(document), tags=tags)
 
     def put_manifest_bytes(
-        self, repository: str, data: bytes, media_type: str | None = None, *, tags: Sequence[str] = (), check: bool = True
+        self,
+        repository: str,
+        data: bytes,
+        media_type: str | None = None,
+        *,
+        tags: Sequence[str] = (),
+        check: bool = True,
+        algorithm: str = SHA256,
+        condition: Callable[[Index], None] = _any,
     ) -> Manifest:
-        """As :meth:`put_manifest`, with the very bytes. ``check``: everything that it points to must be there."""
+        """As :meth:`put_manifest`, with the very bytes.
+
+        ``check``: the manifests that it holds must be there, too; its blobs always. ``condition``: raises where the
+        repository, which nobody changes meanwhile, shall not get it.
+        """
         folder = self.folder(repository)
         for tag in tags:
             check_tag(tag)
-        manifest = manifest_of(data, media_type, f"the manifest for {repository}")
-        self.put_blob(repository, data, manifest.descriptor.media_type)
+        manifest = manifest_of(data, media_type, f"the manifest for {repository}", algorithm)
+        condition(self.index(repository))
+        self.put_blob(repository, data, manifest.descriptor.media_type, algorithm)
         with explained(self.root), self._locked(repository):
-            if check:
-                self._check_complete(repository, manifest)
+            condition(self.index(repository))
+            self._check_complete(repository, manifest, children=check)
             if not (folder / "oci-layout").exists():
                 replace_file(folder / "oci-layout", MARKER, self._uploads)
-            sync_folder(folder / "blobs" / "sha256")
+            sync_folder(self.blob_path(repository, manifest.descriptor.digest).parent)
             self._save(repository, self.index(repository).with_manifest(manifest.descriptor, tags))
         rooted = bool(tags) or subject_of(manifest.document) is not None
         self._leases.settle(repository, (*points_to(manifest), *((manifest.descriptor.digest,) if rooted else ())))
@@ -201,7 +220,7 @@ class Layout:
 
         A damaged manifest is left out: it shall not hide the sound ones.
         """
-        hex_of(digest)
+        parts_of(digest)
         found = []
         for known in sorted(self.index(repository).manifests):
             with suppress(Corrupt, NotFound, WrongUsage):
@@ -210,7 +229,7 @@ class Layout:
                     found.append(facts.descriptor)
         return found
 
-    def delete(self, repository: str, reference: str) -> None:
+    def delete(self, repository: str, reference: str, condition: Callable[[Index], None] = _any) -> None:
         """Take a tag off, or drop a manifest with all its tags. Bytes go when they are collected.
 
         Raises:
@@ -218,6 +237,7 @@ class Layout:
         """
         with explained(self.root), self._locked(repository):
             index = self.index(repository)
+            condition(index)
             if index.resolve(reference) is None:
                 raise NotFound(f"{repository} has no {reference}", code="manifest-unknown")
             self._save(repository, index.without_manifest(reference) if is_digest(reference) else index.without_tag(reference))
@@ -237,14 +257,7 @@ class Layout:
         """What a manifest points to, remembered. Raises NotFound, Corrupt, WrongUsage."""
         facts = self._facts.get(digest)
         if facts is None:
-            manifest = self._read_manifest(repository, digest)
-            document = manifest.document
-            facts = Facts(
-                manifest.descriptor,
-                tuple(child.digest for child in children_of(document)),
-                tuple(blob.digest for blob in blobs_of(document)),
-                subject_of(document),
-            )
+            facts = facts_of(self._read_manifest(repository, digest))
             if len(self._facts) >= REMEMBERED:
                 self._facts.clear()
             self._facts[digest] = facts
@@ -277,7 +290,15 @@ class Layout:
 
     def blob_path(self, repository: str, digest: str) -> Path:
         """Where a blob lies, whether it is there or not."""
-        return self.folder(repository) / "blobs" / "sha256" / hex_of(digest)
+        return self.folder(repository).joinpath("blobs", *parts_of(digest))
+
+    def pooled(self, digest: str) -> Path:
+        """The second name of a blob, by which every repository may get it, whether it is there or not."""
+        return self.root.joinpath("_blobs", *parts_of(digest))
+
+    def give_up(self, repository: str, digest: str) -> None:
+        """No manifest will come for this blob from here."""
+        self._leases.settle(repository, (digest,))
 
     def lease_file(self, repository: str) -> Path:
         """What publishers share a lock on while they are between blobs and manifest."""
@@ -293,7 +314,7 @@ class Layout:
         path = self.blob_path(repository, digest)
         with explained(self.root):
             self._leases.hold(repository, digest)
-        pooled = self.root / "_blobs" / "sha256" / path.name
+        pooled = self.pooled(digest)
         if not (_has(path, size) or _has(pooled, size)):
             return False
         with explained(self.root), self._locked(repository), suppress(FileNotFoundError):
@@ -305,19 +326,19 @@ class Layout:
             return _has(path, size)
         return False
 
-    def _pool(self, path: Path) -> None:
+    def _pool(self, path: Path, digest: str) -> None:
         """Give a new blob its second name. Some file systems have no hard links: then nothing is shared."""
-        pooled = self.root / "_blobs" / "sha256" / path.name
+        pooled = self.pooled(digest)
         with suppress(OSError):
             pooled.parent.mkdir(parents=True, exist_ok=True)
             os.link(path, pooled)
 
-    def _check_complete(self, repository: str, manifest: Manifest) -> None:
+    def _check_complete(self, repository: str, manifest: Manifest, *, children: bool) -> None:
         """See that all that a manifest points to is there."""
         for blob in blobs_of(manifest.document):
             if not self.blob_path(repository, blob.digest).is_file():
                 raise _unknown_blob(repository, blob.digest)
-        for child in children_of(manifest.document):
+        for child in children_of(manifest.document) if children else ():
             if not self.blob_path(repository, child.digest).is_file():
                 raise NotFound(
                     f"{repository} has no manifest {child.digest}", code="manifest-unknown", fix="Push the parts of an index first."
@@ -335,7 +356,7 @@ class Layout:
         """A manifest's bytes, verified and parsed."""
         with self.open_blob(repository, digest) as stream:
             data = stream.read()
-        return manifest_of(data, media_type, f"{digest} in {repository}")
+        return manifest_of(data, media_type, f"{digest} in {repository}", algorithm_of(digest))
 
     def index(self, repository: str) -> Index:
         """The entries of a repository; empty for an unknown one. Read once: a replaced file has another inode or time."""
@@ -358,10 +379,8 @@ class Layout:
     def _save(self, repository: str, index: Index) -> None:
         replace_file(self.folder(repository) / "index.json", index.to_bytes(), self._uploads)
 
-    @contextmanager
-    def _locked(self, repository: str) -> Iterator[None]:
-        with locked(_lock_file(self.root, "index", repository)):
-            yield
+    def _locked(self, repository: str) -> AbstractContextManager[None]:
+        return locked(_lock_file(self.root, "index", repository))
 
 
 def _lock_file(root: Path, what: str, repository: str) -> Path:

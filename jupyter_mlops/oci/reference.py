@@ -75,7 +75,9 @@ def split_reference(text: str) -> Reference:
     if at:
         if not is_digest(digest):
             raise WrongUsage(
-                f"{digest!r} is not a digest", code="invalid-digest", fix="A digest is sha256: and 64 hexadecimal digits."
+                f"{digest!r} is not a digest",
+                code="invalid-digest",
+                fix="A digest is sha256: and 64 hexadecimal digits, or sha512: and 128.",
             )
         return Reference(check_repository(name), digest)
     name, colon, tag = text.partition(":")

@@ -31,7 +31,7 @@ from jupyter_mlops.oci.descriptor import (
     manifest_of,
     subject_of,
 )
-from jupyter_mlops.oci.digest import CHUNK, digest_of, hex_of, is_digest
+from jupyter_mlops.oci.digest import CHUNK, SHA256, algorithm_of, digest_of, hex_of, is_digest
 from jupyter_mlops.oci.disk import Upload, explained, read_chunks
 from jupyter_mlops.oci.download import Download
 from jupyter_mlops.oci.http import Transport
@@ -219,9 +219,10 @@ class Remote:
             said = reference if is_digest(reference) else answer.headers.get("Docker-Content-Digest")
             if kind == "text/html":
                 raise self._no_registry(answer)
-        if said and said != digest_of(data):
-            raise Corrupt(f"{said} in {self._address}/{repository} is damaged: the registry sent {digest_of(data)}")
-        return manifest_of(data, kind if kind in MANIFEST_TYPES else None, f"{reference} in {repository}")
+        algorithm = algorithm_of(said) if said and is_digest(said) else SHA256
+        if said and said != digest_of(data, algorithm):
+            raise Corrupt(f"{said} in {self._address}/{repository} is damaged: the registry sent {digest_of(data, algorithm)}")
+        return manifest_of(data, kind if kind in MANIFEST_TYPES else None, f"{reference} in {repository}", algorithm)
 
     def resolve(self, repository: str, reference: str) -> str:
         """The digest that a tag points at now, in one small request. Raises NotFound."""

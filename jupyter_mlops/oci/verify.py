@@ -6,12 +6,11 @@ all of them has never taken wrong ones without an error.
 
 from __future__ import annotations
 
-import hashlib
 import io
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_mlops.errors import Corrupt
-from jupyter_mlops.oci.digest import CHUNK
+from jupyter_mlops.oci.digest import CHUNK, algorithm_of, hasher
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -34,7 +33,8 @@ class _Verifying(io.RawIOBase):
         super().__init__()
         self._source, self._digest, self._left, self._place = source, digest, size, place
         self._size = size
-        self._hash = hashlib.sha256()
+        self._algorithm = algorithm_of(digest)
+        self._hash = hasher(self._algorithm)
         if size == 0:
             self._check()
 
@@ -60,7 +60,7 @@ class _Verifying(io.RawIOBase):
         super().close()
 
     def _check(self) -> None:
-        found = "sha256:" + self._hash.hexdigest()
+        found = f"{self._algorithm}:{self._hash.hexdigest()}"
         if found != self._digest:
             raise self._wrong(f"its {self._size} bytes have the digest {found}")
 

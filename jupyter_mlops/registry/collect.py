@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jupyter_mlops.errors import Corrupt, NotFound, WrongUsage
+from jupyter_mlops.oci.digest import ALGORITHMS
 from jupyter_mlops.oci.disk import explained, is_live
 from jupyter_mlops.oci.index import Index
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.lease import alone
 from jupyter_mlops.registry.base import Collected
+from jupyter_mlops.registry.uploads import abandoned
 
 STARTING = 60.0
 """Seconds for which a temporary file counts as live although nobody has locked it: its writer may be about to."""
@@ -59,7 +61,7 @@ def collect_repository(layout: Layout, repository: str, *, grace: float, dry_run
         gone = set(index.manifests) - live.manifests
         if gone and not dry_run:
             save(Index(tuple(entry for entry in index.entries if entry["digest"] not in gone)))
-        blobs = [path for path in _files(layout.folder(repository) / "blobs" / "sha256") if _unused(path, live, newest)]
+        blobs = [path for path in blob_files(layout.folder(repository) / "blobs") if _unused(path, live, newest)]
         freed = sum(path.stat().st_size for path in blobs if path.stat().st_nlink <= LAST_LINKS)
         if not dry_run:
             for path in blobs:
@@ -72,7 +74,8 @@ def collect_repository(layout: Layout, repository: str, *, grace: float, dry_run
 def collect_rest(root: Path, *, dry_run: bool) -> Collected:
     """What killed writers left, and the pool's names of blobs that no repository has any more."""
     left = [path for path in _files(root / "_uploads") if _age(path) > STARTING and not is_live(path)]
-    single = [path for path in _files(root / "_blobs" / "sha256") if path.stat().st_nlink == 1]
+    left += [path for path in abandoned(root) if not is_live(path)]
+    single = [path for path in blob_files(root / "_blobs") if path.stat().st_nlink == 1]
     freed = sum(path.stat().st_size for path in left)
     if not dry_run:
         with explained(root):
@@ -107,23 +110,31 @@ def _follow(layout: Layout, repository: str, digest: str, manifests: set[str], b
 
 
 def _unused(path: Path, live: _Live, newest: float) -> bool:
-    digest = f"sha256:{path.name}"
+    digest = f"{path.parent.name}:{path.name}"
     return digest not in live.blobs and digest not in live.manifests and _touched(path) <= newest
 
 
 def _remove_empty(layout: Layout, repository: str) -> None:
     """Take away the folder of a repository that holds nothing, and the empty ones above it."""
     folder = layout.folder(repository)
-    if any(_files(folder / "blobs" / "sha256")):
+    if any(blob_files(folder / "blobs")):
         return
     for name in ("index.json", "oci-layout"):
         (folder / name).unlink(missing_ok=True)
     with suppress(OSError):  # another repository lies below
-        (folder / "blobs" / "sha256").rmdir()
+        for algorithm in ALGORITHMS:
+            with suppress(FileNotFoundError):
+                (folder / "blobs" / algorithm).rmdir()
         (folder / "blobs").rmdir()
         while folder != layout.root:
             folder.rmdir()
             folder = folder.parent
+
+
+def blob_files(folder: Path) -> Iterator[Path]:
+    """The blobs below a folder ``blobs``, of every algorithm: ``<algorithm>/<hex>``."""
+    for algorithm in ALGORITHMS:
+        yield from _files(folder / algorithm)
 
 
 def _files(folder: Path) -> Iterator[Path]:

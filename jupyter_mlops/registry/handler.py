@@ -32,10 +32,18 @@ CODES = {
     "manifest-invalid": "MANIFEST_INVALID",
     "manifest-too-large": "SIZE_INVALID",
     "too-many-uploads": "TOOMANYREQUESTS",
+    "blob-needed": "DENIED",
+    "precondition-failed": "PRECONDITION_FAILED",
 }
 """Our code → the specification's; others are UNKNOWN."""
 
-STATUS = {"upload-range": 416, "manifest-too-large": 413, "too-many-uploads": 429, "corrupt": 500}
+STATUS = {
+    "upload-range": 416,
+    "manifest-too-large": 413,
+    "too-many-uploads": 429,
+    "corrupt": 500,
+    "precondition-failed": 412,
+}
 _LOG = logging.getLogger(__name__)
 
 
@@ -100,6 +108,12 @@ class Handler(web.RequestHandler):
             query = urlencode({"n": count, "last": rest[count - 1]})
             self.set_header("Link", f'<{self.request.path}?{query}>; rel="next"')
         return rest[:count]
+
+    def not_modified(self) -> None:
+        """Answer 304: the client has it."""
+        self.set_status(304)
+        self.clear_header("Content-Length")
+        self.finish()
 
     def created(self, location: str, digest: str) -> None:
         """Answer 201."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 from jupyter_mlops.errors import NotFound, WrongUsage
 from jupyter_mlops.oci.digest import is_digest
@@ -13,7 +11,7 @@ from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.reference import check_tag
 from jupyter_mlops.oci.store import Store
 from jupyter_mlops.registry.base import GRACE, Collected, Registry, Usage
-from jupyter_mlops.registry.collect import collect_repository, collect_rest, total
+from jupyter_mlops.registry.collect import blob_files, collect_repository, collect_rest, total
 
 LINKS = 2
 """Names of a blob that only one repository has: its own, and the one in the pool."""
@@ -66,7 +64,7 @@ class LayoutRegistry:
         return self._layout.exclusive(repository)
 
     def _usage(self, repository: str) -> Usage:
-        stats = list(_stats(self._layout.folder(repository) / "blobs" / "sha256"))
+        stats = [path.stat() for path in blob_files(self._layout.folder(repository) / "blobs")]
         own = sum(each.st_size for each in stats if each.st_nlink <= LINKS)
         return Usage(repository, sum(each.st_size for each in stats), own, len(self._layout.index(repository).manifests))
 
@@ -90,11 +88,3 @@ def registry_of(store: Store) -> Registry:
         code="unsupported-store",
         fix="Use the registry folder of this machine.",
     )
-
-
-def _stats(folder: Path) -> list[os.stat_result]:
-    try:
-        with os.scandir(folder) as entries:
-            return [entry.stat() for entry in entries]
-    except FileNotFoundError:
-        return []

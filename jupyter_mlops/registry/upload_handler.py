@@ -7,6 +7,7 @@ import asyncio
 from tornado import web
 
 from jupyter_mlops.errors import MlopsError, WrongUsage
+from jupyter_mlops.oci.digest import SHA256, algorithm_of, is_digest
 from jupyter_mlops.registry.handler import Handler
 from jupyter_mlops.registry.uploads import Session
 
@@ -37,11 +38,16 @@ class UploadHandler(Handler):
         if self.request.method == "POST":
             if self.get_query_argument("mount", None) and await self._mount(name):
                 return
-            upload = await asyncio.to_thread(self.uploads.start, name)
+            upload = await asyncio.to_thread(self.uploads.start, name, self._algorithm())
         self.session, self.upload = self.uploads.get(name, upload), upload
         if self.request.method in {"PATCH", "PUT"}:
             self._check_order(self.session)
             self.session.busy = True
+
+    def _algorithm(self) -> str:
+        """What the client says that it will name the blob by: outright, or by the digest of a blob sent in one request."""
+        said = self.get_query_argument("digest-algorithm", "")
+        return said or (algorithm_of(digest) if is_digest(digest := self.get_query_argument("digest", "")) else SHA256)
 
     def _check_order(self, session: Session) -> None:
         """A piece must follow what is there."""
@@ -55,8 +61,9 @@ class UploadHandler(Handler):
             )
 
     async def _mount(self, name: str) -> bool:
+        """Whether the repository has the blob now. Without ``from`` any may give it: who may write here may read all."""
         source, digest = self.get_query_argument("from", ""), self.get_query_argument("mount")
-        if not source or not await asyncio.to_thread(self.layout.mount, name, digest, source):
+        if not await asyncio.to_thread(self.layout.mount, name, digest, source):
             return False
         self.created(f"/v2/{name}/blobs/{digest}", digest)
         self.finish()

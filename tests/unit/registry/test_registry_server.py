@@ -1,8 +1,6 @@
 """``/v2/`` as clients see it: the rules of the distribution specification, who may, and what goes wrong."""
 
 import base64
-import hashlib
-import http.client
 import json
 import os
 import re
@@ -11,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -22,46 +19,7 @@ from jupyter_mlops.oci.names import OCI_INDEX, OCI_MANIFEST
 from jupyter_mlops.registry.access import allowed, new_token
 from jupyter_mlops.registry.server import serve
 from jupyter_mlops.testing.embedded import embedded_registry
-
-KIND = "application/vnd.example.v1+json"
-ABSENT = "sha256:" + 64 * "0"
-
-
-class Client:
-    """One HTTP client, one request a connection."""
-
-    def __init__(self, address):
-        self.host = urlsplit(address).netloc
-
-    def __call__(self, method, path, body=None, **headers):
-        connection = http.client.HTTPConnection(self.host, timeout=20)
-        try:
-            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
-            answer = connection.getresponse()
-            return answer, answer.read()
-        finally:
-            connection.close()
-
-    def push(self, data, name="a"):
-        answer, _ = self("POST", f"/v2/{name}/blobs/uploads/?digest={digest(data)}", data)
-        assert answer.status == 201
-        return {"mediaType": KIND, "digest": digest(data), "size": len(data)}
-
-    def put(self, document, reference, name="a", media_type=OCI_MANIFEST):
-        return self(
-            "PUT",
-            f"/v2/{name}/manifests/{reference}",
-            document if isinstance(document, bytes) else json.dumps(document),
-            Content_Type=media_type,
-        )
-
-
-def digest(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-def code(answer):
-    return json.loads(answer[1])["errors"][0]["code"]
+from tests.unit.registry.registry_client import ABSENT, KIND, Client, code, digest, left
 
 
 @pytest.fixture
@@ -142,7 +100,7 @@ def test_a_wrong_digest_is_refused_and_leaves_nothing(client, root):
     start, _ = client("POST", "/v2/a/blobs/uploads/")
     answer = client("PUT", f"{start.headers['Location']}?digest={ABSENT}", b"data")
     assert (answer[0].status, code(answer)) == (400, "DIGEST_INVALID")
-    assert list((root / "_uploads").iterdir()) == []
+    assert left(root) == []
     assert client("HEAD", f"/v2/a/blobs/{digest(b'data')}")[0].status == 404
 
 
@@ -151,7 +109,7 @@ def test_an_upload_is_cancelled(client, root):
     assert client("DELETE", start.headers["Location"])[0].status == 204
     answer = client("PATCH", start.headers["Location"], b"x")
     assert (answer[0].status, code(answer)) == (404, "BLOB_UPLOAD_UNKNOWN")
-    assert list((root / "_uploads").iterdir()) == []
+    assert left(root) == []
 
 
 def test_an_upload_belongs_to_its_repository(client):
@@ -257,7 +215,6 @@ def test_deleting_a_tag_keeps_the_manifest_and_its_other_tags(client, manifest):
     answer = client("GET", "/v2/a/manifests/v2")
     assert (answer[0].status, code(answer)) == (404, "MANIFEST_UNKNOWN")
     assert client("DELETE", f"/v2/a/manifests/{ABSENT}")[0].status == 404
-    assert client("DELETE", f"/v2/a/blobs/{ABSENT}")[0].status == 405, "bytes go when nothing points to them"
 
 
 def test_referrers(client, manifest):
@@ -437,6 +394,10 @@ def test_it_serves_until_it_is_told_to_stop(root, end):
         assert client("GET", "/v2/", Authorization="Bearer tok")[0].status == 200
         start, _ = client("POST", "/v2/a/blobs/uploads/", Authorization="Bearer tok")
         assert start.status == 202
+        assert client("PATCH", start.headers["Location"], b"ab", Authorization="Bearer tok")[0].status == 202
         process.send_signal(end)
         assert process.wait(20) == 0
-    assert list((root / "_uploads").iterdir()) == [], "unfinished uploads are dropped"
+    with embedded_registry(root) as address:
+        done, _ = Client(address)("PUT", f"{start.headers['Location']}?digest={digest(b'abc')}", b"c")
+        assert done.status == 201, "the next server goes on where this one ended"
+        assert Client(address)("GET", done.headers["Location"])[1] == b"abc"
