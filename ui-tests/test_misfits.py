@@ -11,6 +11,8 @@ from lab import Lab, lab
 from pages import DARK, RUN_PATIENCE, LabPage, browser, chromium, notebook
 from playwright.sync_api import Page, expect
 
+from tests.unit.cluster.answering import Asked, Reply, answering
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.timeout(600),
@@ -23,6 +25,10 @@ KUBECONFIG = {
     "clusters": [{"name": "one", "cluster": {"server": "https://127.0.0.1:9"}}],
     "users": [{"name": "me", "user": {"token": "none"}}],
 }  # fmt: skip
+
+
+BIG = 65 << 20
+"""Bytes: a little more than may travel."""
 
 
 @pytest.fixture
@@ -53,4 +59,39 @@ def test_a_cluster_that_is_away_leaves_the_notebook_as_it_is_shown(page: Page, s
     expect(said.get_by_role("button", name="Retry")).to_be_visible()
     expect(section.get_by_role("button", name="Run", exact=True)).to_be_enabled()
     ui.shot("misfit-away-dark")
+    assert ui.errors == []
+
+
+@pytest.fixture
+def empty_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """A cluster that answers and has nothing, beside a notebook that names a file which is too large to travel to it."""
+
+    def nothing(_: Asked) -> Reply:
+        return Reply(404, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404})
+
+    with answering(nothing) as there:
+        config = tmp_path / "kubeconfig"
+        config.write_text(json.dumps({**KUBECONFIG, "clusters": [{"name": "one", "cluster": {"server": there.url}}]}))
+        config.chmod(0o600)
+        monkeypatch.setenv("KUBECONFIG", str(config))
+        book = notebook(tmp_path / "books" / "a.ipynb", ["x = 1", "rows = open('big.bin', 'rb').read()"])
+        with lab(tmp_path / "server", [book]) as running:
+            with (running.root / "big.bin").open("wb") as file:
+                file.truncate(BIG)
+            running.api("PUT", "targets/dev", {"registry": "http://127.0.0.1:9", "image": "127.0.0.1:9/step:1"})
+            yield running
+
+
+def test_a_file_that_would_not_travel_is_named_before_a_run(page: Page, empty_cluster: Lab) -> None:
+    ui = LabPage(page, empty_cluster).open()
+    section = ui.open_notebook("a.ipynb").convert().section("Pipeline")
+    expect(section.get_by_text("data-left")).to_have_count(0)  # on this machine it lies beside the steps
+    empty_cluster.api("PUT", "default-target", {"target": "dev"})
+    section = ui.open().open_notebook("a.ipynb").convert().section("Pipeline")
+    found = section.get_by_role("list", name="Before it runs").get_by_role("listitem").filter(has_text="data-left")
+    expect(found).to_contain_text("too large to travel to a cluster: big.bin (65 MiB)", timeout=RUN_PATIENCE)
+    expect(found).to_contain_text("Read it from a bucket, or log_dataset it")
+    expect(found.get_by_role("img", name="Warning")).to_be_visible()
+    expect(section.get_by_role("button", name="Run", exact=True)).to_be_enabled()
+    ui.shot("misfit-data-left")
     assert ui.errors == []
