@@ -108,9 +108,11 @@ class Workbench:
     @cached_property
     def models(self) -> Models:
         """Registered models."""
+        from jupyter_mlops.registry.index import Index
         from jupyter_mlops.registry.models import Models
 
-        return Models(self.store)
+        elsewhere = None if self.target.local else Index(self.settings.storage.cache / "lists", self.store.address)
+        return Models(self.store, index=elsewhere)
 
     @cached_property
     def services(self) -> Backend:

@@ -10,7 +10,7 @@ from jupyter_mlops.errors import WrongUsage
 
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
-    from jupyter_mlops.registry.models import Model
+    from jupyter_mlops.registry.models import Model, ModelSummary
 
 EXAMPLES = """\
   jupyter mlops models                             all models, their newest version first
@@ -53,14 +53,12 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
         else:
             show(found, console)
         return 0
-    listed = bench.models.list()
     if console.as_json:
-        console.emit({"models": [to_json(model) for model in listed]})
-    elif not listed:
+        console.emit({"models": [to_json(model) for model in bench.models.list()]})
+    elif not (listed := bench.models.summaries()):
         console.note("No models yet. Register one in a cell: log_model(model, 'name')")
     else:
-        rows = [_row(model) for model in listed if model.versions]
-        console.table(("MODEL", "NEWEST", "VERSIONS", "ALIASES", "METRICS", "REGISTERED"), rows)
+        console.table(("MODEL", "NEWEST", "VERSIONS", "ALIASES", "METRICS", "REGISTERED"), [_row(model) for model in listed])
     return 0
 
 
@@ -82,10 +80,10 @@ def show(model: Model, console: Console) -> None:
     console.table(("VERSION", "ALIASES", "METRICS", "SIZE", "REGISTERED", "RUN", "DIGEST"), rows)
 
 
-def _row(model: Model) -> tuple[str, ...]:
-    newest = model.versions[0]
-    aliases = ", ".join(f"{alias}={version.tag}" for version in model.versions for alias in version.aliases)
-    return model.name, newest.tag, str(len(model.versions)), aliases or "-", _metrics(newest.metrics), ago(newest.created)
+def _row(model: ModelSummary) -> tuple[str, ...]:
+    newest = model.newest
+    aliases = ", ".join(f"{alias}={tag}" for alias, tag in model.aliases.items())
+    return model.name, newest.tag, str(model.versions), aliases or "-", _metrics(newest.metrics), ago(newest.created)
 
 
 def _metrics(metrics: object) -> str:

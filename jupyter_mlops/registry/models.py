@@ -25,7 +25,9 @@ from jupyter_mlops.oci.reference import TAG_RULE, is_tag
 from jupyter_mlops.oci.store import Manifest, Store
 from jupyter_mlops.oci.tar import extract_all, read_member
 from jupyter_mlops.registry.base import Registry
+from jupyter_mlops.registry.catalogue import Catalogue, Kind, Listed, index_of
 from jupyter_mlops.registry.events import deletion, movement
+from jupyter_mlops.registry.index import Index
 from jupyter_mlops.registry.layout import registry_of
 from jupyter_mlops.registry.reading import AT_ONCE, Reader
 from jupyter_mlops.registry.suggest import listing, suggestion
@@ -37,6 +39,7 @@ CARD_LIMIT = 16 << 20
 
 LATEST = "latest"
 _HIDDEN = ("_", "sha256-")
+_KEPT = ("metrics", "created", "bytes", "format", "run", "inputs", "outputs")
 _LOG = logging.getLogger(__name__)
 
 
@@ -72,24 +75,40 @@ class Model:
     versions: tuple[ModelVersion, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """What a list shows of a model: the number of its versions, the newest, and which version each alias names."""
+
+    name: str
+    versions: int
+    newest: ModelVersion
+    aliases: Mapping[str, str]
+
+
 class Models:
     """The models of a store."""
 
-    def __init__(self, store: Store, registry: Registry | None = None) -> None:
-        """Read models from a store; ``registry`` is found by the kind of store when it is not given."""
+    def __init__(self, store: Store, registry: Registry | None = None, index: Index | None = None) -> None:
+        """Read models from a store; ``registry`` and ``index`` are found by the kind of store when they are not given."""
         self._store = store
         self._registry = registry or registry_of(store)
         self._cards: dict[str, Mapping[str, Any]] = {}
         self._reader = Reader(store, lambda tag: version_number(tag) is not None)
+        kind = Kind(lambda tag: not _is_hidden(tag), self._facts, _summary)
+        self._catalogue = Catalogue(store, self._reader, index or index_of(store), kind)
 
     # -- reading -------------------------------------------------------------------------------------------------------------
 
     def list(self) -> Sequence[Model]:
         """All models that have a version, by name; without the cards, where the versions themselves say what a list shows."""
-        names = [repository.partition("/")[2] for repository in self._registry.repositories("models/")]
-        names = [name for name in names if "/" not in name]
-        found = each(self._versions, names, AT_ONCE if self._reader.remote else 1)
+        names = self._names()
+        found = each(lambda name: self._versions(name, remembered=True), names, AT_ONCE if self._reader.remote else 1)
         return [Model(name, versions) for name, versions in zip(names, found, strict=True) if versions]
+
+    def summaries(self) -> Sequence[ModelSummary]:
+        """What a list of many models shows of each, by name: without reading those where nothing changed."""
+        found = self._catalogue.summaries([model_repository(name) for name in self._names()], "models/")
+        return [_summarised(repository.partition("/")[2], head) for repository, head in found.items() if head["versions"]]
 
     def get(self, name: str) -> Model:
         """One model.
@@ -227,36 +246,27 @@ class Models:
 
     # -- inside --------------------------------------------------------------------------------------------------------------
 
-    def _versions(self, name: str) -> tuple[ModelVersion, ...]:
+    def _names(self) -> Sequence[str]:
+        names = [repository.partition("/")[2] for repository in self._registry.repositories("models/")]
+        return [name for name in names if "/" not in name]
+
+    def _versions(self, name: str, *, remembered: bool = False) -> tuple[ModelVersion, ...]:
         """All versions, newest first. A damaged one is left out here, and named by ``find``."""
-        repository = model_repository(name)
-        tags = [tag for tag in self._store.tags(repository) if not _is_hidden(tag)]
-        numbers = sorted(((number, tag) for tag in tags if (number := version_number(tag)) is not None), reverse=True)
-        manifests: dict[str, Manifest] = {}
-        for tag, found in self._reader.read(repository, tags).items():
-            if isinstance(found, Manifest):
-                manifests[tag] = found
-            else:
-                _LOG.warning("models/%s:%s cannot be read: %s", name, tag, found)
-        aliases: dict[str, list[str]] = {}
-        for tag, manifest in manifests.items():
-            if version_number(tag) is None:
-                aliases.setdefault(manifest.descriptor.digest, []).append(tag)
+        listed = self._catalogue.read(model_repository(name), remembered=remembered)
+        aliases = _aliases(listed)
         return tuple(
-            self._version(name, tag, manifests[tag], aliases.get(manifests[tag].descriptor.digest, ()))
-            for _, tag in numbers
-            if tag in manifests
+            _from_facts(name, tag, listed.tags[tag], aliases.get(listed.tags[tag], ()), listed.facts[listed.tags[tag]])
+            for tag in _newest_first(listed)
         )
 
-    def _version(self, name: str, tag: str, index: Manifest, aliases: Sequence[str]) -> ModelVersion:
-        """What the manifest and the card say."""
+    def _facts(self, repository: str, index: Manifest) -> Mapping[str, Any]:
+        """What the manifest and the card say, as JSON."""
         notes = index.descriptor.annotations
         numbers = {key[len(METRIC) :]: _number(text) for key, text in notes.items() if key.startswith(METRIC)}
         version = ModelVersion(
-            name=name,
-            tag=tag,
+            name=repository.partition("/")[2],
+            tag="",
             digest=index.descriptor.digest,
-            aliases=tuple(sorted(aliases)),
             metrics={metric: number for metric, number in numbers.items() if number is not None},
             created=seconds(notes.get(CREATED, "")),
             format=notes.get(FORMAT, ""),
@@ -264,8 +274,10 @@ class Models:
         )
         size, signature = notes.get(BYTES, ""), _object(notes.get(SIGNATURE, ""))
         if size.isdecimal() and signature is not None:
-            return replace(version, bytes=int(size), **_tensors(signature))
-        return self._whole(version, index)
+            version = replace(version, bytes=int(size), **_tensors(signature))
+        else:
+            version = self._whole(version, index)
+        return {key: getattr(version, key) for key in _KEPT}
 
     def _whole(self, version: ModelVersion, index: Manifest | None = None) -> ModelVersion:
         """With the card, and what only the layers and it tell of one that other tools published."""
@@ -289,6 +301,40 @@ class Models:
         raise Corrupt(
             f"{index.descriptor.digest} in {repository} holds no image for linux", code="not-a-model", fix="Register it again."
         )
+
+
+def _newest_first(listed: Listed) -> list[str]:
+    """The tags that are versions."""
+    numbers = [(number, tag) for tag in listed.tags if (number := version_number(tag)) is not None]
+    return [tag for _, tag in sorted(numbers, reverse=True)]
+
+
+def _aliases(listed: Listed) -> dict[str, list[str]]:
+    """Digest → the aliases that name it."""
+    found: dict[str, list[str]] = {}
+    for tag in sorted(listed.tags):
+        if version_number(tag) is None:
+            found.setdefault(listed.tags[tag], []).append(tag)
+    return found
+
+
+def _summary(listed: Listed) -> Mapping[str, Any]:
+    """The short form of a model: its newest version whole, of the others their number and the aliases."""
+    tags, aliases = _newest_first(listed), _aliases(listed)
+    named = {alias: tag for tag in tags for alias in aliases.get(listed.tags[tag], ())}
+    newest = {"tag": tags[0], "digest": listed.tags[tags[0]], "facts": listed.facts[listed.tags[tags[0]]]} if tags else {}
+    return {"versions": len(tags), "aliases": named, "newest": newest}
+
+
+def _summarised(name: str, head: Mapping[str, Any]) -> ModelSummary:
+    newest, named = head["newest"], head["aliases"]
+    aliases = [alias for alias, tag in named.items() if tag == newest["tag"]]
+    return ModelSummary(name, head["versions"], _from_facts(name, newest["tag"], newest["digest"], aliases, newest["facts"]), named)
+
+
+def _from_facts(name: str, tag: str, digest: str, aliases: Sequence[str], facts: Mapping[str, Any]) -> ModelVersion:
+    tensors = {key: tuple(facts[key]) for key in ("inputs", "outputs")}
+    return ModelVersion(name=name, tag=tag, digest=digest, aliases=tuple(aliases), **{**facts, **tensors})
 
 
 def to_json(value: Model | ModelVersion) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from contextlib import contextmanager
 
 import pytest
@@ -17,6 +18,7 @@ from jupyter_mlops.registry import distribution
 from jupyter_mlops.registry.copy import copy
 from jupyter_mlops.registry.datasets import Datasets
 from jupyter_mlops.registry.distribution import DistributionRegistry
+from jupyter_mlops.registry.index import Index
 from jupyter_mlops.registry.layout import registry_of
 from jupyter_mlops.registry.models import Models
 from jupyter_mlops.registry.runs import RunRecords
@@ -85,6 +87,33 @@ def test_a_list_of_fifty_models_asks_for_no_blob_and_the_second_for_little(layou
     with counted() as asked:
         assert models.find("m7").tag == "v3"
         assert len(asked) <= 6, "tags, the new version, latest, and its card"
+
+
+def test_with_an_index_a_new_process_asks_for_no_manifest_that_was_read_before(layout, store, folder, counted, tmp_path):
+    for key in "abc":
+        publish_model(layout, "m", folder, key=key, annotations={"format": "f"}, metrics={"m": 1.0})
+    index = Index(tmp_path / "index", store.address)
+    first = Models(store, index=index).list()
+    with counted() as asked:
+        assert Models(store, index=index).list() == first
+        assert not [url for method, url in asked if method == "GET" and "/manifests/" in url]
+    publish_model(layout, "m", folder, key="d", annotations={"format": "f"}, metrics={"m": 2.0})
+    with counted() as asked:
+        (model,) = Models(store, index=index).list()
+        assert [version.metrics["m"] for version in model.versions] == [2.0, 1.0, 1.0, 1.0]
+        assert len([url for method, url in asked if method == "GET" and "/manifests/" in url]) <= 1, "latest is v4 too"
+
+
+def test_an_index_does_not_outlive_what_it_tells_of(layout, store, folder, tmp_path):
+    """Somebody empties the registry at the same address: v1 is another model."""
+    index = Index(tmp_path / "index", store.address)
+    publish_model(layout, "m", folder, key="a", annotations={}, metrics={"m": 1.0})
+    Models(store, index=index).list()
+    shutil.rmtree(layout.root / "models")
+    publish_model(Layout(layout.root), "m", folder, key="b", annotations={}, metrics={"m": 2.0})
+    (model,) = Models(store, index=index).list()
+    assert model.versions[0].metrics == {"m": 2.0}
+    assert [one.newest.metrics for one in Models(store, index=index).summaries()] == [{"m": 2.0}]
 
 
 def test_a_record_is_read_in_few_requests(store, counted):
