@@ -10,13 +10,13 @@ import json
 import os
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.errors import MlopsError
-from jupyter_mlops.runner.sources import binding_line
+from jupyter_mlops.errors import MlopsError, NotStorable
+from jupyter_mlops.runner.sources import binding_line, naming_place
 
 LIMIT = 4096
 """Bytes of a termination message, as Kubernetes has it."""
@@ -64,21 +64,26 @@ class Failure:
         }  # fmt: skip
 
 
-def of_error(error: MlopsError, step: str, sources: Mapping[int, str] | None = None, *, ran: bool = False) -> Failure:
+def of_error(
+    error: MlopsError, step: str, sources: Mapping[int, str] | None = None, cells: Iterable[int] = (), *, ran: bool = False
+) -> Failure:
     """A failure that one of our errors says.
 
     Args:
         error: what happened.
         step: where.
         sources: the cells, to find the line that binds the name which the error is about.
+        cells: those of the step, to find the line that names what cannot be handed on where no cell is known.
         ran: whether cells of the step have run.
     """
     where = error.where
-    line = where.line
-    if line is None and where.cell is not None and where.field and sources:
+    cell, line = where.cell, where.line
+    if cell is None and isinstance(error, NotStorable) and where.field:
+        cell, line = naming_place(sources or {}, cells, where.field)
+    elif line is None and where.cell is not None and where.field and sources:
         line = binding_line(sources.get(where.cell, ""), where.field)
     kind = type(error).__name__
-    return Failure(error.code, error.message, error.blame, where.cell, line, step, kind, fix=error.fix, ran=ran)
+    return Failure(error.code, error.message, error.blame, cell, line, step, kind, fix=error.fix, ran=ran)
 
 
 def of_exception(

@@ -91,7 +91,7 @@ class _Step:
             with tempfile.TemporaryDirectory(prefix="mlops-step-", ignore_cleanup_errors=True) as scratch:
                 failed = self._work(Path(scratch))
         except MlopsError as error:
-            failed = failure.of_error(error, self.step.name, self.plan.sources, ran=self.report.cells != [])
+            failed = failure.of_error(error, self.step.name, self.plan.sources, self.step.cells, ran=self.report.cells != [])
         except (failure.Terminated, KeyboardInterrupt):
             cell = self.execution.current if self.execution else None
             failed = failure.Failure("stopped", "the step was stopped", "user", cell, None, self.step.name, "Terminated")

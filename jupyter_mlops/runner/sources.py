@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import warnings
 from ast import Name, Store, parse, walk
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from jupyter_mlops.runner.plan import Parameter
@@ -46,3 +48,26 @@ def binding_line(source: str, name: str) -> int | None:
     word = re.compile(rf"\b{re.escape(name)}\b")
     lines = lines or [number for number, line in enumerate(source.splitlines(), start=1) if word.search(line)]
     return min(lines, default=None)
+
+
+def naming_place(sources: Mapping[int, str], cells: Iterable[int], name: str) -> tuple[int | None, int | None]:
+    """Cell and line of a step that say a name; of a file its own name is enough. Else where the step starts.
+
+    Nothing tells which line has written a file, and its name may be put together: the first line that says it is where to look.
+
+    Args:
+        sources: the notebook's code by cell.
+        cells: those of the step, in order; a step without any has no place.
+        name: a variable, or a file by its path below the working folder.
+    """
+    known, last = list(cells), PurePosixPath(name).name
+    for said in dict.fromkeys((name, last)):
+        word = re.compile(rf"(?<![\w.-]){re.escape(said)}(?![\w-])")
+        for cell in known:
+            for number, line in enumerate(sources.get(cell, "").splitlines(), start=1):
+                if word.search(line):
+                    return cell, number
+    if not known:
+        return None, None
+    lines = sources.get(known[0], "").splitlines()
+    return known[0], next((number for number, line in enumerate(lines, start=1) if line.strip()), 1)

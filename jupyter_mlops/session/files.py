@@ -16,7 +16,7 @@ from fnmatch import fnmatch
 from hashlib import sha256
 from pathlib import Path
 
-from jupyter_mlops.errors import NotStorable
+from jupyter_mlops.errors import NotStorable, Where
 from jupyter_mlops.oci.store import Store
 from jupyter_mlops.session.state import FileEntry
 
@@ -151,6 +151,7 @@ def _check_size(sizes: Mapping[str, int], limit: int) -> None:
             code="files-too-large",
             fix="Write large files outside the working folder (a volume, a bucket), name what no later step reads in file_ignore "
             "of the notebook's metadata, or allow more with its file_limit.",
+            where=Where(field=biggest[0]),
         )
 
 

@@ -96,30 +96,34 @@ def test_a_notebook_without_any_of_it_is_told_nothing(tmp_path: Path) -> None:
     assert told(tmp_path, [("lr: float = 0.1", ["parameters"]), "x = lr * 2", "print(x)"], KERNEL) == []
 
 
-RUNS: dict[str, tuple[list[Any], dict[str, Any], str, str, int | None, str]] = {
+RUNS: dict[str, tuple[list[Any], dict[str, Any], str, str, tuple[int, int], str]] = {
     "unstorable value": (
         [("x = 1\nrows = (n for n in [1])", ["step:a"]), ("print(rows)", ["step:b"])],
-        {}, "not-storable", "b", 0, "rows",
+        {}, "not-storable", "b", (0, 2), "rows",
     ),
     "a file over the limit": (
         [("x = 1\nopen('big.bin', 'wb').write(bytes(1 << 20))", ["step:a"]), ("print(x)", ["step:b"])],
-        {"file_limit": "100Ki"}, "files-too-large", "a", None, "big.bin",
+        {"file_limit": "100Ki"}, "files-too-large", "a", (0, 2), "big.bin",
+    ),
+    "a file over the limit, by a name that is put together": (
+        [("x = 1", ["step:a"]), ("\ny = x\nopen('big' + '.bin', 'wb').write(bytes(1 << 20))", ["step:b"]), ("print(y)", ["step:c"])],
+        {"file_limit": "100Ki"}, "files-too-large", "b", (1, 2), "big.bin",
     ),
 }  # fmt: skip
-"""Cells, metadata, and the failure of the run: code, step, cell, a word of it."""
+"""Cells, metadata, and the failure of the run: code, step, cell and line, a word of it."""
 
 
 @pytest.mark.parametrize("row", RUNS)
 def test_what_only_a_run_can_see_is_told_as_well(tmp_path: Path, row: str) -> None:
-    cells, metadata, code, step, cell, words = RUNS[row]
+    cells, metadata, code, step, place, words = RUNS[row]
     path = tmp_path / "nb.ipynb"
     path.write_text(json.dumps(document(*cells, metadata={**KERNEL, "mlops": metadata})))
     bench = Workbench(Settings(Storage(tmp_path / "home")))
     *_, run = bench.engine.watch(bench.run(path).name)
     assert run.failure is not None
-    assert (run.failure.code, run.failure.step, run.failure.cell) == (code, step, cell), run.failure
+    assert (run.failure.code, run.failure.step, (run.failure.cell, run.failure.line)) == (code, step, place), run.failure
     assert words in run.failure.message
-    check(Diagnostic(code, "error", run.failure.message, cell, run.failure.line, run.failure.fix), "docs/errors.md")
+    check(Diagnostic(code, "error", run.failure.message, *place, run.failure.fix), "docs/errors.md")
 
 
 @pytest.mark.parametrize("how", ["both", "read"])

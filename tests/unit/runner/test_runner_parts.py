@@ -15,7 +15,7 @@ from jupyter_mlops.runner.arguments import parse
 from jupyter_mlops.runner.asks import asked_by
 from jupyter_mlops.runner.failure import LIMIT, Failure, of_exception, shortened
 from jupyter_mlops.runner.plan import Parameter, read_plan
-from jupyter_mlops.runner.sources import binding_line, differs, runnable, value_of
+from jupyter_mlops.runner.sources import binding_line, differs, naming_place, runnable, value_of
 
 
 class Transformer:
@@ -118,6 +118,26 @@ def test_a_float_may_be_given_as_a_whole_number() -> None:
 )
 def test_the_line_that_binds_a_name(source: str, line: int | None) -> None:
     assert binding_line(source, "g") == line
+
+
+SAID = {0: "other = 'out/big.bin'", 2: "\n# %%step\nx = 1", 3: "open('out/big.bin')\nopen('small_big.bin')", 5: "p / 'rows.csv'"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "name", "place"),
+    [
+        ((2, 3, 5), "out/big.bin", (3, 1)),
+        ((2, 3, 5), "far/rows.csv", (5, 1)),  # its own name is enough
+        ((2, 3, 5), "big.bin", (3, 1)),
+        ((2, 3, 5), "mall_big.bin", (2, 2)),  # a part of a name is none: where the step starts
+        ((2, 3, 5), "model.ckpt", (2, 2)),
+        ((0, 2), "out/big.bin", (0, 1)),
+        ((7,), "x", (7, 1)),
+        ((), "x", (None, None)),
+    ],
+)
+def test_where_a_step_names_a_file(cells: tuple[int, ...], name: str, place: tuple[int | None, int | None]) -> None:
+    assert naming_place(SAID, cells, name) == place
 
 
 def test_runnable_keeps_every_line() -> None:
