@@ -31,10 +31,10 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     if not 0 <= arguments.port <= HIGHEST_PORT:
         raise WrongUsage(f"{arguments.port} is not a port", fix=f"Give a number from 0 to {HIGHEST_PORT}; 0 chooses a free one.")
     from jupyter_mlops.registry.access import new_token
-    from jupyter_mlops.registry.server import serve
+    from jupyter_mlops.registry.server import Options, serve
 
     token = None if arguments.no_auth else new_token()
-    serve(bench.settings.storage.registry, arguments.port, token, lambda url: _ready(url, token, console))
+    serve(Options(bench.settings.storage.registry, arguments.port, token), lambda url: _ready(url, token, console))
     console.note("stopped")
     return 0
 

@@ -10,9 +10,9 @@ from urllib.parse import quote, urlencode
 from tornado import web
 from tornado.http1connection import HTTP1Connection
 
-from jupyter_mlops.errors import MlopsError, WrongUsage
+from jupyter_mlops.errors import MlopsError, NotAllowed, WrongUsage
 from jupyter_mlops.oci.layout import Layout
-from jupyter_mlops.registry.access import allowed
+from jupyter_mlops.registry.access import Access
 from jupyter_mlops.registry.uploads import Uploads
 
 LARGEST = 1 << 43
@@ -20,6 +20,9 @@ LARGEST = 1 << 43
 
 PAGE = 1000
 """Tags or repositories in one answer."""
+
+UNHEARD = 4 << 20
+"""Bytes of a body at most that are taken, and thrown away, from who may not send them."""
 
 CODES = {
     "blob-unknown": "BLOB_UNKNOWN",
@@ -33,6 +36,9 @@ CODES = {
     "manifest-too-large": "SIZE_INVALID",
     "too-many-uploads": "TOOMANYREQUESTS",
     "blob-needed": "DENIED",
+    "login-required": "UNAUTHORIZED",
+    "not-allowed": "DENIED",
+    "read-only-token": "DENIED",
     "precondition-failed": "PRECONDITION_FAILED",
 }
 """Our code → the specification's; others are UNKNOWN."""
@@ -42,6 +48,7 @@ STATUS = {
     "manifest-too-large": 413,
     "too-many-uploads": 429,
     "corrupt": 500,
+    "login-required": 401,
     "precondition-failed": 412,
 }
 _LOG = logging.getLogger(__name__)
@@ -50,13 +57,18 @@ _LOG = logging.getLogger(__name__)
 class Handler(web.RequestHandler):
     """What all have in common: who may, which folder, and errors in the specification's form."""
 
+    streams = False
+    """Whether the handler takes bodies piece by piece."""
+
     layout: Layout
     uploads: Uploads
-    token: str | None
+    access: Access
+    refused: NotAllowed | None = None
+    """Why this request is not served, to be said when its body, which clients send regardless, has come."""
 
-    def initialize(self, layout: Layout, uploads: Uploads, token: str | None) -> None:
+    def initialize(self, layout: Layout, uploads: Uploads, access: Access) -> None:
         """Set by the application."""
-        self.layout, self.uploads, self.token = layout, uploads, token
+        self.layout, self.uploads, self.access = layout, uploads, access
 
     def set_default_headers(self) -> None:
         """Clients look for the version; the server's own is nobody's business."""
@@ -64,11 +76,18 @@ class Handler(web.RequestHandler):
         self.set_header("Docker-Distribution-API-Version", "registry/2.0")
 
     def prepare(self) -> None:
-        """Refuse who may not."""
-        if not allowed(self.request.headers, self.token):
-            if self.token is not None:
-                self.set_header("WWW-Authenticate", 'Basic realm="jupyter-mlops"')
-            self.fail(401 if self.token is not None else 403, "UNAUTHORIZED", "log in with the token that the server printed")
+        """Refuse who may not.
+
+        An answer before the body would end the connection under a client that is still sending, which then sees no answer at
+        all: a body that is streamed is waited for, if it is small. The methods that take one ask ``refused`` first.
+        """
+        self.refused = self.access.refusal(self.request.method or "", self.request.headers)
+        if self.refused is None:
+            return
+        size = self.request.headers.get("Content-Length", "")
+        heard = size.isdecimal() and 0 < int(size) <= UNHEARD
+        if not (self.streams and heard and self.request.method in {"POST", "PUT", "PATCH"}):
+            raise self.refused
 
     def compute_etag(self) -> None:
         """Digests are set where there is one."""
@@ -84,6 +103,8 @@ class Handler(web.RequestHandler):
         error = more.get("exc_info", (None, None))[1]
         if isinstance(error, MlopsError):
             self.set_header("X-Fix", quote(error.fix))
+            if error.code == "login-required":
+                self.set_header("WWW-Authenticate", 'Basic realm="jupyter-mlops"')
             self.fail(STATUS.get(error.code, error.status), CODES.get(error.code, "UNKNOWN"), str(error))
         else:
             unsupported = status_code == 405  # noqa: PLR2004 - method not allowed

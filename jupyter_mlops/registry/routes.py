@@ -69,11 +69,14 @@ class ReferrersHandler(Handler):
 class ManifestHandler(Handler):
     """``/v2/<name>/manifests/<reference>``."""
 
+    streams = True
+
     def prepare(self) -> None:
         """Take the body piece by piece, to stop at the limit."""
         self.body = bytearray()
-        self.take_large_body()
         super().prepare()
+        if self.refused is None:
+            self.take_large_body()
 
     def data_received(self, chunk: bytes) -> None:
         """Keep what can still be a manifest: one byte more than the limit shows that it is not."""
@@ -97,6 +100,8 @@ class ManifestHandler(Handler):
 
     async def put(self, name: str, reference: str) -> None:
         """Store it by tag, or by digest with any number of ``?tag=``; over what was seen alone, where a header says so."""
+        if self.refused is not None:
+            raise self.refused
         if ":" in reference:
             algorithm_of(reference)
         tags = self.get_query_arguments("tag") if is_digest(reference) else [check_tag(reference)]

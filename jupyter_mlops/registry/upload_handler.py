@@ -16,6 +16,7 @@ from jupyter_mlops.registry.uploads import Session
 class UploadHandler(Handler):
     """``/v2/<name>/blobs/uploads/[<upload>]``: POST starts, PATCH adds, PUT ends, GET tells how far, DELETE cancels."""
 
+    streams = True
     session: Session | None = None
     upload = ""
     problem: MlopsError | None = None
@@ -24,10 +25,11 @@ class UploadHandler(Handler):
 
     async def prepare(self) -> None:  # type: ignore[override]  # tornado takes both
         """Find or start what the body belongs to, before the body comes."""
-        self.take_large_body()
         super().prepare()
-        if self._finished:
+        if self.refused is not None:
+            self.problem = self.refused
             return
+        self.take_large_body()
         try:
             await self._open(*self.path_args)
         except MlopsError as error:

@@ -7,16 +7,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from jupyter_mlops.registry.server import listen
+from jupyter_mlops.registry.server import Options, listen
 
 STARTUP = 10.0
 """Seconds that the thread is waited for."""
 
 
 @contextmanager
-def embedded_registry(root: Path, token: str | None = None) -> Iterator[str]:
-    """Serve a folder while the block runs; gives the address, ``http://127.0.0.1:<port>``."""
+def embedded_registry(root: Path, token: str | None = None, **more: Any) -> Iterator[str]:
+    """Serve a folder while the block runs; gives the address, ``http://127.0.0.1:<port>``. ``more``: other options."""
     addresses: list[str] = []
     failures: list[BaseException] = []
     started, stopped = threading.Event(), asyncio.Event()
@@ -24,7 +25,7 @@ def embedded_registry(root: Path, token: str | None = None) -> Iterator[str]:
 
     async def run() -> None:
         try:
-            listening = listen(root, 0, token)
+            listening = listen(Options(root, token=token, **more))
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
             failures.append(error)
             started.set()

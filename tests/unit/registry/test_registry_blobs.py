@@ -283,7 +283,7 @@ def test_what_a_reader_has_is_not_sent_again(client, versions, method):
 
 def serving(root):
     """A server in a process of its own; its address is its first line."""
-    script = "import sys; from pathlib import Path; from jupyter_mlops.registry.server import serve\nserve(Path(sys.argv[1]), 0, None, lambda url: print(url, flush=True))"
+    script = "import sys; from pathlib import Path; from jupyter_mlops.registry.server import Options, serve\nserve(Options(Path(sys.argv[1])), lambda url: print(url, flush=True))"
     return subprocess.Popen([sys.executable, "-c", script, root], stdout=subprocess.PIPE, text=True)
 
 
