@@ -52,7 +52,7 @@ def fit(bench: Workbench, notebook: Notebook, pipeline: Pipeline, folder: Path, 
     except Refused as refused:
         found = (Diagnostic(refused.code, "error", refused.message, None, None, refused.fix),)
     told = None if environment is None else {**environment, "images": images.told()}
-    return Fit(told, (*found, *left_behind(environment)))
+    return Fit(told, (*found, *left_behind(environment, notebook.code)))
 
 
 def ordered(bench: Workbench, notebook: Notebook, pipeline: Pipeline, seconds: float = WAIT) -> Pipeline:

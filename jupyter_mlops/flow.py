@@ -237,7 +237,7 @@ class Workbench:
         images = self.images(pipeline)
         packed = pack(self.settings, notebook, pipeline, path.parent, found, local=self.target.local)
         environment = json.loads(packed.environment or b"null")
-        for diagnostic in (*notes, *images.findings(environment), *left_behind(environment)):
+        for diagnostic in (*notes, *images.findings(environment), *left_behind(environment, notebook.code)):
             tell(diagnostic)
         bundle = push_bundle(self.store, notebook, pipeline, path.parent, packed)
         options = {"registry": self.store.address, "resume": resume} if self.target.local else self._options(resume)

@@ -8,7 +8,7 @@ bundles with the same data share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from jupyter_mlops.registry.localmodules import local_modules
 
 if TYPE_CHECKING:
     from jupyter_mlops.engine.kernels import Kernel
-    from jupyter_mlops.notebook.document import Notebook
+    from jupyter_mlops.notebook.document import Cell, Notebook
     from jupyter_mlops.pipeline.pipeline import Pipeline
     from jupyter_mlops.settings import Settings
 
@@ -99,15 +99,24 @@ def lacking(settings: Settings, notebook: Notebook, pipeline: Pipeline, folder: 
     return _missing(missing, kernel, pipeline.notebook).diagnostics if missing else ()
 
 
-def left_behind(environment: Mapping[str, Any] | None) -> tuple[Diagnostic, ...]:
-    """What of the data that the notebook names does not travel, since it is too much."""
+def left_behind(environment: Mapping[str, Any] | None, code: Iterable[Cell] = ()) -> tuple[Diagnostic, ...]:
+    """What of the data that the notebook names does not travel, since it is too much.
+
+    Args:
+        environment: what a bundle holds, or would hold.
+        code: the notebook's cells, to find the line that names the biggest of them; a pattern or a module may name it instead.
+    """
+    from jupyter_mlops.runner.sources import said_at
+
     left: Mapping[str, int] = (environment or {}).get("left") or {}
     if not left:
         return ()
     biggest = sorted(left, key=lambda name: -left[name])
     named = ", ".join(f"{name} ({_size(left[name])})" for name in biggest[:LISTED]) + (" and more" if len(left) > LISTED else "")
     fix = f"Read it from a bucket, or log_dataset it: {LIMIT >> 20} MiB of data travel with a notebook."
-    return (Diagnostic("data-left", "warning", f"too large to travel to a cluster: {named}", None, None, fix),)
+    sources = {cell.index: cell.source for cell in code}
+    cell, line = next(filter(None, (said_at(sources, sources, name) for name in biggest[:LISTED])), (None, None))
+    return (Diagnostic("data-left", "warning", f"too large to travel to a cluster: {named}", cell, line, fix),)
 
 
 def _size(count: int) -> str:

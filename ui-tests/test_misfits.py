@@ -87,11 +87,14 @@ def test_a_file_that_would_not_travel_is_named_before_a_run(page: Page, empty_cl
     section = ui.open_notebook("a.ipynb").convert().section("Pipeline")
     expect(section.get_by_text("data-left")).to_have_count(0)  # on this machine it lies beside the steps
     empty_cluster.api("PUT", "default-target", {"target": "dev"})
-    section = ui.open().open_notebook("a.ipynb").convert().section("Pipeline")
+    opened = ui.open().open_notebook("a.ipynb")
+    section = opened.convert().section("Pipeline")
     found = section.get_by_role("list", name="Before it runs").get_by_role("listitem").filter(has_text="data-left")
     expect(found).to_contain_text("too large to travel to a cluster: big.bin (65 MiB)", timeout=RUN_PATIENCE)
     expect(found).to_contain_text("Read it from a bucket, or log_dataset it")
     expect(found.get_by_role("img", name="Warning")).to_be_visible()
+    found.get_by_role("button", name="cell 1, line 1").click()
+    assert opened.active() == 1
     expect(section.get_by_role("button", name="Run", exact=True)).to_be_enabled()
     ui.shot("misfit-data-left")
     assert ui.errors == []

@@ -96,7 +96,7 @@ def _say_images(bench: Workbench, notebook: Notebook, pipeline: Pipeline, folder
     if images.looking:
         console.note(f"looking at {', '.join(images.looking)}")
     environment = described(bench.settings, notebook, pipeline, folder)
-    for found in (*images.findings(environment, PATIENT), *left_behind(environment)):
+    for found in (*images.findings(environment, PATIENT), *left_behind(environment, notebook.code)):
         console.note(finding(found))
 
 

@@ -50,23 +50,33 @@ def binding_line(source: str, name: str) -> int | None:
     return min(lines, default=None)
 
 
-def naming_place(sources: Mapping[int, str], cells: Iterable[int], name: str) -> tuple[int | None, int | None]:
-    """Cell and line of a step that say a name; of a file its own name is enough. Else where the step starts.
-
-    Nothing tells which line has written a file, and its name may be put together: the first line that says it is where to look.
+def said_at(sources: Mapping[int, str], cells: Iterable[int], name: str) -> tuple[int, int] | None:
+    """Cell and line that say a name first; of a file the name without its folder is enough.
 
     Args:
         sources: the notebook's code by cell.
-        cells: those of the step, in order; a step without any has no place.
-        name: a variable, or a file by its path below the working folder.
+        cells: which of them to look at, in order.
+        name: a variable, or a file by its path below the notebook's folder.
     """
-    known, last = list(cells), PurePosixPath(name).name
-    for said in dict.fromkeys((name, last)):
+    known = list(cells)
+    for said in dict.fromkeys((name, PurePosixPath(name).name)):
         word = re.compile(rf"(?<![\w.-]){re.escape(said)}(?![\w-])")
         for cell in known:
             for number, line in enumerate(sources.get(cell, "").splitlines(), start=1):
                 if word.search(line):
                     return cell, number
+    return None
+
+
+def naming_place(sources: Mapping[int, str], cells: Iterable[int], name: str) -> tuple[int | None, int | None]:
+    """Cell and line of a step that say a name, as ``said_at`` finds them; else where the step starts.
+
+    Nothing tells which line has written a file, and its name may be put together: the first line that says it is where to look.
+    A step without cells has no place.
+    """
+    known = list(cells)
+    if (found := said_at(sources, known, name)) is not None:
+        return found
     if not known:
         return None, None
     lines = sources.get(known[0], "").splitlines()

@@ -9,6 +9,7 @@ import pytest
 
 from jupyter_mlops.errors import Diagnostic
 from jupyter_mlops.flow import Workbench
+from jupyter_mlops.notebook.document import Cell
 from jupyter_mlops.packing import data_only, left_behind
 from jupyter_mlops.registry import datafiles
 from jupyter_mlops.registry.bundles import Packed
@@ -50,6 +51,22 @@ def test_what_stays_is_named_with_its_size(left: dict[str, int], words: str) -> 
     assert isinstance(found, Diagnostic)
     assert (found.code, found.severity, "64 MiB" in found.fix) == ("data-left", "warning", True)
     assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("sources", "left", "place"),
+    [
+        (["x = 1", "y = 2\nz = load('data/big.csv')"], {"data/big.csv": 70 << 20, "b": 3}, (1, 2)),
+        (["for name in glob('data/*.csv'): pass"], {"data/big.csv": 70 << 20}, (None, None)),
+        (["glob('data/*.csv')", "load('other.csv')"], {"data/big.csv": 70 << 20, "other.csv": 3}, (1, 1)),
+        ([], {"data/big.csv": 70 << 20}, (None, None)),
+    ],
+)
+def test_what_stays_has_the_line_that_names_it(
+    sources: list[str], left: dict[str, int], place: tuple[int | None, int | None]
+) -> None:
+    (found,) = left_behind({"left": left}, [Cell(index, "code", source) for index, source in enumerate(sources)])
+    assert (found.cell, found.line) == place
 
 
 def test_nothing_is_said_where_all_travels() -> None:
