@@ -58,7 +58,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/joins": {
+    "/steps": {
         parameters: {
             query?: never;
             header?: never;
@@ -67,7 +67,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["joinSteps"];
+        post: operations["editSteps"];
         delete?: never;
         options?: never;
         head?: never;
@@ -724,6 +724,8 @@ export interface components {
             cells: number[];
             needs: string[];
             title: string;
+            /** @description Steps that it waits for because a tag says so; absent where none does */
+            pins?: string[];
             /** @description What the step asks for; only what is set */
             options?: Record<string, never>;
         };
@@ -796,16 +798,43 @@ export interface components {
             /** @description Why something is not known */
             unread: string;
         };
-        JoinRequest: {
+        StepsRequest: {
             path: string;
             /** @description The notebook as it is open, nbformat 4 */
             content: {
                 [key: string]: unknown;
             };
+            change: components["schemas"]["StepChange"];
+        };
+        StepChange: {
+            /** @constant */
+            do: "split";
+            /** @description Index among all cells, from 0 */
+            cell: number;
+            /** @description Of the step that begins there; else after the one that the cell was in */
+            name?: string;
+        } | {
+            /** @constant */
+            do: "join";
             /** @description The step whose name stays */
             first: string;
             /** @description A later step; those between are joined too */
             last: string;
+        } | {
+            /** @constant */
+            do: "rename";
+            step: string;
+            name: string;
+        } | {
+            /** @enum {unknown} */
+            do: "pin" | "unpin";
+            /** @description The earlier step */
+            first: string;
+            /** @description The one that waits */
+            last: string;
+        } | {
+            /** @constant */
+            do: "reset";
         };
         CellEdits: {
             edits: components["schemas"]["CellEdit"][];
@@ -1254,7 +1283,7 @@ export interface operations {
             422: components["responses"]["Error"];
         };
     };
-    joinSteps: {
+    editSteps: {
         parameters: {
             query?: never;
             header?: never;
@@ -1263,7 +1292,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["JoinRequest"];
+                "application/json": components["schemas"]["StepsRequest"];
             };
         };
         responses: {

@@ -31,6 +31,7 @@ export type Runs = Schemas['Runs'];
 export type Service = Schemas['Service'];
 export type StartedRun = Schemas['StartedRun'];
 export type Status = Schemas['Status'];
+export type StepChange = Schemas['StepChange'];
 export type StepRun = Schemas['StepRun'];
 export type Target = Schemas['Target'];
 export type Targets = Schemas['Targets'];
@@ -44,7 +45,7 @@ const ABOUT_TARGETS: ReadonlySet<string> = new Set([
   'status',
   'convert',
   'checks',
-  'joins',
+  'steps',
   'options'
 ]);
 
@@ -138,16 +139,14 @@ export class MlopsClient {
     });
   }
 
-  /** Edits of the cells of an open notebook that make steps one; nothing is saved. */
-  async joinSteps(
+  /** Edits of the cells of an open notebook that give the steps that are wanted; nothing is saved. */
+  async editSteps(
     path: string,
     content: unknown,
-    first: string,
-    last: string
+    change: StepChange
   ): Promise<CellEdit[]> {
-    const body = { path, content, first, last };
-    const found = await this._json<Schemas['CellEdits']>('POST', ['joins'], {
-      body
+    const found = await this._json<Schemas['CellEdits']>('POST', ['steps'], {
+      body: { path, content, change }
     });
     return found.edits;
   }

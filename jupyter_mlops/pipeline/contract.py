@@ -24,8 +24,10 @@ def to_json(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def step_json(step: Step) -> dict[str, Any]:
-    """A step; ``options`` holds only what is set and is absent where nothing is."""
+    """A step; ``options`` holds only what is set, and it and ``pins`` are absent where nothing is."""
     document: dict[str, Any] = {"name": step.name, "cells": list(step.cells), "needs": list(step.needs), "title": step.title}
+    if step.pins:
+        document["pins"] = list(step.pins)
     options = set_options(step.options)
     return {**document, "options": options} if options else document
 

@@ -91,6 +91,9 @@ class Step:
 
     options: Options = field(default_factory=Options)
 
+    pins: tuple[str, ...] = ()
+    """Those of ``needs`` that a tag names: they hold where no value flows, until the tag is taken back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:

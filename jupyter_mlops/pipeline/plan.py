@@ -91,7 +91,8 @@ def _steps(groups: Sequence[Group], requests: Requests, analysis: Analysis) -> t
         needs = sorted((linked[place] | declared[place]) - {place})
         options, problems = step_options(requests.defaults, (requests.cells[cell] for cell in group.cells))
         found += problems
-        steps.append(Step(names[place], group.cells, tuple(names[need] for need in needs), group.title, options))
+        pins = tuple(names[other] for other in sorted(declared[place] - {place}))
+        steps.append(Step(names[place], group.cells, tuple(names[need] for need in needs), group.title, options, pins))
     return tuple(steps), found
 
 

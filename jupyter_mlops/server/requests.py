@@ -24,13 +24,51 @@ class RunRequest(msgspec.Struct, frozen=True):
     resume: str | None = None
 
 
-class JoinRequest(msgspec.Struct, frozen=True):
-    """The notebook as it is open, and the first and the last of the steps that become one."""
+class Split(msgspec.Struct, frozen=True, tag_field="do", tag="split"):
+    """A step begins at a cell; ``name``: its own, else after the step that the cell was in."""
+
+    cell: int
+    name: str = ""
+
+
+class Join(msgspec.Struct, frozen=True, tag_field="do", tag="join"):
+    """The first and the last of the steps that become one."""
+
+    first: str
+    last: str
+
+
+class Rename(msgspec.Struct, frozen=True, tag_field="do", tag="rename"):
+    """A step gets another name."""
+
+    step: str
+    name: str
+
+
+class Pin(msgspec.Struct, frozen=True, tag_field="do", tag="pin"):
+    """A step waits for an earlier one, also where no value flows."""
+
+    first: str
+    last: str
+
+
+class Unpin(msgspec.Struct, frozen=True, tag_field="do", tag="unpin"):
+    """It does so no longer."""
+
+    first: str
+    last: str
+
+
+class Reset(msgspec.Struct, frozen=True, tag_field="do", tag="reset"):
+    """All names of steps are taken back, so that steps are proposed."""
+
+
+class StepsRequest(msgspec.Struct, frozen=True):
+    """The notebook as it is open, and what somebody wants of its steps."""
 
     path: str
     content: dict[str, Any]
-    first: str
-    last: str
+    change: Split | Join | Rename | Pin | Unpin | Reset
 
 
 class OptionsRequest(msgspec.Struct, frozen=True):

@@ -9,6 +9,11 @@ const TARGET = {
   description: 'Name of a target; the current one where absent'
 } as const;
 
+const SOURCE = {
+  ...STRING,
+  description: 'cell: the one whose menu was opened; else the active one'
+} as const;
+
 function object(
   properties: ReadonlyJSONObject,
   required: string[] = []
@@ -54,14 +59,50 @@ export const ARGS = {
     },
     ['path']
   ),
-  step: object({ step: { ...STRING, description: 'Asked for where absent' } }),
+  step: object({
+    step: { ...STRING, description: 'Asked for where absent' },
+    source: SOURCE
+  }),
+  ofCell: object({ source: SOURCE }),
+  split: object({
+    cell: {
+      type: 'integer',
+      description:
+        'Index among all cells at the last conversion, from 0; the active cell where absent'
+    },
+    name: { ...STRING, description: 'Of the step that begins there' },
+    source: SOURCE,
+    label: STRING
+  }),
   join: object(
     {
       first: { ...STRING, description: 'Step whose name stays' },
-      last: { ...STRING, description: 'A later step' }
+      last: { ...STRING, description: 'A later step' },
+      side: {
+        ...STRING,
+        description: 'before or after: which of them the menu is about'
+      }
     },
     ['first', 'last']
   ),
+  rename: object(
+    {
+      step: STRING,
+      title: { ...STRING, description: 'Its name as people wrote it' },
+      name: { ...STRING, description: 'Asked for where absent' }
+    },
+    ['step']
+  ),
+  pin: object(
+    {
+      first: { ...STRING, description: 'The earlier step' },
+      last: { ...STRING, description: 'The one that waits' }
+    },
+    ['first', 'last']
+  ),
+  cell: object({
+    cell: { type: 'integer', description: 'Index among all cells, from 0' }
+  }),
   panel: object({
     section: {
       type: 'string',

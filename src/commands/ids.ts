@@ -4,7 +4,13 @@ export namespace CommandIDs {
   export const run = 'mlops:run';
   export const check = 'mlops:check';
   export const preflight = 'mlops:preflight';
+  export const splitStep = 'mlops:split-step';
   export const joinSteps = 'mlops:join-steps';
+  export const renameStep = 'mlops:rename-step';
+  export const pinStep = 'mlops:pin-step';
+  export const unpinStep = 'mlops:unpin-step';
+  export const resetSteps = 'mlops:reset-steps';
+  export const stepOptions = 'mlops:step-options';
   export const workflow = 'mlops:show-workflow';
   export const reveal = 'mlops:reveal-cell';
   export const markStep = 'mlops:mark-step';

@@ -17,11 +17,13 @@ import { revealCell } from '../notebook/reveal';
 import { STEP_PATTERN, setStep, stepOf } from '../notebook/steps';
 import { IContext } from '../tokens';
 import { ARGS } from './args';
+import { codeCell } from './cells';
 import { followRun } from './follow';
 import { CommandIDs } from './ids';
 import { addPreflightCommands } from './preflight';
 import { attempt, reportError } from './report';
 import { targetOf } from './runs';
+import { addStepCommands } from './steps';
 
 export interface INotebookCommandOptions {
   app: JupyterFrontEnd;
@@ -36,6 +38,7 @@ export function addNotebookCommands(options: INotebookCommandOptions): void {
   addRunWith(options);
   addCheck(options);
   addPreflightCommands(options, convert);
+  addStepCommands(options, convert);
   addReveal(options);
   addSteps(options);
 }
@@ -259,22 +262,23 @@ function addReveal(options: INotebookCommandOptions): void {
 }
 
 function addSteps(options: INotebookCommandOptions): void {
-  const { app, context, notebooks } = options;
+  const { app, context } = options;
   const { trans } = context;
-  const reason = (): string | null =>
+  const cellOf = (args: ReadonlyPartialJSONObject) =>
+    codeCell(options, args)?.cell.model ?? null;
+  const reason = (args: ReadonlyPartialJSONObject): string | null =>
     noNotebook(options) ??
-    (notebooks.activeCell?.model.type === 'code'
-      ? null
-      : trans.__('Select a code cell first'));
+    (cellOf(args) ? null : trans.__('Select a code cell first'));
   app.commands.addCommand(CommandIDs.markStep, {
     label: trans.__('Set Pipeline Step of Cell…'),
-    caption: () =>
-      reason() ?? trans.__('Name the pipeline step that this cell belongs to'),
+    caption: args =>
+      reason(args) ??
+      trans.__('Name the pipeline step that this cell belongs to'),
     icon: pipelineIcon,
     describedBy: ARGS.step,
-    isEnabled: () => reason() === null,
+    isEnabled: args => reason(args) === null,
     execute: async args => {
-      const cell = notebooks.activeCell?.model;
+      const cell = cellOf(args);
       if (!cell) {
         return;
       }
@@ -297,14 +301,18 @@ function addSteps(options: INotebookCommandOptions): void {
   });
   app.commands.addCommand(CommandIDs.clearStep, {
     label: trans.__('Clear Pipeline Step of Cell'),
-    caption: () =>
-      reason() ?? trans.__('Let the converter choose the step of this cell'),
-    describedBy: ARGS.none,
-    isEnabled: () =>
-      reason() === null && stepOf(notebooks.activeCell!.model) !== '',
-    execute: () => {
-      if (notebooks.activeCell) {
-        setStep(notebooks.activeCell.model, '');
+    caption: args =>
+      reason(args) ??
+      trans.__('Let the converter choose the step of this cell'),
+    describedBy: ARGS.ofCell,
+    isEnabled: args => {
+      const cell = cellOf(args);
+      return cell !== null && stepOf(cell) !== '';
+    },
+    execute: args => {
+      const cell = cellOf(args);
+      if (cell) {
+        setStep(cell, '');
       }
     }
   });

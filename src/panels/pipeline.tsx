@@ -19,6 +19,7 @@ import { CheckResult } from './check';
 import { EnvironmentSection, Misfits } from './environment';
 import { ParameterForm } from './parameters';
 import { PreflightSection } from './preflight';
+import { StepMenuButton, openStepMenu } from './stepmenu';
 
 /** The pipeline of the notebook in front: steps, parameters, doubts, Run. */
 export function PipelinePanel(props: { context: IContext }): JSX.Element {
@@ -263,12 +264,28 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
         onSelect={name =>
           show(conversion.steps.find(step => step.name === name)?.cells[0])
         }
+        onMenu={(name, x, y) => {
+          const step = conversion.steps.find(one => one.name === name)!;
+          openStepMenu({ context, conversion, step }, x, y);
+        }}
       />
       <h3>{trans.__('Steps')}</h3>
       <ol className="jp-mlops-steps" aria-label={trans.__('Steps')}>
         {conversion.steps.map((step, index) => (
-          <li key={step.name} data-mlops-color={index % COLORS}>
-            <button onClick={() => show(step.cells[0])}>
+          <li
+            key={step.name}
+            data-mlops-color={index % COLORS}
+            onContextMenu={event => {
+              event.preventDefault();
+              event.stopPropagation();
+              const { clientX, clientY } = event;
+              openStepMenu({ context, conversion, step }, clientX, clientY);
+            }}
+          >
+            <button
+              className="jp-mlops-step-show"
+              onClick={() => show(step.cells[0])}
+            >
               <span className="jp-mlops-step-name">
                 {step.title || step.name}
               </span>
@@ -276,6 +293,11 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
                 {cellRange(step.cells, trans)}
               </span>
             </button>
+            <StepMenuButton
+              context={context}
+              conversion={conversion}
+              step={step}
+            />
             <Options step={step} />
           </li>
         ))}

@@ -25,6 +25,8 @@ export interface IGraphProps {
   readonly direction: 'down' | 'right';
   readonly selected?: string | null;
   readonly onSelect: (id: string) => void;
+  /** Asked for by the other mouse button, or its key, at a place of the page. */
+  readonly onMenu?: (id: string, x: number, y: number) => void;
 }
 
 /** Room for a node, across and along. */
@@ -110,6 +112,13 @@ export function Graph(props: IGraphProps): JSX.Element {
                   }
                   title={node.label}
                   onClick={() => props.onSelect(node.id)}
+                  onContextMenu={event => {
+                    if (props.onMenu) {
+                      event.preventDefault();
+                      event.stopPropagation();
+                      props.onMenu(node.id, event.clientX, event.clientY);
+                    }
+                  }}
                 >
                   {node.phase && (
                     <PhaseIcon phase={node.phase} label={node.phaseLabel} />

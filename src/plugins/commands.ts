@@ -24,6 +24,8 @@ const PALETTE = [
   CommandIDs.preflight,
   CommandIDs.runWith,
   CommandIDs.workflow,
+  CommandIDs.splitStep,
+  CommandIDs.resetSteps,
   CommandIDs.markStep,
   CommandIDs.clearStep,
   CommandIDs.openPanel,

@@ -5,7 +5,7 @@ Path pieces are matched by the characters that names may have, so that nothing e
 
 from __future__ import annotations
 
-from jupyter_mlops.server.handlers import check, convert, doctor, joins, models, options, runs, serve, services, status, targets
+from jupyter_mlops.server.handlers import check, convert, doctor, models, options, runs, serve, services, status, steps, targets
 from jupyter_mlops.server.handlers.base import MlopsHandler, NoSuchRoute
 
 API = "/jupyter-mlops/api/v1"
@@ -25,7 +25,7 @@ ROUTES: dict[str, type[MlopsHandler]] = {
     "/status": status.StatusHandler,
     "/convert": convert.ConvertHandler,
     "/workflow": convert.WorkflowHandler,
-    "/joins": joins.JoinsHandler,
+    "/steps": steps.StepsHandler,
     "/options": options.OptionsHandler,
     "/checks": check.ChecksHandler,
     "/checks/{check}": check.CheckHandler,

@@ -31,7 +31,7 @@ BODIES: dict[str, Any] = {
     "/convert": {"path": "none.ipynb"},
     "/workflow": {"path": "none.ipynb"},
     "/checks": {"path": "none.ipynb"},
-    "/joins": {"path": "none.ipynb", "content": TWO_STEPS, "first": "a", "last": "b"},
+    "/steps": {"path": "none.ipynb", "content": TWO_STEPS, "change": {"do": "join", "first": "a", "last": "b"}},
     "/options": {"options": {"timeout": "abc"}},
     "/runs": {"path": "none.ipynb"},
     "/models/{model}/aliases/{alias}": {"tag": "v1"},
