@@ -68,10 +68,14 @@ def form() -> dict[str, Any]:
 def field(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     """One field: its title, the meaning of the key, and how it is drawn (``IKind`` of ``src/notebook/options.ts``)."""
     drawn = kind(name, schema)
-    example = KEYS[name].example
-    such = f" Such as {example}." if isinstance(example, str) and drawn["kind"] in {"text", "json"} and name not in SAID else ""
-    said = SAID.get(name, schema["description"].replace("`", "").replace("; see below", ""))
-    return {"title": TITLES[name], "description": said + such, "mlops": drawn}
+    if name in SAID:
+        return {"title": TITLES[name], "description": SAID[name], "mlops": drawn}
+    meaning, example, such = schema["description"].replace("`", "").replace("; see below", ""), KEYS[name].example, ""
+    if drawn["kind"] in {"text", "json"}:
+        such = f" Such as {example}."
+    elif drawn["kind"] == "map":
+        such = " Such as " + ", ".join(f"{one} with the value {value}" for one, value in example.items()) + "."
+    return {"title": TITLES[name], "description": meaning + such, "mlops": drawn}
 
 
 def kind(name: str, schema: dict[str, Any]) -> dict[str, Any]:

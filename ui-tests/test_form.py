@@ -219,6 +219,12 @@ def test_a_value_that_does_not_fit_has_python_s_sentence_at_its_field(server: La
     secrets = option(found, "secrets")
     fill(secrets, [{"Variable": "1A", "Secret": "hub"}])
     expect(secrets.get_by_role("status")).to_contain_text("expected a list of")
+    empty(secrets, [{}])
+    page.route("**/jupyter-mlops/api/v1/options", lambda route: route.abort())
+    option(found, "timeout").get_by_role("textbox").fill("never")
+    saved(
+        ui, 0, {"mlops": {"timeout": "never", "cpu": "7", "when": "7"}}
+    )  # nobody to say what is wrong keeps nothing from being written
     assert ui.errors == []
 
 
