@@ -93,11 +93,12 @@ function addConvert(options: INotebookCommandOptions): void {
 /** Convert and say what came of it; a refusal is shown by the panel, which has room for it. */
 async function convert(
   { model, trans }: IContext,
-  source: INotebookSource
+  source: INotebookSource,
+  tell = true
 ): Promise<boolean> {
   try {
     const saved = await model.pipeline.convert(source);
-    if (saved) {
+    if (saved && tell) {
       Notification.info(trans.__('Saved %1, then converted it.', source.path), {
         autoClose: 3000
       });

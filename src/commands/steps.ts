@@ -16,7 +16,11 @@ import type { INotebookCommandOptions } from './notebooks';
 import { look } from './preflight';
 import { attempt } from './report';
 
-type Convert = (context: IContext, source: NotebookSource) => Promise<boolean>;
+type Convert = (
+  context: IContext,
+  source: NotebookSource,
+  tell: boolean
+) => Promise<boolean>;
 
 /** Id of JupyterLab's sidebar that shows the form of the active cell. */
 const INSPECTOR = 'jp-property-inspector';
@@ -158,8 +162,17 @@ function addForm({ app, context, notebooks }: INotebookCommandOptions): void {
         cell: args.cell ?? null
       });
       app.shell.activateById(INSPECTOR);
+      unfold(INSPECTOR, 'Pipeline step');
     }
   });
+}
+
+/** Open a section of a sidebar by its title; JupyterLab begins with all of them closed, and has no other way to open one. */
+function unfold(sidebar: string, title: string): void {
+  const closed = document.querySelectorAll<HTMLElement>(
+    `#${sidebar} .jp-Collapse-header-collapsed`
+  );
+  [...closed].find(header => header.textContent === title)?.click();
 }
 
 async function apply(
@@ -183,9 +196,9 @@ async function apply(
     );
     return true;
   });
-  // The steps are others now: what is shown of them shall be, too.
+  // The steps are others now: what is shown of them shall be, too. Who changes several is not told each time that they are saved.
   const looked = preflight.of(source.path).phase !== 'none';
-  if (done && (await convert(context, source)) && looked) {
+  if (done && (await convert(context, source, false)) && looked) {
     await look(context, source);
   }
 }
