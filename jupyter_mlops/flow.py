@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from jupyter_mlops.oci.store import Store
     from jupyter_mlops.pipeline.pipeline import Pipeline
     from jupyter_mlops.registry.copy import Copying
+    from jupyter_mlops.registry.datasets import Datasets
+    from jupyter_mlops.registry.index import Index
     from jupyter_mlops.registry.models import Models, ModelVersion
     from jupyter_mlops.serving.base import Backend, Service
     from jupyter_mlops.serving.kserve.backend import KServeBackend
@@ -108,11 +110,23 @@ class Workbench:
     @cached_property
     def models(self) -> Models:
         """Registered models."""
-        from jupyter_mlops.registry.index import Index
         from jupyter_mlops.registry.models import Models
 
-        elsewhere = None if self.target.local else Index(self.settings.storage.cache / "lists", self.store.address)
-        return Models(self.store, index=elsewhere)
+        return Models(self.store, index=self._index)
+
+    @cached_property
+    def datasets(self) -> Datasets:
+        """Recorded datasets."""
+        from jupyter_mlops.registry.datasets import Datasets
+
+        return Datasets(self.store, index=self._index)
+
+    @property
+    def _index(self) -> Index | None:
+        """Where lists of a registry elsewhere are remembered; a folder has an index of its own."""
+        from jupyter_mlops.registry.index import Index
+
+        return None if self.target.local else Index(self.settings.storage.cache / "lists", self.store.address)
 
     @cached_property
     def services(self) -> Backend:
@@ -385,6 +399,10 @@ class Workbench:
                 fix=f"Delete the service first: jupyter mlops services delete {users[0].name}",
             )
         self.models.delete(name, tag)
+
+    def delete_dataset(self, name: str, tag: str, reason: str = "") -> None:
+        """Delete a version of a dataset. Raises NotFound if there is none."""
+        self.datasets.delete(name, tag, reason=reason)
 
     def _served(self) -> Sequence[Service]:
         """All services; none where the cluster has no KServe."""

@@ -41,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "approve": "let a run go on that waits for a person",
     "delete": "delete a run and its state; models that it made stay",
     "models": "list registered models, show one, set aliases, delete versions",
+    "datasets": "list recorded datasets, show, pull or compare versions, delete one",
     "deploy": "serve a registered model",
     "services": "list services; stop, start or delete one; show its log",
     "predict": "call a service",

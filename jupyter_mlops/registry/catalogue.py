@@ -15,12 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_mlops.errors import NotFound
+from jupyter_mlops.errors import Corrupt, MlopsError, NotFound, WrongUsage
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.parallel import each
 from jupyter_mlops.oci.store import Manifest, Store
 from jupyter_mlops.registry.index import Index, Row
-from jupyter_mlops.registry.reading import AT_ONCE, Reader, Resolving
+from jupyter_mlops.registry.reading import AT_ONCE, Found, Reader, Resolving
 
 SETTLED = 2.0
 """Seconds after which a file's time tells it apart from the next one's: until then, two could bear the same."""
@@ -122,14 +122,25 @@ class Catalogue:
         facts = {digest: known.facts[digest] for digest in digests.values()}
         whole = True
         for tag, found in self._reader.read(repository, [tag for tag in tags if tag not in digests]).items():
-            if isinstance(found, Manifest):
+            said = self._described(repository, found, facts)
+            if isinstance(found, Manifest) and not isinstance(said, MlopsError):
                 digests[tag] = found.descriptor.digest
-                if digests[tag] not in facts:
-                    facts[digests[tag]] = self._kind.describe(repository, found)
+                facts[found.descriptor.digest] = said
             else:
                 whole = False
-                _LOG.warning("%s:%s cannot be read: %s", repository, tag, found)
+                _LOG.warning("%s:%s cannot be read: %s", repository, tag, said)
         return Listed({tag: digests[tag] for tag in tags if tag in digests}, facts), whole
+
+    def _described(self, repository: str, found: Found, known: Mapping[str, Facts]) -> Facts | MlopsError:
+        """What a list says of a manifest, or why it cannot be read."""
+        if isinstance(found, MlopsError):
+            return found
+        if found.descriptor.digest in known:
+            return known[found.descriptor.digest]
+        try:
+            return self._kind.describe(repository, found)
+        except (Corrupt, NotFound, WrongUsage) as error:
+            return error
 
     def _digest(self, repository: str, tag: str) -> str:
         """Where a tag points, without the manifest; '' if it is gone meanwhile."""

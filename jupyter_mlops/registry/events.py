@@ -23,9 +23,10 @@ def movement(store: Store, repository: str, subject: Descriptor, *, alias: str, 
     push_artifact(store, repository, EVENT, event, subject=subject)
 
 
-def deletion(store: Store, repository: str, *, tag: str, digest: str) -> None:
-    """Record that a version was deleted."""
+def deletion(store: Store, repository: str, *, tag: str, digest: str, reason: str = "") -> None:
+    """Record that a version was deleted; ``reason`` is why it was although something was made of it."""
     event = {"version": 1, "action": "delete", "actor": actor(), "time": now(), "tag": tag, "digest": digest}
+    event |= {"reason": reason} if reason else {}
     push_artifact(store, repository, EVENT, event, tags=[deleted_tag(tag)])
 
 

@@ -10,12 +10,14 @@ from typing import Any
 
 from jupyter_mlops.errors import WrongUsage
 from jupyter_mlops.oci.artifact import push_artifact
+from jupyter_mlops.oci.canonical import canonical
 from jupyter_mlops.oci.modelpack import CREATED, KEY, TITLE, version_number
 from jupyter_mlops.oci.names import ANNOTATION, DATASET, DATASET_CONFIG
 from jupyter_mlops.oci.numbering import next_number
 from jupyter_mlops.oci.reference import check_repository
 from jupyter_mlops.oci.store import Descriptor, Store
 from jupyter_mlops.oci.tar import files_below
+from jupyter_mlops.runner.croissant import CARD, CARD_TYPE, croissant
 from jupyter_mlops.runner.signature import datatype_of
 
 _TYPES = {
@@ -31,12 +33,15 @@ class Facts:
     """What is known of a dataset: written as its config."""
 
     rows: int | None = None
-    columns: list[dict[str, str]] = field(default_factory=list)
+    columns: list[dict[str, Any]] = field(default_factory=list)
     source: str = ""
+    arrow: str = ""
+    """The schema as Arrow's IPC message, in base64; '' where Arrow is not there."""
 
     def to_json(self) -> dict[str, Any]:
         """The config."""
-        return {"version": 1, "rows": self.rows, "columns": self.columns, "source": self.source}
+        said = {"version": 1, "rows": self.rows, "columns": self.columns, "source": self.source}
+        return {**said, "arrow": self.arrow} if self.arrow else said
 
 
 def write_dataset(data: Any, folder: Path) -> Facts:
@@ -65,12 +70,27 @@ def _write_frame(data: Any, folder: Path) -> Facts:
     from importlib.util import find_spec
 
     frame = data if hasattr(data, "columns") else data.to_frame()
-    if find_spec("pyarrow") is not None:
-        frame.to_parquet(folder / "data.parquet")
-    else:
+    columns: list[dict[str, Any]] = [
+        {"name": str(name), "datatype": datatype_of(frame.iloc[:, place].dtype)} for place, name in enumerate(frame.columns)
+    ]
+    if find_spec("pyarrow") is None:
         frame.to_csv(folder / "data.csv", index=False)
-    columns = [{"name": str(name), "datatype": datatype_of(frame.iloc[:, place].dtype)} for place, name in enumerate(frame.columns)]
-    return Facts(len(frame), columns, "frame")
+        return Facts(len(frame), columns, "frame")
+    path = folder / "data.parquet"
+    frame.to_parquet(path)
+    arrow, types = _arrow_schema(path)
+    columns = [{**column, "arrow": str(kind.type), "nullable": kind.nullable} for column, kind in zip(columns, types, strict=False)]
+    return Facts(len(frame), columns, "frame", arrow)
+
+
+def _arrow_schema(path: Path) -> tuple[str, list[Any]]:
+    """What a Parquet file holds: its schema in base64, and its fields; columns come before an index."""
+    import base64
+
+    import pyarrow.parquet  # type: ignore[import-not-found]  # only where it is installed
+
+    schema = pyarrow.parquet.read_schema(path)
+    return base64.b64encode(schema.remove_metadata().serialize().to_pybytes()).decode("ascii"), list(schema)
 
 
 def _link_files(path: Path, folder: Path) -> Facts:
@@ -101,12 +121,16 @@ def publish_dataset(
     if found := _by_key(store, repository, key):
         return found
     layers = [_layer(store, repository, file, path) for file, path in files_below(folder).items()]
+    created = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     notes = {(short if "." in short else ANNOTATION + short): value for short, value in annotations.items()}
-    notes |= {TITLE: name, KEY: key, CREATED: datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+    notes |= {TITLE: name, KEY: key, CREATED: created}
     with next_number(store, repository) as number:
         if found := _by_key(store, repository, key):
             return found
         tag = f"v{number}"
+        if not any(layer.annotations[TITLE] == CARD for layer in layers):  # one of their own says more
+            card = store.put_blob(repository, canonical(croissant(name, number, created, layers, facts)), CARD_TYPE)
+            layers = [*layers, Descriptor(CARD_TYPE, card.digest, card.size, {TITLE: CARD})]
         manifest = push_artifact(
             store, repository, DATASET, dict(facts), layers, config_type=DATASET_CONFIG, tags=[tag, "latest"], annotations=notes
         )
