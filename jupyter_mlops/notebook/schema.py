@@ -232,6 +232,8 @@ def expression(value: Any) -> str:
         ast.parse(found, mode="eval")
     except (SyntaxError, ValueError) as error:
         raise Unfit(f"expected a Python expression; {getattr(error, 'msg', error)}") from error
+    except (RecursionError, MemoryError) as error:  # how Python's parser says that it is nested too deeply
+        raise Unfit("expected a Python expression that is not nested as deeply") from error
     return found
 
 
