@@ -220,7 +220,7 @@ def test_a_value_that_does_not_fit_has_python_s_sentence_at_its_field(server: La
     fill(secrets, [{"Variable": "1A", "Secret": "hub"}])
     expect(secrets.get_by_role("status")).to_contain_text("expected a list of")
     empty(secrets, [{}])
-    page.route("**/jupyter-mlops/api/v1/options", lambda route: route.abort())
+    page.route("**/jupyter-mlops/api/v1/options*", lambda route: route.abort())
     option(found, "timeout").get_by_role("textbox").fill("never")
     saved(
         ui, 0, {"mlops": {"timeout": "never", "cpu": "7", "when": "7"}}
@@ -229,9 +229,12 @@ def test_a_value_that_does_not_fit_has_python_s_sentence_at_its_field(server: La
 
 
 def test_half_a_row_and_what_others_wrote_are_kept(server: Lab, page: Page) -> None:
+    asked: list[Any] = []
+    page.on("request", lambda one: asked.append(one.post_data_json) if "/api/v1/options" in one.url else None)
     ui = LabPage(page, server).open()
     found = form(ui, 2)
     expect(option(found, "cache").get_by_role("status")).to_have_text("expected auto or off")
+    assert asked[-1] == {"options": {key: value for key, value in ODD.items() if key != "theirs"}}, "all fields in one request"
     expect(option(found, "volumes").get_by_role("textbox")).to_have_value("data")
     expect(option(found, "cpu").get_by_role("textbox")).to_have_value("2")
     secrets = option(found, "secrets")

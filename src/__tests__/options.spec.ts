@@ -1,6 +1,13 @@
 import { PartialJSONValue } from '@lumino/coreutils';
 
-import { IKind, rowsOf, shown, typed, valueOf } from '../notebook/options';
+import {
+  IKind,
+  rowsOf,
+  shown,
+  together,
+  typed,
+  valueOf
+} from '../notebook/options';
 
 type Kind = IKind['kind'];
 
@@ -88,5 +95,37 @@ describe('rows', () => {
   ];
   it.each(others)('%s %j is no rows, and shown as text', (kind, value) => {
     expect(rowsOf(value, kind)).toBeNull();
+  });
+});
+
+describe('together', () => {
+  it('asks once for what is asked nearly at once, and anew later', async () => {
+    const asked: unknown[] = [];
+    const ask = together(async options => {
+      asked.push(options);
+      return { timeout: 'no' };
+    });
+    const answers = await Promise.all([
+      ask({ timeout: 'abc' }),
+      ask({ cpu: '1' }),
+      ask({ timeout: 'ab' })
+    ]);
+    expect(answers).toEqual(Array(3).fill({ timeout: 'no' }));
+    await ask({ gpu: 1 });
+    expect(asked).toEqual([{ timeout: 'ab', cpu: '1' }, { gpu: 1 }]);
+  });
+
+  it('tells all who asked that nobody answers, and asks again', async () => {
+    let there = false;
+    const ask = together(async () => {
+      if (!there) {
+        throw new Error('away');
+      }
+      return {};
+    });
+    const both = await Promise.allSettled([ask({ a: 1 }), ask({ b: 1 })]);
+    expect(both.map(one => one.status)).toEqual(['rejected', 'rejected']);
+    there = true;
+    expect(await ask({ a: 1 })).toEqual({});
   });
 });

@@ -138,3 +138,33 @@ export function valueOf(
     .filter(row => Object.keys(row).length);
   return filled.length ? filled : undefined;
 }
+
+/** Why values do not fit, by their keys. */
+export type Ask = (
+  options: Record<string, unknown>
+) => Promise<Readonly<Record<string, string>>>;
+
+/** Milliseconds in which questions are gathered. */
+const GATHER = 50;
+
+/** The same with what is asked nearly at once asked once: the fields of a form that appears ask each for itself. */
+export function together(ask: Ask): Ask {
+  let waiting: {
+    options: Record<string, unknown>;
+    answer: ReturnType<Ask>;
+  } | null = null;
+  return options => {
+    const all = (waiting?.options ?? {}) as Record<string, unknown>;
+    Object.assign(all, options);
+    waiting ??= {
+      options: all,
+      answer: new Promise<void>(resolve => setTimeout(resolve, GATHER)).then(
+        () => {
+          waiting = null;
+          return ask(all);
+        }
+      )
+    };
+    return waiting.answer;
+  };
+}

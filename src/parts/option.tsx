@@ -3,6 +3,7 @@ import { JSONExt, PartialJSONValue } from '@lumino/coreutils';
 import React, { useEffect, useId, useRef, useState } from 'react';
 
 import {
+  Ask,
   IKind,
   IPart,
   Row,
@@ -14,11 +15,6 @@ import {
 
 /** Milliseconds of rest after which the server is asked whether a value fits. */
 const PAUSE = 300;
-
-/** Why values do not fit, by their keys. */
-export type Ask = (
-  options: Record<string, unknown>
-) => Promise<Readonly<Record<string, string>>>;
 
 export interface IOptionProps extends IKind {
   /** Id of the input; JupyterLab makes it from the path of the key. */

@@ -10,7 +10,7 @@ import {
 import React from 'react';
 
 import { MlopsClient } from '../api';
-import { IKind } from '../notebook/options';
+import { IKind, together } from '../notebook/options';
 import { Option } from '../parts/option';
 import { DOMAIN } from '../tokens';
 
@@ -36,7 +36,7 @@ export const formPlugin: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const client = new MlopsClient(app.serviceManager.serverSettings, trans);
-    const ask = (options: Record<string, unknown>) => client.unfit(options);
+    const ask = together(options => client.unfit(options));
     const fieldRenderer = (props => {
       const { mlops } = props.schema as unknown as { mlops: IKind };
       return (
