@@ -42,11 +42,12 @@ COMMANDS: dict[str, str] = {
     "delete": "delete a run and its state; models that it made stay",
     "models": "list registered models, show one, set aliases, delete versions",
     "datasets": "list recorded datasets, show, pull or compare versions, delete one",
+    "lineage": "show what made a version of a model or dataset, or what was made of it",
     "deploy": "serve a registered model",
     "services": "list services; stop, start or delete one; show its log",
     "predict": "call a service",
     "targets": "list where runs can go, check one, set or choose it",
-    "registry": "serve the embedded registry over HTTP",
+    "registry": "serve the registry of this machine, keep it in order, copy from and to others",
     "doctor": "check this machine",
 }
 """Command → what it does; each is the module of that name, with ``_`` behind a word of Python's own."""

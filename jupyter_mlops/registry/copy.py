@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from jupyter_mlops.errors import Conflict, Corrupt, NotFound
+from jupyter_mlops.errors import Conflict, Corrupt, NotFound, WrongUsage
 from jupyter_mlops.oci.descriptor import blobs_of, children_of
-from jupyter_mlops.oci.digest import CHUNK, is_digest
+from jupyter_mlops.oci.digest import CHUNK, SHA256, algorithm_of, is_digest
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.modelpack import version_number
 from jupyter_mlops.oci.names import MODEL, MODELPACK_MANIFEST
@@ -28,7 +28,7 @@ class Copying(Store, Protocol):
     def put_manifest_bytes(
         self, repository: str, data: bytes, media_type: str | None = None, *, tags: Sequence[str] = (), check: bool = True
     ) -> Manifest:
-        """Store the very bytes."""
+        """Store the very bytes, under their sha256."""
 
 
 @dataclass
@@ -99,14 +99,23 @@ class _Job:
         self._seen.update(blob.digest for blob in blobs)
         unique = {blob.digest: blob for blob in blobs}
         each(self._blob, unique.values(), 1 if isinstance(self._target, Layout) else AT_ONCE)
-        kind = manifest.descriptor.media_type
-        self._target.put_manifest_bytes(self._into, manifest.data, kind, tags=tags, check=False)
+        self._put(manifest, tags)
         self.done.manifests += 1
         self.done.blobs += len(unique)
         self.done.bytes += sum(blob.size for blob in unique.values())
         for about in self._source.referrers(self._from, manifest.descriptor.digest):
             if about.digest not in self._seen:
                 self.whole(self._source.get_manifest(self._from, about.digest), [])
+
+    def _put(self, manifest: Manifest, tags: Sequence[str]) -> None:
+        """Store the manifest under the digest that it has."""
+        kind, algorithm = manifest.descriptor.media_type, algorithm_of(manifest.descriptor.digest)
+        if isinstance(self._target, Layout):
+            self._target.put_manifest_bytes(self._into, manifest.data, kind, tags=tags, check=False, algorithm=algorithm)
+        elif algorithm == SHA256:
+            self._target.put_manifest_bytes(self._into, manifest.data, kind, tags=tags, check=False)
+        else:
+            raise _only_sha256(manifest.descriptor.digest)
 
     def _names(self, index: Manifest, child: Descriptor, tags: Sequence[str]) -> list[str]:
         """Tags of a part of a model version: as ``oci/modelpack.py`` gives them."""
@@ -127,7 +136,13 @@ class _Job:
                 raise Corrupt(f"{blob.digest} in {self._from} has not {blob.size} bytes", fix="Make it again.")
             put_file(self._into, blob, self._source.blob_path(self._from, blob.digest))
             return
-        made = self._target.put_blob(self._into, self._bytes(blob.digest), blob.media_type)
+        algorithm = algorithm_of(blob.digest)
+        if isinstance(self._target, Layout):
+            made = self._target.put_blob(self._into, self._bytes(blob.digest), blob.media_type, algorithm)
+        elif algorithm == SHA256:
+            made = self._target.put_blob(self._into, self._bytes(blob.digest), blob.media_type)
+        else:
+            raise _only_sha256(blob.digest)
         if made.digest != blob.digest:
             raise Corrupt(
                 f"{blob.digest} in {self._source.address}/{self._from} is damaged", fix="Copy it again, or make it again."
@@ -139,3 +154,11 @@ class _Job:
         with self._source.open_blob(self._from, digest) as stream:
             while count := stream.readinto(buffer):  # type: ignore[attr-defined]
                 yield buffer[:count]
+
+
+def _only_sha256(digest: str) -> WrongUsage:
+    return WrongUsage(
+        f"{digest:.20}… cannot be copied to another registry: many of them would name it anew",
+        code="unsupported-digest",
+        fix="Copy it to a folder, or push it by sha256.",
+    )

@@ -53,6 +53,12 @@ class LayoutRegistry:
         """What each repository takes, from the sizes of its files."""
         return [self._usage(name) for name in self._layout.repositories()]
 
+    def bytes(self) -> int:
+        """What all repositories take together; a file with several names counts once."""
+        names = self._layout.repositories()
+        stats = (path.stat() for name in names for path in blob_files(self._layout.folder(name) / "blobs"))
+        return sum({(each.st_dev, each.st_ino): each.st_size for each in stats}.values())
+
     def collect(self, repository: str | None = None, *, grace: float = GRACE, dry_run: bool = False) -> Collected:
         """Free what no tag leads to; what killed writers left goes with it."""
         names = self._layout.repositories() if repository is None else [repository]
