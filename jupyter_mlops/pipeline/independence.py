@@ -18,6 +18,7 @@ from jupyter_mlops.errors import Diagnostic
 from jupyter_mlops.notebook.document import Cell
 from jupyter_mlops.pipeline.outward import outward
 from jupyter_mlops.pipeline.pipeline import Step
+from jupyter_mlops.pipeline.quiet import quiet
 from jupyter_mlops.pipeline.walks import Walk, walks
 
 Pair = tuple[str, str]
@@ -69,10 +70,14 @@ def independence(steps: Sequence[Step], cells: Iterable[Cell], analysis: Analysi
     """
     if any(doubt.kind == "history" for found in analysis.facts for doubt in found.doubts):
         return Independence()  # what the last result was depends on the order
+    cells = tuple(cells)
     done = walks(cells)
     facts = {found.cell: found for found in analysis.facts}
     inside = {step.name for step in steps if _stays(step, facts, done)}
     plain = {step.name for step in steps if step.name in inside and all(_plain(facts[x], done[x]) for x in step.cells)}
+    if len(plain) > 1:
+        still = quiet(cells, facts)
+        plain = {step.name for step in steps if step.name in plain and still.issuperset(step.cells)}
     pairs: set[Pair] = set()
     versions: list[Diagnostic] = []
     for place, later in enumerate(steps):
@@ -101,6 +106,8 @@ def _plain(facts: CellFacts, walk: Walk) -> bool:
         return False
     if any(bind.unstorable for bind in facts.defs.values()):
         return False
+    if any(module.partition(".")[0] not in PLAIN | TABLED for module in walk.modules):
+        return False  # an import may set the process up
     return all(_known(path) for path in walk.paths) and all(_method(name) for name in walk.methods)
 
 
