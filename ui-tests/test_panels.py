@@ -157,7 +157,7 @@ def test_convert_shows_steps_graph_and_bands(ui: LabPage) -> None:
     graph = sidebar.pipeline.get_by_role("list", name="Steps and what they need")
     expect(graph.get_by_role("button", name=re.compile("^show,"))).to_be_visible()
     assert opened.bands()[-2:] == ["add", "show"]
-    sidebar.steps.get_by_role("button").last.click()
+    sidebar.steps.get_by_role("listitem").last.get_by_role("button").first.click()
     expect(opened.cell(3)).to_have_class(_has("jp-mod-active"))
     graph.get_by_role("button", name=re.compile("^add,")).click()
     expect(opened.cell(1)).to_have_class(_has("jp-mod-active"))
