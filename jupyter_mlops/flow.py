@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from jupyter_mlops.errors import Conflict, Diagnostic, NotFound, PlatformError, Where, WrongUsage
+from jupyter_mlops.errors import Diagnostic, NotFound, PlatformError, Where, WrongUsage
 from jupyter_mlops.settings import Settings, Target
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.registry.copy import Copying
     from jupyter_mlops.registry.datasets import Datasets
     from jupyter_mlops.registry.index import Index
+    from jupyter_mlops.registry.lineage import Lineage
     from jupyter_mlops.registry.models import Models, ModelVersion
     from jupyter_mlops.serving.base import Backend, Service
     from jupyter_mlops.serving.kserve.backend import KServeBackend
@@ -120,6 +121,13 @@ class Workbench:
         from jupyter_mlops.registry.datasets import Datasets
 
         return Datasets(self.store, index=self._index)
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """What made what."""
+        from jupyter_mlops.registry.lineage import Lineage
+
+        return Lineage(self.store, index=self._index)
 
     @property
     def _index(self) -> Index | None:
@@ -234,6 +242,7 @@ class Workbench:
         from jupyter_mlops.engine.argo.installed import check_argo
         from jupyter_mlops.engine.base import Submission
         from jupyter_mlops.engine.resuming import check_same
+        from jupyter_mlops.gitfacts import annotations_of
         from jupyter_mlops.packing import left_behind, pack
         from jupyter_mlops.registry.bundles import push_bundle, source_digest
         from jupyter_mlops.registry.learned import with_learned
@@ -256,6 +265,7 @@ class Workbench:
         bundle = push_bundle(self.store, notebook, pipeline, path.parent, packed)
         options = {"registry": self.store.address, "resume": resume} if self.target.local else self._options(resume)
         workflow = compile_workflow(pipeline, bundle=bundle, source_digest=source_digest(notebook), parameters=values, **options)
+        workflow["metadata"]["annotations"] |= annotations_of(path.resolve().parent)
         return self.engine.submit(Submission(workflow, str(path.resolve()), found.command if found else (), resume))
 
     def _options(self, resume: str | None = None) -> dict[str, Any]:
@@ -338,26 +348,12 @@ class Workbench:
                 inference_service(version, name=name, namespace=namespace or self.settings.serving.namespace, port=port)
             )
         from jupyter_mlops.serving.kserve.facts import check_kserve
+        from jupyter_mlops.targets.choices import check_place
 
-        self._check_place(namespace, port)
+        check_place(self.target, namespace, port)
         check_kserve(self.cluster)  # before a model is copied for it
         backend = cast("KServeBackend", self.services)
         return backend.apply(backend.prepare(self._model_there(model), name=name, **chosen))
-
-    def _check_place(self, namespace: str | None, port: int | None) -> None:
-        """What only this machine has is not asked of a cluster. Raises WrongUsage."""
-        if port is not None:
-            raise WrongUsage(
-                "a port can be chosen on this machine only",
-                fix=f"Leave it out: jupyter mlops predict SERVICE --target {self.target.name} calls it.",
-                where=Where(field="port"),
-            )
-        if namespace not in {None, "", self.target.namespace, "default"}:
-            raise WrongUsage(
-                f"target {self.target.name} is namespace {self.target.namespace}, not {namespace}",
-                fix=f"jupyter mlops targets set {self.target.name} namespace={namespace}",
-                where=Where(field="namespace"),
-            )
 
     def _model_there(self, model: str) -> ModelVersion:
         """A version in the target's registry, copied from this machine's if only that has it. Raises NotFound."""
@@ -387,28 +383,14 @@ class Workbench:
 
         return sample(self.services, self.models, service, namespace or self.namespace)
 
-    def delete_model(self, name: str, tag: str) -> None:
-        """Delete a version of a model. Raises Conflict while a service uses it, NotFound if there is none."""
-        from jupyter_mlops.serving.decode import model_reference
+    def delete_model(self, name: str, tag: str, reason: str = "") -> None:
+        """Delete a version of a model. Raises as ``deletion.delete_model``."""
+        from jupyter_mlops.deletion import delete_model
 
-        version = self.models.find(f"{name}:{tag}")
-        users = [service for service in self._served() if model_reference(service.document) == f"{name}@{version.digest}"]
-        if users:
-            raise Conflict(
-                f"{name}:{tag} is served by {', '.join(service.name for service in users)}",
-                fix=f"Delete the service first: jupyter mlops services delete {users[0].name}",
-            )
-        self.models.delete(name, tag)
+        delete_model(self, name, tag, reason)
 
     def delete_dataset(self, name: str, tag: str, reason: str = "") -> None:
-        """Delete a version of a dataset. Raises NotFound if there is none."""
-        self.datasets.delete(name, tag, reason=reason)
+        """Delete a version of a dataset. Raises as ``deletion.delete_dataset``."""
+        from jupyter_mlops.deletion import delete_dataset
 
-    def _served(self) -> Sequence[Service]:
-        """All services; none where the cluster has no KServe."""
-        try:
-            return self.services.list()
-        except NotFound as error:
-            if error.code != "no-such-kind":
-                raise
-            return ()
+        delete_dataset(self, name, tag, reason)

@@ -30,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words", nargs="*", metavar="NAME | alias NAME TAG ALIAS | delete NAME:TAG", help="a model, or what to do with one"
     )
+    parser.add_argument("--reason", default="", metavar="WHY", help="of a deletion, although something was made of it")
 
 
 def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     if words[:1] == ["alias"] and len(words) == ALIAS_WORDS:
         return _alias(words[1], words[2], words[3], console, bench)
     if words[:1] == ["delete"] and len(words) == DELETE_WORDS:
-        return _delete(words[1], console, bench)
+        return _delete(words[1], arguments.reason, console, bench)
     if len(words) > 1:
         raise WrongUsage(
             f"models does not take {' '.join(words)!r}",
@@ -102,13 +103,13 @@ def _alias(name: str, tag: str, alias: str, console: Console, bench: Workbench) 
     return 0
 
 
-def _delete(reference: str, console: Console, bench: Workbench) -> int:
+def _delete(reference: str, reason: str, console: Console, bench: Workbench) -> int:
     name, colon, tag = reference.partition(":")
     if not colon or not tag:
         raise WrongUsage(
             f"delete takes NAME:TAG, not {reference!r}", fix=f"Write for example: jupyter mlops models delete {name}:v1"
         )
-    bench.delete_model(name, tag)
+    bench.delete_model(name, tag, reason)
     if console.as_json:
         console.emit({"deleted": reference})
     else:

@@ -55,6 +55,19 @@ def index_of(store: Store) -> Index | None:
     return Index(store.root / FOLDER) if isinstance(store, Layout) else None
 
 
+def stamp_of(store: Store, repository: str) -> str:
+    """How the tags of a repository look from outside; '' where that cannot be told, or not yet."""
+    if not isinstance(store, Layout):
+        return ""
+    try:
+        status = os.stat(f"{store.root}/{repository}/index.json")  # noqa: PTH116 - a path made a thousand times
+    except OSError:
+        return ""
+    if abs(time.time() - status.st_mtime) < SETTLED:
+        return ""
+    return f"{status.st_ino}:{status.st_mtime_ns}:{status.st_size}"
+
+
 class Catalogue:
     """One kind of thing in a store. Raises what the store raises; never what the index does."""
 
@@ -66,7 +79,7 @@ class Catalogue:
 
         ``remembered`` False: of a folder every manifest is read and verified, for who is going to use one.
         """
-        before = self._stamp(repository)
+        before = stamp_of(self._store, repository)
         asked = self._index is not None and (remembered or self._reader.remote)
         row = self._index.body(repository) if asked and self._index is not None else None
         if row is not None and before and row.stamp == before:
@@ -97,19 +110,7 @@ class Catalogue:
     # -- inside ------------------------------------------------------------------------------------------------------------
 
     def _is_known(self, repository: str, head: Row | None) -> bool:
-        return head is not None and bool(head.stamp) and head.stamp == self._stamp(repository)
-
-    def _stamp(self, repository: str) -> str:
-        """How the tags of a repository look from outside; '' where that cannot be told, or not yet."""
-        if not isinstance(self._store, Layout):
-            return ""
-        try:
-            status = os.stat(f"{self._store.root}/{repository}/index.json")  # noqa: PTH116 - a path made a thousand times
-        except OSError:
-            return ""
-        if abs(time.time() - status.st_mtime) < SETTLED:
-            return ""
-        return f"{status.st_ino}:{status.st_mtime_ns}:{status.st_size}"
+        return head is not None and bool(head.stamp) and head.stamp == stamp_of(self._store, repository)
 
     def _look(self, repository: str, known: Listed) -> tuple[Listed, bool]:
         """The repository as it is, and whether all of it could be read."""

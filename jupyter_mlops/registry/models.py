@@ -218,8 +218,10 @@ class Models:
         movement(self._store, repository, subject, alias=alias, before=version.tag, after=None)
         self._registry.delete(repository, alias)
 
-    def delete(self, name: str, tag: str) -> None:
+    def delete(self, name: str, tag: str, *, reason: str = "") -> None:
         """Delete a version and free what only it needs. Its number is not used again; ``latest`` moves to the newest left.
+
+        ``reason`` is recorded.
 
         Raises:
             NotFound: no such model or version.
@@ -235,7 +237,7 @@ class Models:
             )
         repository = model_repository(name)
         with self._registry.exclusive(repository):
-            deletion(self._store, repository, tag=version.tag, digest=version.digest)
+            deletion(self._store, repository, tag=version.tag, digest=version.digest, reason=reason)
             pack = [other for other in self._store.tags(repository) if other == f"{version.tag}.modelpack"]
             self._registry.delete(repository, version.digest, *pack)
             self._reader.forget(repository)

@@ -6,17 +6,20 @@ the Workflow with its status, and one log a step.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.errors import NotFound, WrongUsage
+from jupyter_mlops.errors import MlopsError, NotFound, WrongUsage
 from jupyter_mlops.oci.artifact import layers_of, push_artifact, read_config
+from jupyter_mlops.oci.canonical import parse_object
 from jupyter_mlops.oci.modelpack import TITLE
 from jupyter_mlops.oci.names import NOTEBOOK, RUN, RUN_CONFIG, RUN_WORKFLOW
 from jupyter_mlops.oci.store import Descriptor, Store
 from jupyter_mlops.registry.base import Registry
 from jupyter_mlops.registry.layout import registry_of
+from jupyter_mlops.registry.provenance import made_by, record_lineage
 from jupyter_mlops.registry.reading import Reader
 from jupyter_mlops.registry.suggest import suggestion
 
@@ -28,6 +31,7 @@ PREFIX = "run-"
 REMEMBERED = 500
 """Records that are kept in memory; each has a digest, and can never change."""
 
+_LOG = logging.getLogger(__name__)
 _TYPES = {".ipynb": NOTEBOOK, ".json": RUN_WORKFLOW, ".log": "text/plain"}
 
 
@@ -61,7 +65,12 @@ class RunRecords:
             layer = self._store.put_blob(repository, content, kind)
             layers.append(Descriptor(layer.media_type, layer.digest, layer.size, {TITLE: title}))
         manifest = push_artifact(self._store, repository, RUN, record, layers, config_type=RUN_CONFIG, tags=[PREFIX + run])
-        return manifest.descriptor.digest
+        digest = manifest.descriptor.digest
+        try:
+            record_lineage(self._store, made_by(self._store, pipeline, run, record, self.workflow(pipeline, run), digest))
+        except (MlopsError, OSError) as error:  # the record is what counts; `registry reindex` tells what is missing here
+            _LOG.warning("what run %s made could not be recorded with it: %s", run, error)
+        return digest
 
     def get(self, pipeline: str, run: str) -> dict[str, Any]:
         """The record of a run.
@@ -96,6 +105,19 @@ class RunRecords:
                 return self._store.open_blob(repository, layer.digest)
         known = [layer.annotations.get(TITLE, "") for layer in layers]
         raise NotFound(f"run {run} has no file {title!r}", code="file-not-found", fix=suggestion(title, known, "file"))
+
+    def workflow(self, pipeline: str, run: str) -> Mapping[str, Any]:
+        """The Workflow of a run with its status; empty where the record has none. Raises NotFound, Corrupt."""
+        repository = run_repository(pipeline)
+        for layer in layers_of(self._store.get_manifest(repository, PREFIX + run)):
+            if layer.media_type == RUN_WORKFLOW:
+                with self._store.open_blob(repository, layer.digest) as stream:
+                    return parse_object(stream.read(), f"the Workflow of {run}")
+        return {}
+
+    def digest(self, pipeline: str, run: str) -> str:
+        """Digest of a run's record. Raises NotFound."""
+        return self._store.get_manifest(run_repository(pipeline), PREFIX + run).descriptor.digest
 
     def runs(self, pipeline: str) -> list[str]:
         """Names of the recorded runs of a pipeline, sorted."""
