@@ -26,6 +26,7 @@ from jupyter_mlops.settings import Settings, default_home
 
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
+    from jupyter_mlops.server.embedded import EmbeddedRegistry
 
 ACTION = "https://jupyter-mlops.github.io/events/action/v1"
 POOL = 8
@@ -54,6 +55,14 @@ class MlopsApp(ExtensionApp):
     stop_grace = Float(5.0, min=0, config=True, help="Seconds between asking a step to stop and killing it.")
     ready_timeout = Float(60.0, min=1, config=True, help="Seconds that a deployment may take to become ready.")
     body_limit = Int(64 << 20, min=1, config=True, help="Bytes of one prediction request at most.")
+    registry_port = Int(
+        None,
+        allow_none=True,
+        min=0,
+        max=65535,
+        config=True,
+        help="Port of 127.0.0.1 at which the registry of this machine is served to other tools; 0: a free one. None: it is not.",
+    )
     allow_guests = Bool(
         default_value=False,
         config=True,
@@ -64,6 +73,9 @@ class MlopsApp(ExtensionApp):
         config=True,
         help="Whether a proxy in front of this server asks for the password, so that an empty token is fine.",
     )
+
+    registry: EmbeddedRegistry | None = None
+    """The registry server, where one is wanted."""
 
     @cached_property
     def mlops_settings(self) -> Settings:
@@ -124,9 +136,14 @@ class MlopsApp(ExtensionApp):
         self.handlers.extend(table())
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
-        """The loop is up: start to watch."""
-        del serverapp
+        """The loop is up: start to watch, and to serve the registry if that is wanted."""
         self.watcher.start()
+        if self.registry_port is not None:
+            from jupyter_mlops.server.embedded import EmbeddedRegistry
+
+            root, runtime = self.mlops_settings.storage.registry, Path(serverapp.runtime_dir)
+            self.registry = EmbeddedRegistry(root, self.registry_port, runtime, self.log)
+            self.registry.start()
 
     def current_activity(self) -> dict[str, int] | None:
         """Runs that go on: they keep a server alive that would else shut down for want of activity."""
@@ -145,6 +162,8 @@ class MlopsApp(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Stop watching. Runs and services go on."""
+        if self.registry is not None:
+            await self.registry.stop()
         await self.watcher.stop()
         self.watches.stop()
         self.places.stop()
