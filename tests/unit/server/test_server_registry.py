@@ -51,9 +51,9 @@ class TestServed:
         await app.registry.stop()
 
 
-async def test_without_the_setting_nothing_listens(app: Any, jp_serverapp: Any) -> None:
+def test_without_the_setting_nothing_listens(app: Any, jp_serverapp: Any) -> None:
     assert app.registry is None
-    assert not any(name.startswith("mlops-registry-") for name in os.listdir(jp_serverapp.runtime_dir))
+    assert not list(Path(jp_serverapp.runtime_dir).glob("mlops-registry-*"))
 
 
 @pytest.mark.parametrize("port", [-1, 65536])
