@@ -1,4 +1,4 @@
-"""The verbs of ``jupyter mlops registry`` that keep the folder in order: ``usage``, ``gc`` and ``fsck``."""
+"""The verbs of ``jupyter mlops registry`` that keep the folder in order: ``usage``, ``gc``, ``fsck`` and ``reindex``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def configure(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
     """Their arguments; ``verb`` makes a parser by name and meaning."""
+    verb("reindex", "forget what lists remember, and make the lineage of runs whose end nobody saw")
     verb("usage", "show what each repository of this machine takes")
     gc = verb("gc", "free what no tag leads to, and what killed writers left")
     gc.add_argument("repository", nargs="?", metavar="REPOSITORY", help="this one alone (default: all)")
@@ -46,6 +47,18 @@ def _usage(arguments: argparse.Namespace, console: Console, bench: Workbench) ->
         rows = [(each.repository, str(each.manifests), size(each.bytes), size(each.own)) for each in found]
         console.table(("REPOSITORY", "MANIFESTS", "SIZE", "ITS OWN"), rows)
     console.note(f"{size(total)} in {registry.store.root}; what repositories share is there once.")
+    return 0
+
+
+def _reindex(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
+    """Make the local index, and what is missing of the lineage, again from the tags."""
+    del arguments
+    told, new = bench.lineage.reindex()
+    models, datasets = len(bench.models.summaries()), len(bench.datasets.list())
+    if console.as_json:
+        console.emit({"models": models, "datasets": datasets, "statements": told, "new": new})
+    else:
+        console.line(f"{models} models, {datasets} datasets; {told} versions say what made them, {new} of them since now")
     return 0
 
 
@@ -90,4 +103,4 @@ def _fsck(arguments: argparse.Namespace, console: Console, bench: Workbench) -> 
     return 1 if left else 0
 
 
-VERBS = {"usage": _usage, "gc": _gc, "fsck": _fsck}
+VERBS = {"reindex": _reindex, "usage": _usage, "gc": _gc, "fsck": _fsck}

@@ -63,6 +63,14 @@ def test_a_run_tells_what_it_made(mlops: Callable[..., Any], notebook: Path) -> 
     assert "there is no version" in mlops("lineage", "ecco").err
 
 
+def test_reindex_tells_what_it_found(mlops: Callable[..., Any], mlops_home: Path, notebook: Path) -> None:
+    assert mlops("registry", "reindex", "--json").json == {"models": 0, "datasets": 0, "statements": 0, "new": 0}
+    assert mlops("run", str(notebook)).code == 0
+    shutil.rmtree(mlops_home / "registry" / "_index", ignore_errors=True)
+    assert mlops("registry", "reindex", "--json").json == {"models": 1, "datasets": 1, "statements": 2, "new": 0}
+    assert "2 versions say what made them" in mlops("registry", "reindex").out
+
+
 def test_what_something_was_made_of_is_not_deleted_without_a_reason(
     mlops: Callable[..., Any], mlops_home: Path, tmp_path: Path
 ) -> None:
