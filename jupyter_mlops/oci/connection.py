@@ -2,6 +2,10 @@
 
 ``http.client``, since this room travels into every step, and since it moves a gigabyte with a third of the processor time of
 the libraries above it. A file is sent by the kernel where there is no TLS, and in blocks of a mebibyte where there is.
+
+Whether a server is away is found out soon, and what is merely slow is not cut: a server that has not answered of late gets
+``CONTACT`` seconds for its first answer; when the answer to a request takes half of them, the server is asked beside it for its
+root, which costs it nothing. If that answers, the request may take its time.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import http.client
 import select
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,10 +24,17 @@ from urllib.parse import urlsplit
 from jupyter_mlops.errors import Corrupt
 from jupyter_mlops.oci.digest import CHUNK
 from jupyter_mlops.oci.proxy import Proxy, proxy_for
+from jupyter_mlops.oci.reach import Deadline, reach
 from jupyter_mlops.oci.trust import context
 
 CONNECT = 10.0
-"""Seconds for a connection to come about, TLS included."""
+"""Seconds for a connection to come about with a server that answered of late, TLS included."""
+
+CONTACT = 4.5
+"""Seconds in which a server must have given a sign of life, be it the first or the first for ``FRESH``."""
+
+FRESH = 60.0
+"""Seconds for which an answer shows that the server is there."""
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as dead."""
@@ -71,6 +83,10 @@ class _Way(NamedTuple):
     scheme: str
     netloc: str
     proxy: Proxy | None
+
+
+class Silent(TimeoutError):
+    """A server gave no sign of life for ``CONTACT`` seconds: another try at once would be the same again."""
 
 
 class Answer:
@@ -129,6 +145,7 @@ class Connections:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[tuple[_Way, http.client.HTTPConnection]] = []
+        self._answered: dict[_Way, float] = {}
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> Answer:
         """One request and its answer, whatever it says.
@@ -147,20 +164,65 @@ class Connections:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         if way.proxy and way.scheme == "http":
             target, headers = f"http://{parts.netloc}{target}", {**headers, **way.proxy.headers}
-        kept = self._take(way)
+        small = body is None or (isinstance(body, bytes) and len(body) <= _DRAIN)
+        kept = self._take(way) if self._known(way) else None
         if kept is not None:
             try:
-                return Answer(self, way, kept, _exchange(kept, method, target, headers, body))
+                return self._answer(way, kept, _exchange(kept, method, target, headers, body))
             except BaseException as error:
                 kept.close()
+                self._doubt(way, error)
                 if method not in {"GET", "HEAD"} or not isinstance(error, (OSError, http.client.HTTPException)):
                     raise
-        fresh = _connect(way, parts.hostname, port)
+        deadline = None if self._known(way) else Deadline(CONTACT)
+        fresh = self._open(way, parts.hostname, port, deadline)
         try:
-            return Answer(self, way, fresh, _exchange(fresh, method, target, headers, body))
-        except BaseException:
+            return self._answer(way, fresh, _exchange(fresh, method, target, headers, body, deadline if small else None))
+        except BaseException as error:
             fresh.close()
+            self._doubt(way, error)
+            if deadline is not None and small and isinstance(error, TimeoutError):
+                self._look(way, parts.hostname, port, deadline)
             raise
+
+    def _known(self, way: _Way) -> bool:
+        """Whether the server answered of late."""
+        return time.monotonic() - self._answered.get(way, float("-inf")) < FRESH
+
+    def _answer(self, way: _Way, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> Answer:
+        self._answered[way] = time.monotonic()
+        return Answer(self, way, connection, response)
+
+    def _doubt(self, way: _Way, error: BaseException) -> None:
+        """After a wait in vain the server has to show anew that it is there."""
+        if isinstance(error, TimeoutError):
+            self._answered.pop(way, None)
+
+    def _open(self, way: _Way, host: str, port: int, deadline: Deadline | None) -> http.client.HTTPConnection:
+        """A new connection; ``deadline``: for a server that is not known to be there. Raises OSError, HTTPException."""
+        try:
+            return _connect(way, host, port, deadline or Deadline(CONNECT))
+        except TimeoutError as error:
+            self._doubt(way, error)
+            if deadline is None:
+                raise
+            raise Silent(str(error)) from error
+
+    def _look(self, way: _Way, host: str, port: int, deadline: Deadline) -> None:
+        """See whether a server that is slow with one answer gives any at all. Raises Silent."""
+        target = f"{way.scheme}://{way.netloc}/v2/" if way.proxy and way.scheme == "http" else "/v2/"
+        headers = dict(way.proxy.headers) if way.proxy and way.scheme == "http" else {}
+        try:
+            asked = _connect(way, host, port, deadline)
+            try:
+                asked.sock.settimeout(deadline.left())
+                asked.request("GET", target, headers=headers)
+                asked.getresponse().close()
+            finally:
+                asked.close()
+        except (OSError, http.client.HTTPException) as error:
+            raise Silent(str(error)) from error
+        self._answered[way] = time.monotonic()
 
     def give(self, way: _Way, connection: http.client.HTTPConnection) -> None:
         """Keep a connection for the next request."""
@@ -201,15 +263,12 @@ def _readable(connection: http.client.HTTPConnection) -> bool:
     return bool(poll.poll(0))
 
 
-def _connect(way: _Way, host: str, port: int) -> http.client.HTTPConnection:
+def _connect(way: _Way, host: str, port: int, deadline: Deadline) -> http.client.HTTPConnection:
     """A new connection. Raises OSError, HTTPException."""
     at = (way.proxy.host, way.proxy.port) if way.proxy else (host, port)
     tls = way.scheme == "https" or (way.proxy is not None and way.proxy.tls)
-    connection = (
-        http.client.HTTPSConnection(*at, timeout=CONNECT, context=context())
-        if tls
-        else http.client.HTTPConnection(*at, timeout=CONNECT)
-    )
+    connection = http.client.HTTPSConnection(*at, context=context()) if tls else http.client.HTTPConnection(*at)
+    connection._create_connection = lambda *_: reach(*at, deadline)  # type: ignore[attr-defined]  # noqa: SLF001 - no other way in
     if way.proxy and way.scheme == "https":
         connection.set_tunnel(host, port, headers=dict(way.proxy.headers))
     try:
@@ -222,9 +281,17 @@ def _connect(way: _Way, host: str, port: int) -> http.client.HTTPConnection:
 
 
 def _exchange(
-    connection: http.client.HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: Body
+    connection: http.client.HTTPConnection,
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: Body,
+    deadline: Deadline | None = None,
 ) -> http.client.HTTPResponse:
-    """Send a request and read the head of its answer. A server may answer, and hang up, before it has all of the body."""
+    """Send a request and read the head of its answer. A server may answer, and hang up, before it has all of the body.
+
+    ``deadline``: half of what is left of it is there for the answer; None: the server is known to be there.
+    """
     connection.putrequest(method, target)
     size = len(body) if isinstance(body, bytes) else body.size if body else 0
     if body is not None or method in {"POST", "PUT", "PATCH"}:
@@ -244,7 +311,7 @@ def _exchange(
             return connection.getresponse()
         except (OSError, http.client.HTTPException):
             raise error from None
-    connection.sock.settimeout(TIMEOUT + size / SLOWEST)
+    connection.sock.settimeout(deadline.left(0.5) if deadline else TIMEOUT + size / SLOWEST)
     response = connection.getresponse()
     if connection.sock is not None:
         connection.sock.settimeout(TIMEOUT)

@@ -1,7 +1,8 @@
 """Requests to a registry: logged in, within limits of time, tried again when that can help, explained when it does not.
 
-Who reads is told soon that a registry is away. Who writes has work to lose: once the registry has answered, a writer waits
-for it through a restart. One that was waited for in vain is away for longer: the next writer is told soon, too, until it answers.
+Who reads is told soon that a registry is away: within 5 seconds where it gives no sign of life (``connection.py``). Who writes
+has work to lose: once the registry has answered, a writer waits for it through a restart. One that was waited for in vain is
+away for longer: the next writer is told soon, too, until it answers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from contextlib import suppress
 from urllib.parse import urljoin, urlsplit
 
 from jupyter_mlops.errors import PlatformError, Unavailable
-from jupyter_mlops.oci.connection import Answer, Body, Connections
+from jupyter_mlops.oci.connection import Answer, Body, Connections, Silent
 from jupyter_mlops.oci.login import Login
 from jupyter_mlops.oci.refusal import Words, is_full, refusal, words_of
 
@@ -59,7 +60,7 @@ class Patience:
             StorageFull, PlatformError, Unavailable: there is no next try.
         """
         self._tried += 1
-        if self._tried >= self._tries:
+        if self._tried >= self._tries or (isinstance(problem, Silent) and self._tries == ATTEMPTS):
             self._away()
             raise self.given_up(problem)
         pause = min(0.2 * 2 ** (self._tried - 1), LONGEST) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the load

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from jupyter_mlops.errors import NotAllowed, Unavailable
-from jupyter_mlops.oci.connection import Connections
+from jupyter_mlops.oci.connection import Connections, Silent
 from jupyter_mlops.oci.credentials import Credential, credential_for
 
 LIFETIME = 60.0
@@ -151,6 +151,9 @@ class Login:
                     if answer.status < 500 and answer.status != 429:  # noqa: PLR2004 - neither broken nor busy
                         return answer.status, answer.read(1 << 20)
                     problem = f"{answer.status} {answer.reason}"
+            except Silent as error:
+                problem = error
+                break
             except (OSError, http.client.HTTPException) as error:
                 problem = error
             time.sleep(pause)
