@@ -1,4 +1,4 @@
-"""Objects of the notebook that hang on the process: patched functions, printers, magics, callbacks of the shell.
+"""Objects of the notebook that hang on the process: patched functions, printers, magics, callbacks, entries of registries.
 
 They are reached without a name, but they share what they hold with names: ``time.sleep = mock`` and ``mock.call_count``, a printer
 and the list that it writes to. So each is stored as a name of its own among the notebook's names and is in one component with
@@ -19,6 +19,7 @@ from jupyter_mlops.session.carriers.base import Context
 from jupyter_mlops.session.drawn import Drawn
 from jupyter_mlops.session.hooks import Hooks
 from jupyter_mlops.session.patched import Patched
+from jupyter_mlops.session.registered import Registered
 from jupyter_mlops.session.state import Lost
 
 MARK = ":"
@@ -62,7 +63,7 @@ class Attached:
 
     def __init__(self, context: Context) -> None:
         """Look at the process as the platform gave it."""
-        places: tuple[Place, ...] = (Patched(context), Hooks(context), Drawn(context))
+        places: tuple[Place, ...] = (Patched(context), Hooks(context), Drawn(context), Registered(context))
         self._places = {place.kind: place for place in places}
         self._context = context
         self._waiting: dict[str, Any] = {}

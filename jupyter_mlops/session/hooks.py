@@ -17,7 +17,7 @@ from jupyter_mlops.session.carriers.base import Context
 from jupyter_mlops.session.localmodules import is_made
 
 _TRANSFORMERS = ("input_transformers_cleanup", "input_transformers_post")
-_STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
+STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 """By these a step is stopped."""
 
 
@@ -171,9 +171,14 @@ class Hooks:
         sys.modules["numpy"].seterrcall(call)
 
     def _signals(self) -> Iterator[tuple[str, Any]]:
-        for number in signal.valid_signals() - _STOPPING:
+        for number in sorted(signal.valid_signals()):
             handler = signal.getsignal(number)
-            if callable(handler) and self._shell is not None and self._is_ours(handler):
+            if not callable(handler) or self._shell is None or not self._is_ours(handler):
+                continue
+            if number in STOPPING:
+                name = signal.Signals(number).name
+                self._context.warn(f"the notebook's handler of {name} holds for its step alone: by {name} steps are stopped")
+            else:
                 yield str(int(number)), handler
 
     def _give_signal(self, number: str, handler: Any) -> None:

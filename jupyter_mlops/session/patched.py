@@ -86,6 +86,8 @@ class Patched:
         self._known.add(place)
         self._before[place] = vars(owner).get(attribute, _MISSING)
         setattr(owner, attribute, value)
+        if hasattr(value, "_accessor") and isinstance(names := getattr(owner, "_accessors", None), set):
+            names.add(attribute)  # as pandas itself notes an accessor, for completion
 
     def unhang(self) -> None:
         """See :class:`Place`."""

@@ -6,6 +6,7 @@ travel by value, so that nothing has to be imported for them; a package that is 
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any
 
@@ -110,4 +111,23 @@ class StyleSheets:
         style.available[:] = sorted(name for name in style.library if not name.startswith("_"))
 
 
-FACTORIES = (Backend, ColorMaps, StyleSheets)
+class Units:
+    """That pandas' converters of dates and periods are those of matplotlib: ``register_matplotlib_converters``."""
+
+    name, module = "matplotlib.units", "matplotlib.units"
+
+    def __init__(self, _: Context) -> None:
+        pass
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        known = sys.modules["matplotlib.units"].registry.values()
+        return True if any(type(one).__module__.startswith("pandas.") for one in known) else None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        if value:
+            importlib.import_module("pandas").plotting.register_matplotlib_converters()
+
+
+FACTORIES = (Backend, ColorMaps, StyleSheets, Units)

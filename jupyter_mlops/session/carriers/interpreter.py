@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import csv
 import gc
+import importlib
 import os
+import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from jupyter_mlops.session.carriers.base import Context
+from jupyter_mlops.session.hooks import STOPPING
 
 
 def _umask() -> int:
@@ -27,7 +31,7 @@ def _umask() -> int:
 
 def _dialects() -> list[tuple[str, dict[str, Any]]]:
     keys = ("delimiter", "doublequote", "escapechar", "lineterminator", "quotechar", "quoting", "skipinitialspace", "strict")
-    return [(name, {key: getattr(csv.get_dialect(name), key) for key in keys}) for name in sorted(csv.list_dialects())]
+    return [(name, {key: getattr(csv.get_dialect(name), key) for key in keys}) for name in csv.list_dialects()]
 
 
 def _give_dialects(given: list[tuple[str, dict[str, Any]]]) -> None:
@@ -83,6 +87,74 @@ class Interpreter:
                     self._context.warn(f"{name}, which the notebook set, cannot be set here ({error})")
 
 
+class Dispositions:
+    """Signals that the notebook had ignored, or left to the system; its own handlers are kept by :mod:`hooks`."""
+
+    name, module = "signals", ""
+
+    def __init__(self, _: Context) -> None:
+        self._found = self._now()
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`."""
+        return [(number, what) for number, what in sorted(self._now().items()) if self._found.get(number) != what] or None
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        if threading.current_thread() is threading.main_thread():
+            for number, what in value:
+                signal.signal(number, signal.Handlers(what))
+
+    def _now(self) -> dict[int, int]:
+        """Number → what is done, where that is no function."""
+        told = {int(number): signal.getsignal(number) for number in signal.valid_signals() - STOPPING}
+        return {number: int(what) for number, what in told.items() if isinstance(what, signal.Handlers)}
+
+
+class EventLoop:
+    """That ``nest_asyncio`` lets loops run inside of each other: it patches asyncio when it is told to, and not when imported."""
+
+    name, module = "asyncio.nested", ""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`: the name of the package that did it."""
+        if not hasattr(sys.modules.get("asyncio"), "_nest_patched"):
+            return None
+        return next((name for name in ("nest_asyncio", "nest_asyncio2") if name in sys.modules), None)
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`."""
+        try:
+            importlib.import_module(value).apply()
+        except ImportError:
+            self._context.warn(f"loops inside of loops, as the notebook has allowed, need {value}, which is not in this image")
+
+
+class ExitFunctions:
+    """What is left to ``atexit``: it runs when its step ends, which is before the notebook does; so it is told."""
+
+    name, module = "atexit", ""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`. Nothing is carried: no step knows that it is the last."""
+        lines = [pair for source in self._context.cells for pair in enumerate(source.splitlines(), 1)]
+        for number, line in lines:
+            if "atexit.register" in line.partition("#")[0]:
+                self._context.warn(
+                    f"`{line.strip()}` (line {number} of its cell): what it names runs at the end of this step, "
+                    "not of the notebook. Call it in a step with `finally`."
+                )
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`. There is never anything."""
+
+
 class MimeTypes:
     """Endings of files that the notebook gave a type: ``mimetypes.add_type``."""
 
@@ -130,4 +202,4 @@ class TimeZone:
                 time.tzset()
 
 
-FACTORIES = (Interpreter, MimeTypes, TimeZone)
+FACTORIES = (Interpreter, MimeTypes, TimeZone, Dispositions, EventLoop, ExitFunctions)

@@ -210,6 +210,29 @@ class Folders:
         return str(folder) if is_text else folder
 
 
+class Comms:
+    """Comms of the notebook that wait for messages of a page: there is none behind a step, so that it is told."""
+
+    name, module = "comm", "comm"
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._shell = context, context.shell
+
+    def capture(self) -> Any:
+        """See :class:`Carrier`. Nothing is carried: what waits is of its process."""
+        known = sys.modules["comm"].get_comm_manager().comms if self._shell is not None else {}
+        for one in known.values():
+            called: Any = getattr(one, "_msg_callback", None)
+            if getattr(called, "__globals__", None) is self._shell.user_ns:
+                self._context.warn(
+                    f"the comm to {one.target_name!r} waits for messages of a page, and there is none behind a step: "
+                    f"{called.__qualname__} is never called. Give the values as parameters."
+                )
+
+    def restore(self, value: Any) -> None:
+        """See :class:`Carrier`. There is never anything."""
+
+
 def _loaded(shell: Any) -> Iterator[str]:
     yield from getattr(getattr(shell, "extension_manager", None), "loaded", ())
 
@@ -242,4 +265,4 @@ def _differ(first: Any, second: Any) -> bool:
         return True
 
 
-FACTORIES = (Extensions, Traits, Aliases, InlineFigures, Folders, Pylab)
+FACTORIES = (Extensions, Traits, Aliases, InlineFigures, Folders, Pylab, Comms)

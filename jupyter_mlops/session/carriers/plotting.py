@@ -1,4 +1,4 @@
-"""Settings of drawing and table libraries that are plain values: each with its way of asking and setting.
+"""Settings of libraries that are plain values: each with its way of asking and setting.
 
 Only what differs from what the library had when it was loaded travels.
 """
@@ -51,6 +51,40 @@ def _give_config(module: Any, value: dict[str, Any]) -> None:
     module.set_config(**value)
 
 
+def _give_levels(module: Any, levels: dict[int, str]) -> None:
+    for level, name in levels.items():
+        module.addLevelName(level, name)
+
+
+_namespaces = attrgetter("_namespace_map")
+
+
+def _give_start_method(module: Any, method: str | None) -> None:
+    module.set_start_method(method, force=True)
+
+
+def _give_file(module: Any, given: dict[str, Any] | None) -> None:
+    """Where ``show`` writes to: a file of that name, or none."""
+    if given is None:
+        module.curstate().file = None
+        return
+    module.curstate().output_file(**given)
+
+
+def _bokeh_file(module: Any) -> dict[str, Any] | None:
+    """What ``output_file`` was told."""
+    file = module.curstate().file
+    return {"filename": file.filename, "title": file.title} if file is not None else None
+
+
+def _give_page(module: Any, kind: str | None) -> None:
+    """Whether ``show`` draws into the page; the page itself has what ``output_notebook`` loaded into it."""
+    if kind is None:
+        module.curstate().reset()
+    else:
+        module.curstate().output_notebook(kind)
+
+
 def _give_progress(module: Any, shown: bool) -> None:
     (module.enable_progress_bars if shown else module.disable_progress_bars)()
 
@@ -70,6 +104,16 @@ SETTINGS: Mapping[str, Mapping[str, Setting]] = {
     },
     "xarray": {"options": (lambda module: dict(module.get_options()), _give_options)},
     "xgboost": {"config": (lambda module: module.get_config(), _give_config)},
+    "bokeh.io.state": {
+        "page": (lambda module: module.curstate().notebook_type if module.curstate().notebook else None, _give_page),
+        "file": (_bokeh_file, _give_file),
+    },
+    "logging": {"levels": (lambda module: dict(module._levelToName), _give_levels)},  # noqa: SLF001  (it is not listed otherwise)
+    "multiprocessing": {"start": (lambda module: module.get_start_method(allow_none=True), _give_start_method)},
+    "reprlib": {"limits": (lambda module: dict(vars(module.aRepr)), lambda module, given: vars(module.aRepr).update(given))},
+    "xml.etree.ElementTree": {
+        "namespaces": (lambda module: dict(_namespaces(module)), lambda module, given: _namespaces(module).update(given)),
+    },
     "datasets": {"progress": (lambda module: not module.are_progress_bars_disabled(), _give_progress)},
 }  # fmt: skip
 """Module → setting → how it is asked and set."""
