@@ -10,6 +10,7 @@ import pytest
 
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.registry.collect import STARTING
+from jupyter_mlops.registry.fsck import check
 from jupyter_mlops.registry.layout import LayoutRegistry
 
 SWEEP = '''
@@ -18,6 +19,10 @@ import itertools, json, os, signal, sys
 from pathlib import Path
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.modelpack import publish_model
+from jupyter_mlops.oci.digest import digest_of
+from jupyter_mlops.registry.blobs import delete_blob
+from jupyter_mlops.registry.fsck import check
+from jupyter_mlops.registry.layout import LayoutRegistry
 from jupyter_mlops.registry.models import Models
 
 base, operation = Path(sys.argv[1]), sys.argv[2]
@@ -45,17 +50,42 @@ for name in ("write", "fsync", "replace", "link", "utime", "unlink", "rmdir"):
 def publish(root, key):
     return publish_model(Layout(root), "churn", folder, key=key, annotations={}, metrics={"a": 0.5})
 
+def prepare(root):
+    """What is there before, with every call of it allowed."""
+    if operation == "publish":
+        return
+    layout = Layout(root)
+    first = publish(root, "k1")
+    publish(root, "k2")
+    if operation == "collect":
+        layout.delete("models/churn", first.digest)
+    elif operation == "blob":
+        layout.put_blob("models/churn", b"extra", "x")
+    elif operation == "repair":
+        path = layout.blob_path("models/churn", first.digest)
+        path.unlink()
+        path.write_bytes(b"wrong")
+        lost = layout.blob_path("models/churn", layout.get_manifest("models/churn", "v2.modelpack").document["config"]["digest"])
+        lost.unlink()
+
 def operate(root):
+    layout = Layout(root)
     if operation == "publish":
         publish(root, "k1")
+    elif operation == "collect":
+        LayoutRegistry(layout).collect()
+    elif operation == "blob":
+        delete_blob(layout, "models/churn", digest_of(b"extra"))
+    elif operation == "repair":
+        list(check(layout, repair=True))
+    elif operation == "alias":
+        Models(layout).set_alias("churn", "champion", "v1")
     else:
-        Models(Layout(root)).delete("churn", "v1")
+        Models(layout).delete("churn", "v1")
 
 for n in itertools.count(1):
     root = base / f"root{n}"
-    if operation == "delete":
-        publish(root, "k1")
-        publish(root, "k2")
+    prepare(root)
     child = os.fork()
     if not child:
         left = n
@@ -136,3 +166,36 @@ def test_killed_while_deleting(tmp_path, monkeypatch):
             models.delete("churn", "v1")
         assert [version.tag for version in models.get("churn").versions] == ["v2"]
         check_clean(layout, monkeypatch)
+
+
+@pytest.mark.parametrize(("operation", "deaths"), [("collect", 8), ("blob", 2), ("alias", 10)])
+def test_killed_while_the_house_is_kept(tmp_path, monkeypatch, operation, deaths):
+    """Collection, deletion of a blob, an alias that moves: what stays is whole, and the next one of the kind ends it."""
+    from jupyter_mlops.registry.models import Models
+
+    roots = sweep(tmp_path, operation)
+    assert len(roots) >= deaths
+    for root in roots:
+        layout = Layout(root)
+        check_whole(layout)
+        if operation == "alias":
+            Models(layout).set_alias("churn", "champion", "v1")
+            assert Models(layout).find("churn:champion").tag == "v1"
+        assert Models(layout).find("churn:v2").tag == "v2"
+        check_clean(layout, monkeypatch)
+        assert list(check(layout)) == []
+
+
+def test_killed_while_mending(tmp_path):
+    """A repair that was killed is repeated, and ends with everything in its place: no damaged bytes are ever lost or kept as sound."""
+    from jupyter_mlops.registry.models import Models
+
+    roots = sweep(tmp_path, "repair")
+    assert len(roots) > 5
+    for root in roots:
+        layout = Layout(root)
+        assert all(damage.repair for damage in check(layout, repair=True))
+        assert list(check(Layout(root))) == []
+        check_whole(Layout(root))
+        assert {version.tag for version in Models(Layout(root)).get("churn").versions} == {"v1", "v2"}
+        assert len(list((root / "_damaged").iterdir())) == 1
