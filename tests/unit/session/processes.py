@@ -79,6 +79,7 @@ class _Kernel:
         self.outputs = Outputs()
         self.shell = make_shell(self.outputs, Log(), count, Path(tempfile.mkdtemp(dir=root.parent)))
         self.loop = Loop(self.shell)
+        _as_if_new()
 
     def run(self, source: str, number: int) -> Cell:
         """Run a cell."""
@@ -91,6 +92,13 @@ class _Kernel:
         shown = [str(x["data"].get("text/plain")) for x in self.outputs.cells[number] if "data" in x]
         said = f"{type(error).__name__}: {error}" if error is not None else ""
         return Cell(ADDRESS.sub("0x", text.getvalue()), [ADDRESS.sub("0x", one) for one in shown], said)
+
+
+def _as_if_new() -> None:
+    """What this fork has from its parent reads what the shell has set, as it would have when a step imports it."""
+    matplotlib = sys.modules.get("matplotlib")
+    if matplotlib is not None:
+        dict.__setitem__(matplotlib.rcParams, "backend", os.environ["MPLBACKEND"])
 
 
 def in_one_process(cells: Sequence[str]) -> list[Cell]:
