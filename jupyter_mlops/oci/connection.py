@@ -42,6 +42,9 @@ TIMEOUT = 30.0
 SLOWEST = 10 << 20
 """Bytes a second that a registry needs for a blob after the last byte came: some copy it to its place before they answer."""
 
+ASKED = 20.0
+"""Seconds at most that a server may ask for before the next try."""
+
 IDLE = 8
 """Connections that are kept for the next request."""
 
@@ -100,6 +103,27 @@ class Answer:
         self.headers = response.headers
         self.length: int | None = response.length
         """Bytes that are still to come; None if the server does not say."""
+
+    @property
+    def asks_for(self) -> float:
+        """Seconds that ``Retry-After`` asks for before the next try, ``ASKED`` at most; 0 for none.
+
+        A date is meant by the server's clock, which need not be ours: it counts from the ``Date`` of the same answer.
+        """
+        after = self.headers.get("Retry-After", "")
+        if after.isdecimal():
+            return min(float(after), ASKED)
+        if not after:
+            return 0.0
+        from email.utils import parsedate_to_datetime
+
+        with suppress(ValueError, TypeError):
+            then = parsedate_to_datetime(after).timestamp()
+            now = time.time()
+            with suppress(ValueError, TypeError):
+                now = parsedate_to_datetime(self.headers.get("Date")).timestamp()
+            return min(max(then - now, 0.0), ASKED)
+        return 0.0
 
     def read(self, count: int | None = None) -> bytes:
         """Up to ``count`` bytes, or all. Raises OSError, HTTPException."""

@@ -13,7 +13,6 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from urllib.parse import urljoin, urlsplit
 
 from jupyter_mlops.errors import PlatformError, Unavailable
@@ -29,9 +28,6 @@ PATIENT = 10
 
 LONGEST = 8.0
 """Seconds between two tries at most, unless the registry asks for more."""
-
-ASKED = 20.0
-"""Seconds that a registry may ask for before the next try."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
@@ -53,8 +49,8 @@ class Patience:
         """It got on: count from the start."""
         self._tried = 0
 
-    def wait(self, problem: Exception | Words, after: str = "") -> None:
-        """Pause before the next try; ``after`` is a ``Retry-After`` header.
+    def wait(self, problem: Exception | Words, after: float = 0.0) -> None:
+        """Pause before the next try; ``after``: seconds that the registry asks for, 0 for none.
 
         Raises:
             StorageFull, PlatformError, Unavailable: there is no next try.
@@ -64,7 +60,7 @@ class Patience:
             self._away()
             raise self.given_up(problem)
         pause = min(0.2 * 2 ** (self._tried - 1), LONGEST) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the load
-        time.sleep(_asked_for(after) or pause)
+        time.sleep(after or pause)
 
     def given_up(self, problem: Exception | Words) -> PlatformError:
         """The error for a registry that failed each time."""
@@ -164,7 +160,7 @@ class Transport:
                 continue
             if answer.status < 400:  # noqa: PLR2004 - all errors are above
                 return answer
-            after, said = answer.headers.get("Retry-After", ""), words_of(answer)
+            after, said = answer.asks_for, words_of(answer)
             once_more = said.status in TRY_AGAIN or (method != "DELETE" and said.code == HALF_WRITTEN)
             if not once_more or is_full(said):
                 raise self.refused(said, method, path)
@@ -244,19 +240,6 @@ def _server(scheme: str, netloc: str) -> tuple[str, str]:
     """What makes two URLs lead to the same server."""
     standard = {"http": ":80", "https": ":443"}.get(scheme, "")
     return scheme, netloc.lower().removesuffix(standard)
-
-
-def _asked_for(after: str) -> float:
-    """Seconds that a ``Retry-After`` asks for, within reason; 0 if it asks for none."""
-    if after.isdecimal():
-        return min(float(after), ASKED)
-    if not after:
-        return 0.0
-    from email.utils import parsedate_to_datetime
-
-    with suppress(ValueError, TypeError):
-        return min(max(parsedate_to_datetime(after).timestamp() - time.time(), 0.0), ASKED)
-    return 0.0
 
 
 def _speaks_plainly(base: str) -> bool:

@@ -146,17 +146,19 @@ class Login:
         """Ask, and once more where that can help."""
         problem: Exception | str = ""
         for pause in (0.2, 0.8, 0.0):
+            after = 0.0
             try:
                 with self._connections.send(method, url, headers, body) as answer:
                     if answer.status < 500 and answer.status != 429:  # noqa: PLR2004 - neither broken nor busy
                         return answer.status, answer.read(1 << 20)
-                    problem = f"{answer.status} {answer.reason}"
+                    problem, after = f"{answer.status} {answer.reason}", answer.asks_for
             except Silent as error:
                 problem = error
                 break
             except (OSError, http.client.HTTPException) as error:
                 problem = error
-            time.sleep(pause)
+            if pause:
+                time.sleep(after or pause)
         raise Unavailable(
             f"the token service {urlsplit(url).netloc} of {self._host} does not answer: {problem}",
             fix="Check the network, and try again.",

@@ -31,7 +31,7 @@ class _Broken(NamedTuple):
     """A request that did not arrive; ``said`` by the registry or by the connection. ``pause``: wait before the next."""
 
     said: Exception | Words
-    after: str = ""
+    after: float = 0.0
     pause: bool = True
 
 
@@ -146,7 +146,7 @@ class Sending:
 
     def _refused(self, answer: Answer, session: _Session, place: str) -> _Broken:
         """Find out whether another way is left. Raises the error if there is none."""
-        after, said = answer.headers.get("Retry-After", ""), words_of(answer)
+        after, said = answer.asks_for, words_of(answer)
         if said.status == TOO_MUCH:
             smaller = tuple(size for size in self._pieces[1:] or PIECES if size < self._size) if self._pieces != PIECES[-1:] else ()
             if smaller and (not self._pieces or self._pieces[0] > session.smallest):

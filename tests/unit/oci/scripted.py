@@ -26,7 +26,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         self.server.asked.append((self.command, self.path, self.headers.get("Authorization")))
         status, headers, data = self.server.answer(self.command, self.path, self.headers, body)
-        self.send_response(status)
+        self.send_response_only(status)  # no Date of its own
         for name, value in {"Content-Length": str(len(data)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
