@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from lab import Lab, lab
-from pages import DARK, RUN_PATIENCE, LabPage, browser, chromium, notebook
+from pages import DARK, RUN_PATIENCE, LabPage, NotebookPage, browser, chromium, notebook
 from playwright.sync_api import Locator, Page, expect
 
 from jupyter_mlops.notebook.metadata import read_requests
@@ -225,6 +225,22 @@ def test_a_value_that_does_not_fit_has_python_s_sentence_at_its_field(server: La
     saved(
         ui, 0, {"mlops": {"timeout": "never", "cpu": "7", "when": "7"}}
     )  # nobody to say what is wrong keeps nothing from being written
+    assert ui.errors == []
+
+
+def test_a_finding_of_the_panel_leads_to_the_field_with_the_same_sentence(server: Lab, page: Page) -> None:
+    ui = LabPage(page, server).open()
+    found = form(ui, 2)  # its cache is none that there is
+    opened = NotebookPage(ui, "form.ipynb")
+    sidebar = opened.convert()
+    opened.cell(0).click()
+    expect(option(found, "cache").get_by_role("status")).to_be_empty()
+    finding = sidebar.findings.filter(has_text="cache of cell 2 is 'sometimes': expected auto or off")
+    finding.get_by_role("button", name="cell 2, line 1").click()
+    expect(option(found, "cache").get_by_role("status")).to_have_text("expected auto or off")
+    option(found, "cache").get_by_role("combobox").select_option(label="off")
+    expect(option(found, "cache").get_by_role("status")).to_be_empty()
+    ui.shot("form-from-finding")
     assert ui.errors == []
 
 
