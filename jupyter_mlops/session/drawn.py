@@ -1,4 +1,4 @@
-"""What drawing libraries keep for the notebook without a name: open figures of pyplot, plugins of altair, templates of plotly.
+"""What drawing libraries keep for the notebook without a name: open figures, plugins, templates, a document.
 
 ``plt.plot(…)`` in one cell and ``plt.title(…)`` in the next draw on one figure, and the notebook may hold it, or its axes, by a
 name as well. So they hang on the process (see :mod:`attached`) and are not carriers, which would be copies.
@@ -29,6 +29,7 @@ class Drawn:
             "pyplot": ("matplotlib.pyplot", self._figures, self._give_figures),
             "altair": ("altair", self._plugins, self._give_plugins),
             "plotly": ("plotly.io", self._templates, self._give_templates),
+            "bokeh": ("bokeh.io.state", self._document, self._give_document),
         }
 
     def find(self) -> dict[str, Any]:
@@ -105,6 +106,18 @@ class Drawn:
         templates, (own, default) = sys.modules["plotly.io"].templates, value
         templates._templates.update(own)  # noqa: SLF001  (setting one would copy it)
         templates.default = default
+
+    # -- bokeh ---------------------------------------------------------------------------------------------------------
+
+    def _document(self) -> Iterator[tuple[str, Any]]:
+        """What ``curdoc()`` gives, once the notebook did anything with it."""
+        now = sys.modules["bokeh.io.state"].curstate().document
+        fresh = type(now)
+        if now.roots or now.title != fresh().title or now.theme is not fresh().theme:
+            yield "document", now
+
+    def _give_document(self, _: str, document: Any) -> None:
+        sys.modules["bokeh.io.state"].curstate().document = document
 
 
 def _registry(name: str) -> Any:

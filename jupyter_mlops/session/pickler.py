@@ -37,6 +37,7 @@ from jupyter_mlops.session import (
     instances,
     localmodules,
     plain,
+    quantities,
     references,
     singles,
     tensors,
@@ -172,7 +173,7 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         self._array_type = arrays.ndarray()
         self._dtype = arrays.dtype()
         self._immutable = immutable_types()
-        self._frames = frames.reducers()
+        self._frames = (*frames.reducers(), *quantities.reducers())
         self._tensors = tensors.reducers()
         self.persistent_id = self._quick_look()
         super().__init__(file, protocol=5)  # before Python 3.13 it looks for ``persistent_id`` here

@@ -100,6 +100,17 @@ REGISTRIES: Mapping[str, Registry] = {
 }  # fmt: skip
 """Registries of the libraries that notebooks register things with."""
 
+INSTALLED: Mapping[str, tuple[str, str, Callable[[Any], Any], Callable[[Any, Any], object]]] = {
+    "opener": ("urllib.request", "install_opener", attrgetter("_opener"), lambda module, one: module.install_opener(one)),
+    "quantities": (
+        "pint",
+        "set_application_registry",
+        lambda module: module.get_application_registry().get(),
+        lambda module, one: module.set_application_registry(one),
+    ),
+}
+"""What a library has one of, and makes itself unless a cell gives it another: module, what the cell calls, how to ask and set."""
+
 
 class Registered:
     """Name of a registry → the notebook's entries in it."""
@@ -112,8 +123,8 @@ class Registered:
         self._errors: set[str] = set()
         """Names of codecs' error handlers that earlier cells gave."""
 
-        self._opener = False
-        """Whether an opener of URLs was installed by an earlier cell."""
+        self._installed: set[str] = set()
+        """Keys of :data:`INSTALLED` that earlier cells gave."""
 
     def find(self) -> dict[str, Any]:
         """See :class:`Place`."""
@@ -126,15 +137,15 @@ class Registered:
                     found[name] = own
         if errors := dict(self._error_handlers()):
             found["errors"] = errors
-        installed = getattr(sys.modules.get("urllib.request"), "_opener", None)
-        if installed is not None and (self._opener or self._says("install_opener")):
-            found["opener"] = installed
+        for key, (name, call, ask, _) in INSTALLED.items():
+            if name in sys.modules and (key in self._installed or self._says(call)):
+                found[key] = ask(sys.modules[name])
         return found
 
     def module(self, key: str) -> str:
         """See :class:`Place`."""
-        if key == "opener":
-            return "urllib.request"
+        if key in INSTALLED:
+            return INSTALLED[key][0]
         return REGISTRIES[key].module if key in REGISTRIES else ""
 
     def hang(self, key: str, value: Any) -> None:
@@ -143,9 +154,9 @@ class Registered:
             self._errors |= set(value)
             for name, handler in value.items():
                 codecs.register_error(name, handler)
-        elif key == "opener":
-            self._opener = True
-            sys.modules["urllib.request"].install_opener(value)
+        elif key in INSTALLED:
+            self._installed.add(key)
+            INSTALLED[key][3](sys.modules[INSTALLED[key][0]], value)
         elif key in REGISTRIES:
             registry = REGISTRIES[key]
             with warnings.catch_warnings():

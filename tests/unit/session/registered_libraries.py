@@ -214,6 +214,100 @@ import multiprocessing as mp
 print(mp.get_start_method())
 """,
     ),
+    "a document of bokeh": (
+        ("bokeh",),
+        """
+from bokeh.plotting import figure, curdoc
+p = figure(title='a'); curdoc().add_root(p); curdoc().title = 'x'
+# %%
+from bokeh.plotting import curdoc
+print(len(curdoc().roots), curdoc().title)
+# %%
+p.title.text = 'b'; print(curdoc().roots[0].title.text)
+""",
+    ),
+    "a theme of bokeh": (
+        ("bokeh",),
+        """
+from bokeh.io import curdoc
+curdoc().theme = 'dark_minimal'
+# %%
+from bokeh.io import curdoc
+from bokeh.plotting import figure
+p = figure(); curdoc().add_root(p)
+print(p.background_fill_color, type(curdoc().theme).__name__)
+""",
+    ),
+    "where bokeh shows: the page": (
+        ("bokeh",),
+        """
+from bokeh.io import output_notebook, show
+from bokeh.plotting import figure
+output_notebook(hide_banner=True)
+p = figure(); r = p.line([1],[2])
+# %%
+from bokeh.io.state import curstate
+print(curstate().notebook, curstate().notebook_type, curstate().file)
+# %%
+show(p)
+print(1)
+""",
+    ),
+    "where bokeh shows: a file": (
+        ("bokeh",),
+        """
+from bokeh.io import output_file
+output_file('x.html', title='t')
+# %%
+from bokeh.io.state import curstate
+print(curstate().file.title, curstate().notebook)
+""",
+    ),
+    "a registry of units for the process": (
+        ("pint",),
+        """
+import pint
+ureg = pint.UnitRegistry(); ureg.define('foo = 3 * meter')
+pint.set_application_registry(ureg)
+# %%
+import pint
+q = pint.Quantity(1, 'foo').to('meter'); print(q)
+# %%
+print(q + pint.Quantity(1,'foo'))
+# %%
+print(pint.get_application_registry().get() is ureg, q._REGISTRY is ureg)
+""",
+    ),
+    "quantities of a registry": (
+        ("pint",),
+        """
+import pint
+ureg = pint.UnitRegistry(); q = 3 * ureg.meter
+# %%
+print(q + 2 * ureg.meter, q._REGISTRY is ureg, isinstance(q, ureg.Quantity), isinstance(q, pint.Quantity))
+# %%
+r = (q / (2*ureg.s)).to('km/h'); print(r, type(q).__name__, ureg.Quantity is type(q))
+""",
+    ),
+    "quantities of pint's own registry": (
+        ("pint",),
+        """
+import pint
+q = pint.Quantity(3, 'm')
+# %%
+print(q.to('cm'), q._REGISTRY is pint.application_registry.get())
+""",
+    ),
+    "arrays with units": (
+        ("pint", "numpy"),
+        """
+import pint, numpy as np
+ureg = pint.UnitRegistry(); ureg.define('foo = 3 m'); a = np.arange(3) * ureg.foo; u = ureg.foo
+Q_ = ureg.Quantity
+# %%
+print(a.to('m'), u == ureg.foo, Q_(1,'foo') + a)
+""",
+    ),
     "limits of reprlib": (
         (),
         """
@@ -221,6 +315,26 @@ import reprlib
 reprlib.aRepr.maxlist = 2
 # %%
 import reprlib; print(reprlib.repr([1,2,3,4]))
+""",
+    ),
+    "the shared registry of units": (
+        ("pint",),
+        """
+import pint
+ureg = pint.get_application_registry(); q = 2 * ureg.meter; u = ureg.second
+# %%
+print(q / u, ureg is pint.get_application_registry(), (q + pint.Quantity(1, 'cm')).to('cm'))
+""",
+    ),
+    "names of units, and who shares a quantity": (
+        ("pint",),
+        """
+import pint
+ureg = pint.UnitRegistry(); q = ureg.Quantity([1.0, 2.0], 'kg'); r = q; d = {'m': q}
+# %%
+q += ureg.Quantity(1, 'kg'); print(r is q, d['m'] is q)
+# %%
+print(d['m'], ureg.Quantity(3, 'kg') > q)
 """,
     ),
     "loops inside of loops": (

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlops.oci.layout import Layout
+from jupyter_mlops.session.attached import attached_names
 from jupyter_mlops.session.carriers.base import Context
 from jupyter_mlops.session.registered import REGISTRIES, Registered
+from jupyter_mlops.session.session import load_state
 from tests.unit.session.processes import Steps, in_one_process, in_processes, warm
 from tests.unit.session.registered_libraries import REGISTERED
 
@@ -88,3 +91,14 @@ def test_without_a_shell_nothing_of_the_notebook_is_found(tmp_path: Any) -> None
     place = Registered(Context(tmp_path))
     assert place.find() == {}
     assert (place.module("adapters"), place.module("errors"), place.module("opener")) == ("sqlite3", "", "urllib.request")
+
+
+def test_of_bokeh_and_pint_nothing_is_taken_that_nobody_touched(tmp_path: Path) -> None:
+    for module in ("bokeh", "pint"):
+        if find_spec(module) is None:
+            pytest.skip(f"{module} is not installed: what it keeps is not tried here")
+    steps = Steps(tmp_path)
+    steps.run("import bokeh.plotting, pint\nq = pint.Quantity(1, 'm')")
+    state = load_state(Layout(tmp_path / "registry"), "runs/steps", steps.state)
+    assert attached_names(state.names) == set()
+    assert not {name for name in state.carriers if "bokeh" in name}
