@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PUBLIC: dict[str, str] = {
+    "load_dataset": "jupyter_mlops.runner.record",
     "log_dataset": "jupyter_mlops.runner.record",
     "log_metrics": "jupyter_mlops.runner.record",
     "log_model": "jupyter_mlops.runner.record",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -95,8 +96,6 @@ def _arrow_schema(path: Path) -> tuple[str, list[Any]]:
 
 def _link_files(path: Path, folder: Path) -> Facts:
     """Copies, since the notebook may go on writing to them before the step is done."""
-    import shutil
-
     if path.is_dir():
         for name, file in files_below(path).items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

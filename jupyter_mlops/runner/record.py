@@ -21,7 +21,6 @@ from jupyter_mlops.oci.modelpack import model_repository, publish_model
 from jupyter_mlops.oci.reference import check_repository
 from jupyter_mlops.oci.store import Store
 from jupyter_mlops.runner.card import write_model
-from jupyter_mlops.runner.dataset import publish_dataset, write_dataset
 from jupyter_mlops.runner.patience import patiently
 from jupyter_mlops.runner.progress import Log
 
@@ -89,6 +88,12 @@ class Recorder:
     image: str = ""
     """Image of the step's container; '' where there is none."""
 
+    used: list[dict[str, str]] = field(default_factory=list)
+    """Versions that were loaded: ``{"kind", "name", "tag", "digest"}``, each once."""
+
+    store: Store | None = None
+    """The run's registry; None in an ordinary kernel, which has that of this machine."""
+
     scratch: Path | None = None
     """Where files wait for their publication; the folder for temporary files by default."""
 
@@ -138,6 +143,8 @@ class Recorder:
         key = f"{self.run}/{self.step}/{one.call}"
         notes = {name: text for name, text in (("run", self.run), ("step", self.step), ("pipeline", self.pipeline)) if text}
         if one.kind == "dataset":
+            from jupyter_mlops.runner.dataset import publish_dataset  # most steps record none
+
             tag, digest = publish_dataset(store, one.name, one.folder, one.facts, key=key, annotations=notes)
             return Logged("dataset", one.name, tag, digest)
         metrics = {**self.metrics, **one.metrics}
@@ -213,6 +220,8 @@ def log_dataset(data: Any, name: str) -> Logged:
     Raises:
         WrongUsage: the name or the data cannot be right.
     """
+    from jupyter_mlops.runner.dataset import write_dataset
+
     check_repository(f"datasets/{name}")
     recorder = _recorder()
     folder = recorder.folder()
@@ -222,6 +231,39 @@ def log_dataset(data: Any, name: str) -> Logged:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return _done(recorder, recorder.add("dataset", name, folder, facts.to_json(), {}))
+
+
+def load_dataset(reference: str, folder: str | Path | None = None) -> Any:
+    """A recorded dataset: the frame or array, or its files. What this run registers says that it was made of it.
+
+    A frame that was written without pyarrow comes from CSV: numbers and text are as they were, dates are text.
+
+    Args:
+        reference: ``NAME`` (the newest version), ``NAME:TAG`` or ``NAME@DIGEST``.
+        folder: where files go; the dataset's name by default. Files of the same names are replaced.
+
+    Returns:
+        The frame or array, or the path of the folder.
+
+    Raises:
+        WrongUsage: the name cannot be right, or the frame needs pyarrow.
+        NotFound: there is no such version.
+        Corrupt: it is damaged.
+    """
+    from jupyter_mlops.runner.load import find_dataset, read_dataset, read_written
+
+    recorder = _recorder()
+    store = recorder.store or _home_store()
+    name, _, tag = reference.partition(":")
+    place = Path(folder) if folder is not None else Path(name.partition("@")[0].rpartition("/")[2])
+    own = [one for one in recorder.pending if (one.kind, one.name) == ("dataset", name)]
+    if own and tag in {"", "latest"}:  # it is the newest version in a kernel; here it becomes one when the step ends
+        return read_written(own[-1].folder, str(own[-1].facts.get("source")), name, place)
+    known = find_dataset(store, reference)
+    found = read_dataset(store, known, place)
+    if known.used not in recorder.used:
+        recorder.used.append(known.used)
+    return found
 
 
 def register_outputs(recorder: Recorder, outputs: tuple[str, ...], namespace: Mapping[str, Any]) -> None:

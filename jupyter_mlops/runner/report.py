@@ -53,6 +53,9 @@ class Report:
     metrics: dict[str, float] = field(default_factory=dict)
     models: list[dict[str, Any]] = field(default_factory=list)
     datasets: list[dict[str, Any]] = field(default_factory=list)
+    used: list[dict[str, str]] = field(default_factory=list)
+    """Versions of datasets that it loaded: what the run's models and datasets were made of."""
+
     failure: Failure | None = None
     warnings: list[str] = field(default_factory=list)
     """What later steps will not find, by name."""
@@ -90,6 +93,7 @@ class Report:
             "cells": self.cells, "metrics": metrics, "models": self.models, "datasets": self.datasets,
             "failure": self.failure.to_json() if self.failure else None, "warnings": self.warnings,
             "key": self.key, "state": self.state, "cached": self.cached,
+            **({"used": self.used} if self.used else {}),
             **({"control": self.control} if self.control else {}), **({"account": self.account} if self.account else {}),
         }  # fmt: skip
 

@@ -11,10 +11,15 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlops.oci.layout import Layout
+from jupyter_mlops.registry.events import history
+from jupyter_mlops.registry.provenance import Made, Thing, record_lineage
+from jupyter_mlops.runner.dataset import publish_dataset
+
 CELLS = [
     ("import pandas as pd\nfrom jupyter_mlops import log_dataset, log_model\nlog_dataset(pd.DataFrame({'a': [1, 2]}), 'rows')", ["step:data"]),
     ("trees = 5", ["parameters"]),
-    ("log_model(lambda rows: rows, 'echo')", ["step:train"]),
+    ("from jupyter_mlops import load_dataset\nold = load_dataset('old')\nlog_model(lambda rows: rows, 'echo')", ["step:train"]),
 ]  # fmt: skip
 
 
@@ -45,6 +50,16 @@ def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.fixture
+def old(mlops_home: Path, tmp_path: Path) -> None:
+    """A dataset that was there before."""
+    folder = tmp_path / "old"
+    folder.mkdir()
+    (folder / "data.csv").write_text("a\n1\n")
+    publish_dataset(Layout(mlops_home / "registry"), "old", folder, {"source": "frame"}, key="old", annotations={})
+
+
+@pytest.mark.usefixtures("old")
 def test_a_run_tells_what_it_made(mlops: Callable[..., Any], notebook: Path) -> None:
     ran = mlops("run", str(notebook), "-p", "trees=7", "--json")
     assert ran.code == 0, ran.err
@@ -59,26 +74,25 @@ def test_a_run_tells_what_it_made(mlops: Callable[..., Any], notebook: Path) -> 
     said = mlops("lineage", "echo").out
     for line in ("models/echo:v1", f"run {run} of made (local", "notebook made.ipynb", "parameter trees = 7"):
         assert line in said
-    assert "Nothing was made of it" in mlops("lineage", "rows", "--down").err
+    assert "    datasets/old:v1" in said
+    assert f"    models/echo:v1  by run {run}" in mlops("lineage", "old", "--down").out
+    assert "Nothing is told of what made it" in mlops("lineage", "old").err
+    assert "Nothing was made of it" in mlops("lineage", "echo", "--down").err
     assert "there is no version" in mlops("lineage", "ecco").err
 
 
+@pytest.mark.usefixtures("old")
 def test_reindex_tells_what_it_found(mlops: Callable[..., Any], mlops_home: Path, notebook: Path) -> None:
-    assert mlops("registry", "reindex", "--json").json == {"models": 0, "datasets": 0, "statements": 0, "new": 0}
+    assert mlops("registry", "reindex", "--json").json == {"models": 0, "datasets": 1, "statements": 0, "new": 0}
     assert mlops("run", str(notebook)).code == 0
     shutil.rmtree(mlops_home / "registry" / "_index", ignore_errors=True)
-    assert mlops("registry", "reindex", "--json").json == {"models": 1, "datasets": 1, "statements": 2, "new": 0}
+    assert mlops("registry", "reindex", "--json").json == {"models": 1, "datasets": 2, "statements": 2, "new": 0}
     assert "2 versions say what made them" in mlops("registry", "reindex").out
 
 
 def test_what_something_was_made_of_is_not_deleted_without_a_reason(
     mlops: Callable[..., Any], mlops_home: Path, tmp_path: Path
 ) -> None:
-    from jupyter_mlops.oci.layout import Layout
-    from jupyter_mlops.registry.events import history
-    from jupyter_mlops.registry.provenance import Made, Thing, record_lineage
-    from jupyter_mlops.runner.dataset import publish_dataset
-
     layout = Layout(mlops_home / "registry")
     things = []
     for name in ("raw", "clean"):
