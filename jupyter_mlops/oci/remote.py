@@ -98,6 +98,11 @@ class Remote:
         hex_of(blob.digest)
         return self._send(repository, blob, Part(path, 0, blob.size))
 
+    def put_chunks(self, repository: str, blob: Descriptor, chunks: Iterable[bytes | memoryview]) -> Descriptor:
+        """Store what comes in chunks and has a known digest, in one pass; ``chunks`` can be had again, for after a break."""
+        hex_of(blob.digest)
+        return self._send(repository, blob, Stream(chunks, 0, blob.size))
+
     def open_blob(self, repository: str, digest: str) -> BinaryIO:
         """A stream that raises Corrupt at its last byte if the bytes do not have the digest; broken connections are mended.
 

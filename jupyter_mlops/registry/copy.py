@@ -8,17 +8,19 @@ breaks off leaves nothing that looks whole, and a second one goes on where it st
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from jupyter_mlops.errors import Conflict, Corrupt, NotFound, WrongUsage
 from jupyter_mlops.oci.descriptor import blobs_of, children_of
 from jupyter_mlops.oci.digest import CHUNK, SHA256, algorithm_of, is_digest
+from jupyter_mlops.oci.disk import explained, read_chunks
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.modelpack import version_number
 from jupyter_mlops.oci.names import MODEL, MODELPACK_MANIFEST
 from jupyter_mlops.oci.parallel import AT_ONCE, each
+from jupyter_mlops.oci.remote import Remote
 from jupyter_mlops.oci.store import Descriptor, Manifest, Store
 
 
@@ -130,30 +132,72 @@ class _Job:
 
     def _blob(self, blob: Descriptor) -> None:
         """One blob, by the shortest way."""
-        put_file = getattr(self._target, "put_file", None)
-        if put_file is not None and isinstance(self._source, Layout):
-            if self._source.blob_size(self._from, blob.digest) != blob.size:
-                raise Corrupt(f"{blob.digest} in {self._from} has not {blob.size} bytes", fix="Make it again.")
-            put_file(self._into, blob, self._source.blob_path(self._from, blob.digest))
-            return
-        algorithm = algorithm_of(blob.digest)
-        if isinstance(self._target, Layout):
-            made = self._target.put_blob(self._into, self._bytes(blob.digest), blob.media_type, algorithm)
-        elif algorithm == SHA256:
-            made = self._target.put_blob(self._into, self._bytes(blob.digest), blob.media_type)
-        else:
+        source, target = self._source, self._target
+        if isinstance(source, Layout) and source.blob_size(self._from, blob.digest) != blob.size:
+            raise Corrupt(f"{blob.digest} in {self._from} has not {blob.size} bytes", fix="Make it again.")
+        if isinstance(target, Layout):
+            if not _has(target, self._into, blob):
+                self._into_folder(target, blob)
+        elif isinstance(source, Layout) and isinstance(target, Remote):
+            target.put_file(self._into, blob, source.blob_path(self._from, blob.digest))
+        elif algorithm_of(blob.digest) != SHA256:
             raise _only_sha256(blob.digest)
-        if made.digest != blob.digest:
-            raise Corrupt(
-                f"{blob.digest} in {self._source.address}/{self._from} is damaged", fix="Copy it again, or make it again."
-            )
+        elif isinstance(target, Remote):
+            target.put_chunks(self._into, blob, _Again(self, blob))
+        else:
+            target.put_blob(self._into, self._bytes(blob), blob.media_type)
 
-    def _bytes(self, digest: str) -> Iterator[memoryview]:
-        """The bytes of a blob, in one buffer that is used again."""
+    def _into_folder(self, target: Layout, blob: Descriptor) -> None:
+        """The bytes are hashed once, while they are written, and get their name only if it is the right one."""
+        with explained(target.root):
+            running = target.start_upload(algorithm_of(blob.digest))
+        try:
+            for chunk in self._bytes(blob, checked=False):
+                with explained(target.root):
+                    running.write(chunk)
+            if running.digest != blob.digest:
+                raise Corrupt(
+                    f"{blob.digest} in {self._source.address}/{self._from} is damaged: what came has the digest {running.digest}",
+                    fix="Copy it again, or make it again.",
+                )
+            target.finish_upload(self._into, running, blob.media_type, blob.digest)
+        finally:
+            running.discard()
+
+    def _bytes(self, blob: Descriptor, *, checked: bool = True) -> Iterator[memoryview]:
+        """The bytes of a blob, in one buffer that is used again; ``checked``: against its digest, while they pass."""
+        source = self._source
+        if isinstance(source, Layout) and not checked:
+            yield from read_chunks(source.blob_path(self._from, blob.digest))
+            return
         buffer = memoryview(bytearray(CHUNK))
-        with self._source.open_blob(self._from, digest) as stream:
+        if isinstance(source, Remote) and not checked:
+            with closing(source.read_blob(self._from, blob.digest)[0]) as body:
+                while count := body.readinto(buffer):
+                    yield buffer[:count]
+            return
+        with source.open_blob(self._from, blob.digest) as stream:
             while count := stream.readinto(buffer):  # type: ignore[attr-defined]
                 yield buffer[:count]
+
+
+class _Again:
+    """The bytes of a blob, from its source anew each time: after a break what was sent already is read over."""
+
+    def __init__(self, job: _Job, blob: Descriptor) -> None:
+        self._job, self._blob = job, blob
+
+    def __iter__(self) -> Iterator[memoryview]:
+        return self._job._bytes(self._blob)  # noqa: SLF001 - a part of the job
+
+
+def _has(target: Layout, repository: str, blob: Descriptor) -> bool:
+    """Whether the folder has it whole, in the repository or for all; it counts as new from now on."""
+    for path, among in ((target.blob_path(repository, blob.digest), repository), (target.pooled(blob.digest), "")):
+        with suppress(OSError):
+            if path.stat().st_size == blob.size and target.mount(repository, blob.digest, among):
+                return True
+    return False
 
 
 def _only_sha256(digest: str) -> WrongUsage:
