@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import select
 import socket
+import time
 from typing import cast
 
 from tornado import web
@@ -22,6 +24,9 @@ from jupyter_mlops.registry.conditions import entity_tag, unchanged
 from jupyter_mlops.registry.handler import Handler
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+SLICE = 0.05
+"""Seconds for which a client that takes bytes as fast as they come may keep a thread; slower ones wait outside of it."""
 
 STALLED = 600.0
 """Seconds for which a client may take nothing; then the connection is ended."""
@@ -71,14 +76,9 @@ class BlobHandler(Handler):
         end = start + count
         with connection.stream.socket.dup() as way:
             while start < end:
-                try:
-                    sent = await asyncio.to_thread(os.sendfile, way.fileno(), file, start, end - start)
-                except BlockingIOError:
+                start += await asyncio.to_thread(_sent, way.fileno(), file, start, end - start)
+                if start < end:
                     await asyncio.wait_for(_writable(way), STALLED)
-                    continue
-                if not sent:
-                    raise ConnectionError  # it was cut meanwhile: end the connection before the promised length
-                start += sent
         connection._expected_content_remaining = 0  # noqa: SLF001 - tornado counts what it writes itself, and wrote none of it
 
     async def _pass(self, file: int, start: int, count: int) -> None:
@@ -113,6 +113,24 @@ class BlobHandler(Handler):
         self.set_status(206)
         self.set_header("Content-Range", f"bytes {start}-{end}/{size}")
         return start, end - start + 1
+
+
+def _sent(way: int, file: int, start: int, count: int) -> int:
+    """Send what a socket takes within :data:`SLICE`; how many bytes that were."""
+    until, sent = time.monotonic() + SLICE, 0
+    poll = select.poll()
+    poll.register(way, select.POLLOUT)
+    while sent < count and (left := until - time.monotonic()) > 0:
+        try:
+            done = os.sendfile(way, file, start + sent, count - sent)
+        except BlockingIOError:
+            if not poll.poll(left * 1000):
+                break
+            continue
+        if not done:
+            raise ConnectionError  # the file was cut meanwhile: end the connection before the promised length
+        sent += done
+    return sent
 
 
 async def _writable(connection: socket.socket) -> None:

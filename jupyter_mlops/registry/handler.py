@@ -64,7 +64,10 @@ class Handler(web.RequestHandler):
     uploads: Uploads
     access: Access
     refused: NotAllowed | None = None
-    """Why this request is not served, to be said when its body, which clients send regardless, has come."""
+    """Why this request is not served."""
+
+    cut = False
+    """Whether the connection ends with the answer, since the body is not waited for."""
 
     def initialize(self, layout: Layout, uploads: Uploads, access: Access) -> None:
         """Set by the application."""
@@ -78,16 +81,26 @@ class Handler(web.RequestHandler):
     def prepare(self) -> None:
         """Refuse who may not.
 
-        An answer before the body would end the connection under a client that is still sending, which then sees no answer at
-        all: a body that is streamed is waited for, if it is small. The methods that take one ask ``refused`` first.
+        Where bodies are streamed, an answer in ``prepare`` comes before the body, even before none, and tornado ends the
+        connection with it: a client that still sends, or sends its next request, sees that and no answer. So the answer
+        takes the place of the method, which runs after the body; too large a body is not waited for.
         """
         self.refused = self.access.refusal(self.request.method or "", self.request.headers)
         if self.refused is None:
             return
-        size = self.request.headers.get("Content-Length", "")
-        heard = size.isdecimal() and 0 < int(size) <= UNHEARD
-        if not (self.streams and heard and self.request.method in {"POST", "PUT", "PATCH"}):
+        size = self.request.headers.get("Content-Length", "0")
+        heard = size.isdecimal() and int(size) <= UNHEARD and "Transfer-Encoding" not in self.request.headers
+        if not self.streams:
             raise self.refused
+        if not heard:
+            self.cut = True
+            raise self.refused
+        setattr(self, (self.request.method or "get").lower(), self._refuse)
+
+    def _refuse(self, *_: str) -> None:
+        """What a refused request does in the place of its method."""
+        assert self.refused is not None
+        raise self.refused
 
     def compute_etag(self) -> None:
         """Digests are set where there is one."""
@@ -103,6 +116,8 @@ class Handler(web.RequestHandler):
         error = more.get("exc_info", (None, None))[1]
         if isinstance(error, MlopsError):
             self.set_header("X-Fix", quote(error.fix))
+            if self.cut:
+                self.set_header("Connection", "close")
             if error.code == "login-required":
                 self.set_header("WWW-Authenticate", 'Basic realm="jupyter-mlops"')
             self.fail(STATUS.get(error.code, error.status), CODES.get(error.code, "UNKNOWN"), str(error))

@@ -100,8 +100,6 @@ class ManifestHandler(Handler):
 
     async def put(self, name: str, reference: str) -> None:
         """Store it by tag, or by digest with any number of ``?tag=``; over what was seen alone, where a header says so."""
-        if self.refused is not None:
-            raise self.refused
         if ":" in reference:
             algorithm_of(reference)
         tags = self.get_query_arguments("tag") if is_digest(reference) else [check_tag(reference)]

@@ -19,6 +19,9 @@ class UploadHandler(Handler):
     streams = True
     session: Session | None = None
     upload = ""
+    mounted = ""
+    """Digest of the blob that was taken over from another repository, so that there is nothing to send."""
+
     problem: MlopsError | None = None
     writing = False
     gone = False
@@ -27,7 +30,6 @@ class UploadHandler(Handler):
         """Find or start what the body belongs to, before the body comes."""
         super().prepare()
         if self.refused is not None:
-            self.problem = self.refused
             return
         self.take_large_body()
         try:
@@ -67,8 +69,7 @@ class UploadHandler(Handler):
         source, digest = self.get_query_argument("from", ""), self.get_query_argument("mount")
         if not await asyncio.to_thread(self.layout.mount, name, digest, source):
             return False
-        self.created(f"/v2/{name}/blobs/{digest}", digest)
-        self.finish()
+        self.mounted = digest
         return True
 
     async def data_received(self, chunk: bytes) -> None:
@@ -97,6 +98,9 @@ class UploadHandler(Handler):
     async def post(self, name: str, upload: str = "") -> None:
         """Start; with ``digest`` the body was all of it."""
         del upload
+        if self.mounted:
+            self.created(f"/v2/{name}/blobs/{self.mounted}", self.mounted)
+            return
         session = self._current()
         if digest := self.get_query_argument("digest", None):
             await self._finish(name, session, digest)

@@ -143,15 +143,46 @@ def test_a_refusal_is_heard_by_a_client_that_is_still_sending(root, users, metho
         for header, status in (("", 401), (basic("ci", "ci-token"), 403)):
             if status == 403 and method == "GET":
                 continue
-            try:
-                answer, body = client(method, path, b"x" * size, Authorization=header)
-            except ConnectionError:
-                assert method in {"GET", "DELETE"}, "what has no body by the specification need not be heard out"
-                continue
+            answer, body = client(method, path, b"x" * size, Authorization=header)
             assert answer.status == status
             assert json.loads(body)["errors"][0]["code"] == ("UNAUTHORIZED" if status == 401 else "DENIED")
     assert left(root) == []
     assert not (root / "a").exists()
+
+
+def test_a_connection_outlives_refusals_and_mounts(root):
+    """Whatever is answered, a client may send its next request on the same connection, as all of them do."""
+    good = {"Authorization": "Bearer t"}
+    with embedded_registry(root, token="t") as address:
+        client = Client(address)
+        name = digest(b"data")
+        assert client("POST", f"/v2/b/blobs/uploads/?digest={name}", b"data", **good)[0].status == 201
+        connection = http.client.HTTPConnection(client.host, timeout=20)
+        connection.connect()
+        sock = connection.sock
+        try:
+            for method, path, headers, body, status in [
+                ("POST", "/v2/a/blobs/uploads/", {}, None, 401),
+                ("POST", "/v2/a/blobs/uploads/", {}, b"data", 401),
+                ("PATCH", "/v2/a/blobs/uploads/x", {}, b"data", 401),
+                ("PUT", "/v2/a/manifests/v1", {}, b"{}", 401),
+                ("GET", "/v2/a/manifests/v1", {}, None, 401),
+                ("DELETE", "/v2/a/manifests/v1", {}, None, 401),
+                ("GET", "/v2/a/tags/list", {}, None, 401),
+                ("POST", f"/v2/a/blobs/uploads/?mount={name}&from=b", good, None, 201),
+                ("POST", f"/v2/a/blobs/uploads/?mount={ABSENT}&from=b", good, None, 202),
+                ("POST", "/v2/a/blobs/uploads/?digest=nonsense", good, b"data", 400),
+                ("PATCH", "/v2/a/blobs/uploads/x", good, b"data", 404),
+                ("GET", f"/v2/a/blobs/{name}", good, None, 200),
+            ]:
+                for _ in range(5):
+                    connection.request(method, path, body, headers)
+                    answer = connection.getresponse()
+                    answer.read()
+                    assert (method, path, answer.status) == (method, path, status)
+                    assert connection.sock is sock, f"{method} {path} ended the connection"
+        finally:
+            connection.close()
 
 
 def test_what_is_too_much_to_hear_is_cut(root):
@@ -161,7 +192,8 @@ def test_what_is_too_much_to_hear_is_cut(root):
             connection.putrequest("POST", "/v2/a/blobs/uploads/")
             connection.putheader("Content-Length", str(1 << 40))
             connection.endheaders()
-            assert connection.getresponse().status == 401, "before the first byte"
+            answer = connection.getresponse()
+            assert (answer.status, answer.headers["Connection"]) == (401, "close"), "before the first byte"
         finally:
             connection.close()
 
