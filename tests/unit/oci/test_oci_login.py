@@ -258,6 +258,15 @@ def test_a_token_for_reading_and_one_for_writing_and_no_more(logged_in, scripted
     assert "scope=repository%3Aorg%2Fa%3Apull%2Cpush" in service.asked[1][1]
 
 
+@pytest.mark.parametrize("user", ["org+robot", "robot$project+name", "$oauthtoken"])
+def test_names_of_robots_reach_the_token_service_as_they_are(logged_in, scripted_server, user):
+    encoded = base64.b64encode(f"{user}:{SECRET}".encode()).decode()
+    service = Service(basic=f"Basic {encoded}")
+    logged_in(scripted_server(service), username=user, password=SECRET).put_blob("a", b"1", OCI_LAYER)
+    assert service.tokens
+    assert all(user not in path for _, path, _ in service.asked), "in the header alone"
+
+
 def test_a_token_that_has_ended_is_not_used(logged_in, scripted_server, monkeypatch):
     service = Service(lasts=100)
     server = scripted_server(service)
