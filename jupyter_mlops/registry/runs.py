@@ -1,13 +1,13 @@
 """Finished runs as artifacts: ``runs/<pipeline>:run-<run>``, beside the states and reports that its steps pushed.
 
 The config is the run as REST shows it, so that a listing reads one small blob a run; the layers are the executed notebook,
-the Workflow with its status, and one log a step.
+the Workflow with its status, one log a step, what the steps logged as artifacts, and all values of the metrics.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ from jupyter_mlops.registry.base import Registry
 from jupyter_mlops.registry.layout import registry_of
 from jupyter_mlops.registry.provenance import made_by, record_lineage
 from jupyter_mlops.registry.reading import Reader
+from jupyter_mlops.registry.series import MEDIA_TYPE as SERIES_TYPE
+from jupyter_mlops.registry.series import TITLE as SERIES
+from jupyter_mlops.registry.series import Point, read_series, series_of
 from jupyter_mlops.registry.suggest import suggestion
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ REMEMBERED = 500
 """Records that are kept in memory; each has a digest, and can never change."""
 
 _LOG = logging.getLogger(__name__)
-_TYPES = {".ipynb": NOTEBOOK, ".json": RUN_WORKFLOW, ".log": "text/plain"}
+_TYPES = {".ipynb": NOTEBOOK, ".json": RUN_WORKFLOW, ".log": "text/plain", ".jsonl": SERIES_TYPE}
 
 
 def run_repository(pipeline: str) -> str:
@@ -60,7 +63,8 @@ class RunRecords:
         """
         repository = run_repository(pipeline)
         layers = []
-        for title, content in sorted(files.items()):
+        series = series_of(files)
+        for title, content in sorted({**files, **({SERIES: series} if series else {})}.items()):
             kind = _TYPES.get(PurePosixPath(title).suffix, "application/octet-stream")
             layer = self._store.put_blob(repository, content, kind)
             layers.append(Descriptor(layer.media_type, layer.digest, layer.size, {TITLE: title}))
@@ -105,6 +109,18 @@ class RunRecords:
                 return self._store.open_blob(repository, layer.digest)
         known = [layer.annotations.get(TITLE, "") for layer in layers]
         raise NotFound(f"run {run} has no file {title!r}", code="file-not-found", fix=suggestion(title, known, "file"))
+
+    def series(self, pipeline: str, run: str) -> Sequence[Point]:
+        """All values of the run's metrics, in order; none where none were logged. Raises NotFound, Corrupt."""
+        if SERIES not in self.files(pipeline, run):
+            return ()
+        with self.open(pipeline, run, SERIES) as stream:
+            return read_series(stream.read())
+
+    def files(self, pipeline: str, run: str) -> Mapping[str, int]:
+        """Title → bytes of the files of a record. Raises NotFound."""
+        layers = layers_of(self._store.get_manifest(run_repository(pipeline), PREFIX + run))
+        return {title: layer.size for layer in layers if (title := layer.annotations.get(TITLE))}
 
     def workflow(self, pipeline: str, run: str) -> Mapping[str, Any]:
         """The Workflow of a run with its status; empty where the record has none. Raises NotFound, Corrupt."""

@@ -22,7 +22,7 @@ from jupyter_mlops.oci.reference import check_repository
 from jupyter_mlops.oci.store import Store
 from jupyter_mlops.runner.card import write_model
 from jupyter_mlops.runner.patience import patiently
-from jupyter_mlops.runner.progress import Log
+from jupyter_mlops.runner.progress import Log, now
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ class Recorder:
         """Note a loose metric."""
         self.metrics[name] = self.own[name] = value
         if self.log is not None:
-            self.log.event("metric", name=name, value=value if math.isfinite(value) else str(value), step=step)
+            number = value if math.isfinite(value) else str(value)
+            self.log.event("metric", name=name, value=number, step=step, time=now())
 
     def add(self, kind: str, name: str, folder: Path, facts: Mapping[str, Any], metrics: dict[str, float]) -> _Pending:
         """Note something to publish."""
