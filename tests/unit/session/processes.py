@@ -30,6 +30,9 @@ from jupyter_mlops.runner.shell import make_shell
 from jupyter_mlops.session.carriers.base import Context
 from jupyter_mlops.session.session import Session, load_state
 
+KEEPERS = ("matplotlib", "matplotlib_inline", "mpl_toolkits", "pylab")
+"""Packages that keep open figures and their tie to a shell: what another test left there would be in every fork."""
+
 ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 
 
@@ -75,6 +78,7 @@ class _Kernel:
     """A shell of this process; made in a child only, since it becomes ``__main__``."""
 
     def __init__(self, root: Path, count: int = 1) -> None:
+        forget(*KEEPERS)
         os.chdir(root)
         self.outputs = Outputs()
         self.shell = make_shell(self.outputs, Log(), count, Path(tempfile.mkdtemp(dir=root.parent)))
@@ -161,6 +165,13 @@ def in_processes(cells: Sequence[str]) -> list[Cell]:
         for source in cells:
             steps.run(source)
         return steps.done
+
+
+def forget(*packages: str) -> None:
+    """Unload packages, so that they are imported as by a process that has just begun: another test may have used them."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] in packages:
+            del sys.modules[name]
 
 
 def warm(*modules: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import traceback
 from dataclasses import replace
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ from jupyter_mlops.session.carriers.base import Context
 from jupyter_mlops.session.carriers.richlib import RichInstalled
 from jupyter_mlops.session.tracebacks import make_traceback, places_of
 from tests.unit.session.kept_libraries import KEPT
-from tests.unit.session.processes import Failed, Steps, in_one_process, in_processes, warm
+from tests.unit.session.processes import Failed, Steps, in_fork, in_one_process, in_processes, warm
 
 warm()
 
@@ -143,3 +144,17 @@ def test_seeds_of_opencv_are_noted_by_a_function_that_is_still_found_by_name() -
     ]
 
     assert in_processes(cells) == in_one_process(cells)
+
+
+def test_figures_that_another_test_left_open_are_in_no_kernel() -> None:
+    _skip_without("matplotlib")
+    cells = KEPT["figure numbers closed"][1]
+
+    def after_another() -> list[Any]:
+        pyplot = importlib.import_module("matplotlib.pyplot")
+        importlib.import_module("matplotlib_inline.backend_inline")
+        pyplot.figure()
+        return [in_one_process(cells), in_processes(cells)]
+
+    one, many = in_fork(after_another)
+    assert one == many == in_one_process(cells)
