@@ -35,8 +35,9 @@ class Kept(Protocol):
 
 
 def index_tag(subject: str) -> str:
-    """The tag of the index of a subject's referrers."""
-    return subject.replace(":", "-")
+    """The tag of the index of a subject's referrers (distribution specification 1.1, "Referrers Tag Schema"): 64 digits at most."""
+    algorithm, _, digits = subject.partition(":")
+    return f"{algorithm}-{digits[:64]}"
 
 
 def own_tag(subject: str, referrer: str) -> str:

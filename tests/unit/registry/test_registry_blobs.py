@@ -67,6 +67,19 @@ def test_what_a_digest_is(text, algorithm):
             hex_of(text)
 
 
+@pytest.mark.parametrize(
+    ("subject", "tag"),
+    [("sha256:" + 64 * "a", "sha256-" + 64 * "a"), ("sha512:" + 64 * "a" + 64 * "b", "sha512-" + 64 * "a")],
+)
+def test_the_tag_of_referrers_is_a_tag_whatever_the_algorithm(subject, tag):
+    from jupyter_mlops.oci.reference import is_tag
+    from jupyter_mlops.oci.referrers import index_tag, own_tag
+
+    assert index_tag(subject) == tag
+    assert is_tag(tag)
+    assert is_tag(own_tag(subject, subject))
+
+
 @pytest.mark.parametrize("query", ["", "?digest-algorithm=sha512", "?digest-algorithm=sha256"])
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
 def test_a_blob_gets_the_digest_that_is_said_in_the_end(client, root, algorithm, query):
