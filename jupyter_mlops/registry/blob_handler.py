@@ -57,7 +57,7 @@ class BlobHandler(Handler):
         try:
             with self.layout.blob_path(name, digest).open("rb", buffering=0) as file:
                 await (self._send(connection, file.fileno(), start, count) if direct else self._pass(file.fileno(), start, count))
-        except (StreamClosedError, ConnectionError, TimeoutError):
+        except (StreamClosedError, ConnectionError, asyncio.TimeoutError):  # Python 3.10 has two of the last
             connection.stream.close()
             return
         self.finish()

@@ -398,3 +398,23 @@ def test_a_blob_that_was_cut_ends_the_connection_early(client, root):
         blob_handler.os.sendfile = real
     assert digest_of(client("GET", f"/v2/a/blobs/{name}")[1]) == name
     del root
+
+
+def test_a_reader_who_takes_nothing_is_let_go(client, monkeypatch):
+    import asyncio
+    import http.client
+
+    from jupyter_mlops.registry import blob_handler
+
+    async def never(_):
+        await asyncio.Event().wait()
+
+    data = os.urandom(1_000_000)
+    name = client.push(data)["digest"]
+    monkeypatch.setattr(blob_handler, "_writable", never)
+    monkeypatch.setattr(blob_handler, "STALLED", 0.05)
+    monkeypatch.setattr(blob_handler, "SLICE", 0.0)
+    with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+        client("GET", f"/v2/a/blobs/{name}")
+    monkeypatch.undo()
+    assert digest_of(client("GET", f"/v2/a/blobs/{name}")[1]) == name
