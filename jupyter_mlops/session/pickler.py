@@ -46,7 +46,7 @@ from jupyter_mlops.session import (
 )
 from jupyter_mlops.session.depth import in_depth
 from jupyter_mlops.session.mentions import quoted
-from jupyter_mlops.session.scope import GLOBALS, Scope
+from jupyter_mlops.session.scope import GLOBALS, PARTED, Scope
 from jupyter_mlops.session.state import EVERYTHING
 
 ATOMS: frozenset[type] = frozenset(
@@ -259,6 +259,8 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
             return ("buffer", self._part(raw)) if raw.nbytes >= arrays.LARGE else None
         elif value is GLOBALS:
             return ("globals",)
+        elif value is PARTED:
+            return ("parted",)
         elif value is self.scope.namespace:
             self.mentions.add(EVERYTHING)
             return ("namespace",)
@@ -328,6 +330,9 @@ class Unpickler(pickle.Unpickler):
                 return self._sources[index].read()
             case ("globals",) | ("namespace",):
                 return self._scope.namespace
+            case ("parted",):
+                self._scope.parted.append(None)
+                return False
             case ("nan",):
                 return importlib.import_module("numpy").nan
             case ("member", str(module), str(name)):

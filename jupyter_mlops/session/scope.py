@@ -25,9 +25,19 @@ class Scope:
     storages: WeakValueDictionary[int, Any] = field(default_factory=WeakValueDictionary)
     """Address → the one object that stands for memory shared by tensors (see ``tensors``)."""
 
+    parted: list[None] = field(default_factory=list)
+    """One entry for each tensor that a pickle gave without what it was computed from (see :data:`PARTED`)."""
+
 
 class _Globals:
     """Stands in a pickle for the namespace as the globals of a function (see :data:`GLOBALS`)."""
 
 
 GLOBALS = _Globals()
+
+
+class _Parted:
+    """Stands in a pickle for "no gradient wanted", of a tensor whose history stayed where it was computed (see :data:`PARTED`)."""
+
+
+PARTED = _Parted()

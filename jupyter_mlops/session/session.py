@@ -95,6 +95,11 @@ class Session:
         self._carrying.imports.complete(frozenset(name.partition(".")[0] for name in asked.mentions.modules))
         digests, names = reach(self._wanted(asked), before)
         self._delivery = deliver(digests, before, self._blobs, self.scope)
+        for name in self._delivery.parted:
+            self.context.warn(
+                f"{name}: what its tensor was computed from stayed in its own step: grad_fn reads None, and backward() raises. "
+                "Keep forward and backward in one step."
+            )
         self._place(names | asked.mentions.deletes, everything=EVERYTHING in names)
         self._carrying.history.give_results(self._delivery.names)
         self._carrying.imports.complete(frozenset())

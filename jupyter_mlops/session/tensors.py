@@ -5,7 +5,7 @@ base, and it drops ``.grad``: then ``loss.backward()`` in one step and ``optimiz
 nobody would be told.
 
 What a tensor was computed from stays in its process. Such a tensor arrives with its numbers and without ``requires_grad``,
-so that a ``backward()`` on it raises instead of doing nothing.
+so that a ``backward()`` on it raises instead of doing nothing; that its ``grad_fn`` reads None is told where it arrives.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.session import arrays
+from jupyter_mlops.session.scope import PARTED
 
 if TYPE_CHECKING:
     from jupyter_mlops.session.pickler import Pickler
@@ -50,7 +51,7 @@ def reduce_tensor(pickler: Pickler, tensor: Any) -> Any:
     if memory is None:
         memory = Memory(storage)
         pickler.scope.storages[storage.data_ptr()] = memory
-    wants = tensor.requires_grad and tensor.is_leaf
+    wants: Any = tensor.requires_grad if tensor.is_leaf else PARTED
     place = (tensor.storage_offset(), tuple(tensor.size()), tuple(tensor.stride()))
     grad = tensor.grad if tensor.is_leaf else None
     state = (grad, dict(vars(tensor)))

@@ -119,6 +119,8 @@ class Delivery:
     """Names of a component → its digest and the digests of its parts when all was there."""
 
     placeholders: dict[str, Placeholder] = field(default_factory=dict)
+    parted: list[str] = field(default_factory=list)
+    """Names of components with a tensor that came without what it was computed from."""
 
 
 def reach(wanted: Iterable[str], state: State) -> tuple[list[str], set[str]]:
@@ -168,7 +170,9 @@ def deliver(digests: Iterable[str], state: State, blobs: Blobs, scope: Scope) ->
         if component.digest != digest:
             raise Corrupt(f"component {digest} is not what the state says", fix="Run the notebook again from its first step.")
         stream, *buffers = component.parts
+        scope.parted.clear()
         values = _load(component, blobs.get(stream[0]), [blobs.source(part) for part in buffers], scope)
+        delivery.parted += values if scope.parted else ()
         for name, value in values.items():
             if state.names.get(name) == digest:
                 scope.namespace[name] = value

@@ -106,3 +106,43 @@ def test_of_bokeh_and_pint_nothing_is_taken_that_nobody_touched(tmp_path: Path) 
     state = load_state(Layout(tmp_path / "registry"), "runs/steps", steps.state)
     assert attached_names(state.names) == set()
     assert not {name for name in state.carriers if "bokeh" in name}
+
+
+PARTED = {
+    "what a rule says of a tensor": (
+        "",
+        "from jupyter_mlops.session.scope import PARTED\nloss = [PARTED]; n = 1\ndel PARTED",
+        "print(loss)",
+        "[False]\n",
+    ),
+    "a loss": (
+        "torch",
+        "import torch\nw = torch.ones(2, requires_grad=True); loss = (w * 2).sum(); n = 1",
+        "print(loss.item(), loss.grad_fn, loss.requires_grad)",
+        "4.0 None False\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PARTED)
+def test_that_a_tensor_came_without_its_history_is_told_where_it_is_read(name: str, tmp_path: Path) -> None:
+    module, made, read, printed = PARTED[name]
+    if module and find_spec(module) is None:
+        pytest.skip(f"{module} is not installed: its tensors are not tried here")
+    steps = Steps(tmp_path)
+    steps.run(made)
+    steps.run("print(n)")
+    assert steps.warned == []
+    for _ in range(2):  # the step behind it reads what that one was told of
+        assert steps.run(read).printed == printed
+    assert [text.partition(":")[0] for text in steps.warned] == ["loss", "loss"]
+    assert "grad_fn reads None" in steps.warned[0]
+
+
+def test_a_tensor_that_wants_its_gradient_is_told_of_nothing(tmp_path: Path) -> None:
+    if find_spec("torch") is None:
+        pytest.skip("torch is not installed: its tensors are not tried here")
+    steps = Steps(tmp_path)
+    steps.run("import torch\nw = torch.ones(2, requires_grad=True); a = w.detach(); b = torch.nn.Linear(2, 2)")
+    assert steps.run("print(w.requires_grad, a.requires_grad, b.weight.requires_grad)").printed == "True False True\n"
+    assert steps.warned == []
