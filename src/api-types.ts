@@ -81,7 +81,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        get: operations["getOptionsSchema"];
         put?: never;
         post: operations["checkOptions"];
         delete?: never;
@@ -833,6 +833,20 @@ export interface components {
             /** @description The one that waits */
             last: string;
         } | {
+            /** @enum {unknown} */
+            do: "skip" | "unskip";
+            /** @description Indices among all cells, from 0 */
+            cells: number[];
+        } | {
+            /** @constant */
+            do: "set";
+            /** @description Index among all cells, from 0 */
+            cell: number;
+            /** @description One of those of GET /options */
+            key: string;
+            /** @description As the schema of the key says */
+            value: unknown;
+        } | {
             /** @constant */
             do: "reset";
         };
@@ -1307,6 +1321,28 @@ export interface operations {
             };
             400: components["responses"]["Error"];
             422: components["responses"]["Error"];
+        };
+    };
+    getOptionsSchema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description JSON schema of what a cell's metadata may hold under `mlops` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
         };
     };
     checkOptions: {

@@ -1,4 +1,4 @@
-"""A person's changes to the steps: split, join, rename, pin; written into the cells' metadata as small as it can be.
+"""A person's changes to the steps: split, join, rename, pin, leave out; written into the cells' metadata as small as it can be.
 
 An edit is thought of as the steps that are wanted, each a name and its cells, and then written so that planning the notebook
 again gives exactly those: the name on the first cell of each step, and nowhere else. A name is changed where it stands (metadata,
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -18,7 +18,8 @@ from typing import Any
 from jupyter_mlops.errors import Refused, WrongUsage
 from jupyter_mlops.notebook.document import Cell, Notebook
 from jupyter_mlops.notebook.magic import STEP, step_line
-from jupyter_mlops.notebook.metadata import KEY
+from jupyter_mlops.notebook.metadata import KEY, unfit
+from jupyter_mlops.notebook.schema import KEYS
 from jupyter_mlops.pipeline.names import step_name
 from jupyter_mlops.pipeline.pins import followed, pinned, unpinned
 from jupyter_mlops.pipeline.pipeline import Pipeline
@@ -139,6 +140,52 @@ def unpin(notebook: Notebook, pipeline: Pipeline, first: str, second: str) -> tu
     return _edits(notebook, unpinned(notebook, pipeline, first, second))
 
 
+def skip(notebook: Notebook, cells: Collection[int]) -> tuple[CellEdit, ...]:
+    """The changes after which no step runs these cells, and every other cell is in the step that it was in.
+
+    A name on a cell that is left out stays there, so that taking it back in finds it. A notebook that cannot be planned loses
+    just these cells, which may be what mends it.
+
+    Raises:
+        WrongUsage: one of them is no code.
+    """
+    _code(notebook, cells)
+    after = _changed(notebook, lambda cell: _set(cell, "skip", True) if cell.index in cells and not _skipped(cell) else cell)
+    try:
+        now = _now(plan(notebook))
+    except Refused:
+        return _edits(notebook, after)
+    left = [Wanted(one.name, tuple(cell for cell in one.cells if cell not in cells)) for one in now]
+    wanted = [one for one in left if one.cells]
+    goal = [(step_name(one.name), one.cells) for one in wanted]
+    if _shape(after) not in ([], goal):
+        named = _written(after, wanted, goal)
+        after = replace(
+            after, cells=tuple(old if old.index in cells else new for old, new in zip(after.cells, named.cells, strict=True))
+        )
+    return _edits(notebook, after)
+
+
+def unskip(notebook: Notebook, cells: Collection[int]) -> tuple[CellEdit, ...]:
+    """The changes that take cells back in, by key and by tag. Raises WrongUsage where one of them is no code."""
+    _code(notebook, cells)
+    return _edits(notebook, _changed(notebook, lambda cell: _taken_in(cell) if cell.index in cells and _skipped(cell) else cell))
+
+
+def put(notebook: Notebook, cell: int, key: str, value: Any) -> tuple[CellEdit, ...]:
+    """The change after which a cell's metadata holds a value of the table of keys; None takes the key out.
+
+    Raises:
+        WrongUsage: the cell is no code, no cell has the key, or the value does not fit.
+    """
+    _code(notebook, (cell,))
+    if key not in KEYS or not KEYS[key].cell:
+        raise WrongUsage(f"no cell has the key {key!r}", fix="docs/metadata.md lists the keys.")
+    for why in unfit({key: value}).values():
+        raise WrongUsage(f"{key} of cell {cell}: {why}", fix=f"Give it a value such as {KEYS[key].example!r}.")
+    return _edits(notebook, _changed(notebook, lambda one: _set(one, key, value) if one.index == cell else one))
+
+
 def reset(notebook: Notebook) -> tuple[CellEdit, ...]:
     """The changes that take every name of a step back, so that steps are proposed; a ``%%step`` line is code, and stays."""
     return _edits(notebook, _changed(notebook, lambda cell: _unnamed(cell, None)))
@@ -183,6 +230,12 @@ def _shape(notebook: Notebook) -> list[tuple[str, tuple[int, ...]]]:
         return []
 
 
+def _code(notebook: Notebook, cells: Collection[int]) -> None:
+    known = {cell.index for cell in notebook.code}
+    for cell in sorted(set(cells) - known):
+        raise WrongUsage(f"cell {cell} is no code cell", fix=STEPS)
+
+
 def _changed(notebook: Notebook, change: Callable[[Cell], Cell]) -> Notebook:
     return replace(notebook, cells=tuple(change(cell) if cell.kind == "code" else cell for cell in notebook.cells))
 
@@ -224,9 +277,42 @@ def _with_step(cell: Cell, name: str | None) -> Cell:
     if name is None and (not isinstance(own, Mapping) or "step" not in own):
         return cell
     values = {key: value for key, value in (own if isinstance(own, Mapping) else {}).items() if key != "step"}
-    values = {"step": name, **values} if name else values
+    return _own(cell, {"step": name, **values} if name else values)
+
+
+def _own(cell: Cell, values: Mapping[str, Any]) -> Cell:
+    """The cell with other metadata under ``mlops``; nothing of it where there is none."""
     rest = {key: value for key, value in cell.metadata.items() if key != KEY}
-    return replace(cell, metadata={**rest, KEY: values} if values else rest)
+    return replace(cell, metadata={**rest, KEY: dict(values)} if values else rest)
+
+
+def _set(cell: Cell, key: str, value: Any) -> Cell:
+    """The cell with a value under ``mlops``; without the key where the value is None."""
+    own = cell.metadata.get(KEY)
+    values = dict(own) if isinstance(own, Mapping) else {}
+    if values.get(key) == value and type(values.get(key)) is type(value):
+        return cell
+    if value is None:
+        del values[key]
+    else:
+        values[key] = value
+    return _own(cell, values)
+
+
+def _skipped(cell: Cell) -> bool:
+    """Whether no step runs the cell: its key counts more than its tag, as a conversion has it."""
+    own = cell.metadata.get(KEY)
+    said = own.get("skip") if isinstance(own, Mapping) else None
+    return said if isinstance(said, bool) else "skip" in cell.tags
+
+
+def _taken_in(cell: Cell) -> Cell:
+    cell = _set(cell, "skip", None)
+    if "skip" not in cell.tags:
+        return cell
+    tags = [tag for tag in cell.tags if tag != "skip"]
+    rest = {key: value for key, value in cell.metadata.items() if key != "tags"}
+    return replace(cell, metadata={**rest, "tags": tags} if tags else rest)
 
 
 def _renamed_line(cell: Cell, old: str, new: str) -> Cell:

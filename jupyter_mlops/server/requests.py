@@ -63,12 +63,32 @@ class Reset(msgspec.Struct, frozen=True, tag_field="do", tag="reset"):
     """All names of steps are taken back, so that steps are proposed."""
 
 
+class Skip(msgspec.Struct, frozen=True, tag_field="do", tag="skip"):
+    """No step runs these cells."""
+
+    cells: list[int]
+
+
+class Unskip(msgspec.Struct, frozen=True, tag_field="do", tag="unskip"):
+    """They are run again."""
+
+    cells: list[int]
+
+
+class Put(msgspec.Struct, frozen=True, tag_field="do", tag="set"):
+    """A cell's metadata holds a value of the table of keys; None takes the key out."""
+
+    cell: int
+    key: str
+    value: Any
+
+
 class StepsRequest(msgspec.Struct, frozen=True):
     """The notebook as it is open, and what somebody wants of its steps."""
 
     path: str
     content: dict[str, Any]
-    change: Split | Join | Rename | Pin | Unpin | Reset
+    change: Split | Join | Rename | Pin | Unpin | Skip | Unskip | Put | Reset
 
 
 class OptionsRequest(msgspec.Struct, frozen=True):

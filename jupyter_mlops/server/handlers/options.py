@@ -9,12 +9,19 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_mlops.notebook.metadata import unfit
+from jupyter_mlops.notebook.schema import json_schema
 from jupyter_mlops.server.handlers.base import MlopsHandler
 from jupyter_mlops.server.requests import OptionsRequest
 
 
 class OptionsHandler(MlopsHandler):
     """``/options``."""
+
+    @web.authenticated
+    @authorized("read", "mlops:runs")
+    async def get(self) -> None:
+        """The JSON schema of the keys, for other forms and editors."""
+        self.answer(json_schema())
 
     @web.authenticated
     @authorized("read", "mlops:runs")

@@ -12,14 +12,16 @@ from jupyter_mlops.errors import WrongUsage
 from jupyter_mlops.server import notebooks
 from jupyter_mlops.server.handlers.base import MlopsHandler
 from jupyter_mlops.server.handlers.convert import NOTEBOOK_LIMIT
-from jupyter_mlops.server.requests import Join, Pin, Rename, Reset, Split, StepsRequest, Unpin
+from jupyter_mlops.server.requests import Join, Pin, Put, Rename, Reset, Skip, Split, StepsRequest, Unpin, Unskip
 
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
     from jupyter_mlops.notebook.document import Notebook
     from jupyter_mlops.pipeline.edit import CellEdit
 
-Change = Split | Join | Rename | Pin | Unpin | Reset
+OfCells = Skip | Unskip | Put | Reset
+OfSteps = Split | Rename | Pin | Unpin
+Change = OfCells | OfSteps | Join
 
 
 class StepsHandler(MlopsHandler):
@@ -49,7 +51,7 @@ def changed(bench: Workbench, content: Mapping[str, Any], name: str, change: Cha
         change: what is wanted.
 
     Raises:
-        WrongUsage: a step or cell is not there, a name is taken, or the last step is not after the first.
+        WrongUsage: a step or cell is not there, a name is taken, a value does not fit, or the last step is not after the first.
         Refused: the notebook cannot be a pipeline.
     """
     if isinstance(change, Join):
@@ -60,11 +62,11 @@ def changed(bench: Workbench, content: Mapping[str, Any], name: str, change: Cha
     return _between(content, applied(content, _edits(bench, notebook, change)))
 
 
-def _edits(bench: Workbench, notebook: Notebook, change: Split | Rename | Pin | Unpin | Reset) -> tuple[CellEdit, ...]:
+def _edits(bench: Workbench, notebook: Notebook, change: OfCells | OfSteps) -> tuple[CellEdit, ...]:
     from jupyter_mlops.pipeline import edit
 
-    if isinstance(change, Reset):
-        return edit.reset(notebook)  # also where the notebook cannot be planned: its names may be why
+    if isinstance(change, OfCells):
+        return _of_cells(notebook, change)
     pipeline = bench.convert(notebook)
     if isinstance(change, Split):
         return edit.write(notebook, edit.split(pipeline, change.cell, change.name))
@@ -72,6 +74,18 @@ def _edits(bench: Workbench, notebook: Notebook, change: Split | Rename | Pin | 
         return edit.write(notebook, edit.rename(pipeline, change.step, change.name))
     act = edit.pin if isinstance(change, Pin) else edit.unpin
     return act(notebook, pipeline, change.first, change.last)
+
+
+def _of_cells(notebook: Notebook, change: OfCells) -> tuple[CellEdit, ...]:
+    """What can be asked also where the notebook cannot be planned: it may be what mends it."""
+    from jupyter_mlops.pipeline import edit
+
+    if isinstance(change, Reset):
+        return edit.reset(notebook)
+    if isinstance(change, Put):
+        return edit.put(notebook, change.cell, change.key, change.value)
+    act = edit.skip if isinstance(change, Skip) else edit.unskip
+    return act(notebook, change.cells)
 
 
 def _joined(bench: Workbench, content: Mapping[str, Any], name: str, change: Join) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.notebook.schema import KEYS
+from jupyter_mlops.notebook.schema import KEYS, json_schema
 from tests.unit.notebook_building import document
 
 WRONG: dict[str, Any] = {
@@ -67,3 +67,7 @@ async def test_the_value_of_a_secret_is_never_repeated(call: Any) -> None:
 async def test_a_body_of_another_shape_is_refused(call: Any) -> None:
     answer = await call("POST", "/options", {"options": ["timeout"]}, schema="Error")
     assert answer.status == 400
+
+
+async def test_the_schema_of_the_keys_is_told(call: Any) -> None:
+    assert (await call("GET", "/options")).body == json_schema()

@@ -86,6 +86,53 @@ async def test_an_order_is_pinned_shown_and_taken_back(call: Any) -> None:
     assert json.dumps(content) == before
 
 
+@pytest.mark.parametrize(
+    ("cells", "left", "changed"),
+    [
+        ([1], [("load", [0]), ("train", [2, 3])], [1]),
+        ([2, 3], [("load", [0]), ("clean", [1])], [2, 3]),
+        ([2], [("load", [0]), ("clean", [1]), ("train", [3])], [2, 3]),
+        ([3], [("load", [0]), ("clean", [1]), ("train", [2])], [3]),
+    ],
+)
+async def test_cells_are_left_out_and_the_others_stay_where_they_are(
+    call: Any, cells: list[int], left: list[tuple[str, list[int]]], changed: list[int]
+) -> None:
+    content = opened(("raw = 1", ["step:load"]), ("raw", ["step:clean"]), ("raw", ["step:train"]), "print(2)")
+    before = await converted(call, content)
+    answer = await edited(call, content, {"do": "skip", "cells": cells})
+    assert [edit["cell"] for edit in answer.body["edits"]] == changed
+    assert steps(await converted(call, content)) == left
+    assert (await edited(call, content, {"do": "skip", "cells": cells})).body["edits"] == []
+    await edited(call, content, {"do": "unskip", "cells": cells})
+    assert steps(await converted(call, content)) == steps(before)
+
+
+async def test_a_cell_that_spoils_the_notebook_can_be_left_out(call: Any) -> None:
+    content = opened("a = 1", "b = = 2")
+    await edited(call, content, {"do": "skip", "cells": [1]})
+    assert [cell["metadata"] for cell in content["cells"]] == [{}, {"mlops": {"skip": True}}]
+    assert len((await converted(call, content))["steps"]) == 1
+
+
+async def test_a_tag_that_leaves_a_cell_out_goes_too(call: Any) -> None:
+    content = opened("a = 1", ("b = 2", ["keep", "skip"]))
+    assert (await edited(call, content, {"do": "skip", "cells": [1]})).body["edits"] == []
+    await edited(call, content, {"do": "unskip", "cells": [1]})
+    assert content["cells"][1]["metadata"] == {"tags": ["keep"]}
+
+
+async def test_a_key_is_set_and_taken_out(call: Any) -> None:
+    content = opened(*NAMED)
+    before = json.dumps(content)
+    await edited(call, content, {"do": "set", "cell": 2, "key": "gpu", "value": 1})
+    assert (await converted(call, content))["steps"][2]["options"] == {"gpu": 1}
+    assert (await edited(call, content, {"do": "set", "cell": 2, "key": "gpu", "value": 1})).body["edits"] == []
+    await edited(call, content, {"do": "set", "cell": 2, "key": "gpu", "value": None})
+    assert json.dumps(content) == before
+    assert (await edited(call, content, {"do": "set", "cell": 2, "key": "gpu", "value": None})).body["edits"] == []
+
+
 async def test_a_line_of_options_keeps_them(call: Any) -> None:
     content = opened("%%step load --cpu 2\nraw = 1", ("raw", ["step:show"]))
     await edited(call, content, {"do": "rename", "step": "load", "name": "fetch"})
@@ -116,6 +163,13 @@ async def test_names_are_taken_back_where_they_are_the_trouble(call: Any) -> Non
         ({"do": "rename", "step": "clean", "name": "!!"}, "cannot be the name"),
         ({"do": "pin", "first": "train", "last": "load"}, "does not come before"),
         ({"do": "unpin", "first": "load", "last": "train"}, "no tag pins"),
+        ({"do": "skip", "cells": [1, 9]}, "cell 9 is no code cell"),
+        ({"do": "unskip", "cells": [-1]}, "cell -1 is no code cell"),
+        ({"do": "set", "cell": 9, "key": "gpu", "value": 1}, "cell 9 is no code cell"),
+        ({"do": "set", "cell": 1, "key": "gpus", "value": 1}, "no cell has the key 'gpus'"),
+        ({"do": "set", "cell": 1, "key": "file_limit", "value": "1Gi"}, "no cell has the key 'file_limit'"),
+        ({"do": "set", "cell": 1, "key": "gpu", "value": -1}, "gpu of cell 1"),
+        ({"do": "set", "cell": 1, "key": "gpu"}, "value"),
         ({"do": "paint"}, "paint"),
         ({"do": "split"}, "cell"),
         ({}, "do"),
