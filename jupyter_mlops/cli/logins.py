@@ -83,6 +83,7 @@ def _logout(arguments: argparse.Namespace, console: Console, bench: Workbench) -
 
 def _copy(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
     """Copy, and say what moved."""
+    from jupyter_mlops.cli.transfer import Transfer
     from jupyter_mlops.oci.digest import is_digest
     from jupyter_mlops.registry.copy import copy
 
@@ -93,7 +94,8 @@ def _copy(arguments: argparse.Namespace, console: Console, bench: Workbench) -> 
         raise WrongUsage("a copy is not given a digest: it has its own", fix="Name a tag, or nothing.")
     tags = [into.target] if into.target else None
     stores = [_store(place, bench) for place in (source, into)]
-    done = copy(stores[0], stores[1], source.repository, source.target, into=into.repository, tags=tags)
+    with Transfer(console) as shown:
+        done = copy(stores[0], stores[1], source.repository, source.target, into=into.repository, tags=tags, progress=shown)
     text = f"{arguments.destination}: {done.manifests} manifests, {done.blobs} blobs, {size(done.bytes)}"
     return _said(console, {"destination": arguments.destination, **asdict(done)}, text)
 

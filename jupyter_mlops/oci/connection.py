@@ -14,9 +14,9 @@ import http.client
 import select
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -49,6 +49,8 @@ IDLE = 8
 """Connections that are kept for the next request."""
 
 _DRAIN = 1 << 16
+_STRIDE = 16 << 20
+"""Bytes that the kernel sends of a file in one call: enough to cost nothing, few enough to be told of."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,12 @@ class Part:
     path: Path
     start: int
     size: int
+    moved: Callable[[int], None] | None = None
+    """Told, now and then, up to which byte of the file it was handed to the network."""
 
     def stretch(self, offset: int, count: int) -> Part:
         """A part of it."""
-        return Part(self.path, self.start + offset, count)
+        return replace(self, start=self.start + offset, size=count)
 
 
 @dataclass(frozen=True)
@@ -353,10 +357,19 @@ def _send_part(connection: http.client.HTTPConnection, part: Part) -> None:
             while sent < part.size and (count := file.readinto(buffer[: part.size - sent])):
                 connection.sock.sendall(buffer[:count])
                 sent += count
+                _tell(part, sent)
         else:
-            sent = connection.sock.sendfile(file, part.start, part.size)
+            sent = 0
+            while sent < part.size and (count := connection.sock.sendfile(file, part.start + sent, min(_STRIDE, part.size - sent))):
+                sent += count
+                _tell(part, sent)
     if sent != part.size:
         raise Corrupt(f"{part.path} became shorter while it was sent", fix="Let whatever writes the file finish first.")
+
+
+def _tell(part: Part, sent: int) -> None:
+    if part.moved is not None:
+        part.moved(part.start + sent)
 
 
 def _send_stream(connection: http.client.HTTPConnection, stream: Stream) -> None:

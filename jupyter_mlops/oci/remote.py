@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -93,10 +93,13 @@ class Remote:
         with _spooled(chain([start], chunks)) as spool:
             return self.put_file(repository, Descriptor(media_type, spool.digest, spool.size), spool.path)
 
-    def put_file(self, repository: str, blob: Descriptor, path: Path) -> Descriptor:
-        """Store a file whose digest is known, as that of a blob in a folder is; the registry checks it."""
+    def put_file(self, repository: str, blob: Descriptor, path: Path, moved: Callable[[int], None] | None = None) -> Descriptor:
+        """Store a file whose digest is known, as that of a blob in a folder is; the registry checks it.
+
+        ``moved`` is told how many of its bytes went, now and then; fewer than before when some are sent again.
+        """
         hex_of(blob.digest)
-        return self._send(repository, blob, Part(path, 0, blob.size))
+        return self._send(repository, blob, Part(path, 0, blob.size, moved))
 
     def put_chunks(self, repository: str, blob: Descriptor, chunks: Iterable[bytes | memoryview]) -> Descriptor:
         """Store what comes in chunks and has a known digest, in one pass; ``chunks`` can be had again, for after a break."""

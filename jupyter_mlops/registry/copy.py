@@ -7,9 +7,10 @@ breaks off leaves nothing that looks whole, and a second one goes on where it st
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from jupyter_mlops.errors import Conflict, Corrupt, NotFound, WrongUsage
@@ -42,8 +43,19 @@ class Copied:
     bytes: int = 0
 
 
+Progress = Callable[[str, int, int], None]
+"""Told of a blob, by its digest, how many of its bytes have moved, and how many there are; called by several threads."""
+
+
 def copy(
-    source: Copying, target: Copying, repository: str, reference: str, *, into: str = "", tags: Sequence[str] | None = None
+    source: Copying,
+    target: Copying,
+    repository: str,
+    reference: str,
+    *,
+    into: str = "",
+    tags: Sequence[str] | None = None,
+    progress: Progress | None = None,
 ) -> Copied:
     """Copy an artifact, what it holds, and its referrers with theirs.
 
@@ -54,6 +66,7 @@ def copy(
         reference: tag or digest.
         into: repository in the target.
         tags: names that it gets there; None: the tag that it was asked for by.
+        progress: told of each blob now and then, and when it is there.
 
     Raises:
         NotFound: the source does not have it.
@@ -61,7 +74,7 @@ def copy(
         NotAllowed, StorageFull, Unavailable: the target does not take it.
     """
     names = ([] if is_digest(reference) else [reference]) if tags is None else list(tags)
-    job = _Job(source, target, repository, into or repository)
+    job = _Job(source, target, repository, into or repository, progress or _untold)
     root = source.get_manifest(repository, reference)
     for name in names:
         _check_free(target, into or repository, name, root.descriptor.digest)
@@ -85,8 +98,9 @@ def _check_free(target: Store, repository: str, tag: str, digest: str) -> None:
 class _Job:
     """One copy, and what it has dealt with."""
 
-    def __init__(self, source: Copying, target: Copying, repository: str, into: str) -> None:
+    def __init__(self, source: Copying, target: Copying, repository: str, into: str, progress: Progress) -> None:
         self._source, self._target, self._from, self._into = source, target, repository, into
+        self._progress = progress
         self._seen: set[str] = set()
         self.done = Copied()
 
@@ -131,7 +145,13 @@ class _Job:
         return [f"{version}.linux-{platform.get('architecture')}"] if known else []
 
     def _blob(self, blob: Descriptor) -> None:
-        """One blob, by the shortest way."""
+        """One blob, told of before and after."""
+        self._progress(blob.digest, 0, blob.size)
+        self._move(blob)
+        self._progress(blob.digest, blob.size, blob.size)
+
+    def _move(self, blob: Descriptor) -> None:
+        """By the shortest way."""
         source, target = self._source, self._target
         if isinstance(source, Layout) and source.blob_size(self._from, blob.digest) != blob.size:
             raise Corrupt(f"{blob.digest} in {self._from} has not {blob.size} bytes", fix="Make it again.")
@@ -139,20 +159,20 @@ class _Job:
             if not _has(target, self._into, blob):
                 self._into_folder(target, blob)
         elif isinstance(source, Layout) and isinstance(target, Remote):
-            target.put_file(self._into, blob, source.blob_path(self._from, blob.digest))
+            target.put_file(self._into, blob, source.blob_path(self._from, blob.digest), partial(self._moved, blob))
         elif algorithm_of(blob.digest) != SHA256:
             raise _only_sha256(blob.digest)
         elif isinstance(target, Remote):
             target.put_chunks(self._into, blob, _Again(self, blob))
         else:
-            target.put_blob(self._into, self._bytes(blob), blob.media_type)
+            target.put_blob(self._into, self.read(blob), blob.media_type)
 
     def _into_folder(self, target: Layout, blob: Descriptor) -> None:
         """The bytes are hashed once, while they are written, and get their name only if it is the right one."""
         with explained(target.root):
             running = target.start_upload(algorithm_of(blob.digest))
         try:
-            for chunk in self._bytes(blob, checked=False):
+            for chunk in self.read(blob, checked=False):
                 with explained(target.root):
                     running.write(chunk)
             if running.digest != blob.digest:
@@ -164,21 +184,37 @@ class _Job:
         finally:
             running.discard()
 
-    def _bytes(self, blob: Descriptor, *, checked: bool = True) -> Iterator[memoryview]:
+    def _moved(self, blob: Descriptor, done: int) -> None:
+        self._progress(blob.digest, done, blob.size)
+
+    def read(self, blob: Descriptor, *, checked: bool = True) -> Iterator[memoryview]:
         """The bytes of a blob, in one buffer that is used again; ``checked``: against its digest, while they pass."""
-        source = self._source
-        if isinstance(source, Layout) and not checked:
-            yield from read_chunks(source.blob_path(self._from, blob.digest))
-            return
+        done = 0
+        for chunk in self._checked(blob) if checked else self._unchecked(blob):
+            yield chunk
+            done += len(chunk)
+            self._moved(blob, done)
+
+    def _checked(self, blob: Descriptor) -> Iterator[memoryview]:
         buffer = memoryview(bytearray(CHUNK))
-        if isinstance(source, Remote) and not checked:
-            with closing(source.read_blob(self._from, blob.digest)[0]) as body:
-                while count := body.readinto(buffer):
-                    yield buffer[:count]
-            return
-        with source.open_blob(self._from, blob.digest) as stream:
+        with self._source.open_blob(self._from, blob.digest) as stream:
             while count := stream.readinto(buffer):  # type: ignore[attr-defined]
                 yield buffer[:count]
+
+    def _unchecked(self, blob: Descriptor) -> Iterator[memoryview]:
+        if isinstance(self._source, Layout):
+            yield from read_chunks(self._source.blob_path(self._from, blob.digest))
+        elif isinstance(self._source, Remote):
+            buffer = memoryview(bytearray(CHUNK))
+            with closing(self._source.read_blob(self._from, blob.digest)[0]) as body:
+                while count := body.readinto(buffer):
+                    yield buffer[:count]
+        else:
+            yield from self._checked(blob)
+
+
+def _untold(digest: str, done: int, total: int) -> None:
+    """Nobody wants to know."""
 
 
 class _Again:
@@ -188,7 +224,7 @@ class _Again:
         self._job, self._blob = job, blob
 
     def __iter__(self) -> Iterator[memoryview]:
-        return self._job._bytes(self._blob)  # noqa: SLF001 - a part of the job
+        return self._job.read(self._blob)
 
 
 def _has(target: Layout, repository: str, blob: Descriptor) -> bool:

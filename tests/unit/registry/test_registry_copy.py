@@ -6,7 +6,7 @@ import os
 import pytest
 
 from jupyter_mlops.errors import Corrupt
-from jupyter_mlops.oci import disk
+from jupyter_mlops.oci import connection, disk
 from jupyter_mlops.oci.connection import Connections
 from jupyter_mlops.oci.descriptor import blobs_of, children_of
 from jupyter_mlops.oci.layout import Layout
@@ -161,3 +161,30 @@ def test_connections_that_break_on_either_side(stores, up, down):
     with Wire(target, [Fault(up=cut) for cut in up]) as sending, Wire(source, [Fault(down=cut) for cut in down]) as receiving:
         copy(Remote(f"http://{receiving.host}"), Remote(f"http://{sending.host}"), "models/m", "v1")
     assert layers(stores["registry"][1]).keys() == layers(stores["registry"][0]).keys()
+
+
+@pytest.mark.parametrize(("source", "target"), WAYS)
+def test_each_blob_is_told_of_from_nothing_to_all(source, target, stores, monkeypatch):
+    monkeypatch.setattr(connection, "_STRIDE", 1 << 20)
+    told = {}
+    here, there = stores[source][0], stores[target][1]
+    copy(here, there, "models/m", "v1", progress=lambda digest, done, total: told.setdefault(digest, []).append((done, total)))
+    blobs = layers(here)
+    assert told.keys() == blobs.keys()
+    for digest, moved in told.items():
+        size = blobs[digest].size
+        assert {total for _, total in moved} == {size}
+        done = [each for each, _ in moved]
+        assert (done, done[0], done[-1]) == (sorted(done), 0, size)
+    weights = max(blobs.values(), key=lambda blob: blob.size)
+    assert len({done for done, _ in told[weights.digest]}) >= 4, "and in between"
+
+
+def test_what_is_sent_again_is_told_as_that(stores, monkeypatch):
+    monkeypatch.setattr(connection, "_STRIDE", 1 << 20)
+    told = []
+    target = stores["registry"][1].address.removeprefix("http://")
+    with Wire(target, [Fault(up=1_500_000)]) as wire:
+        copy(stores["folder"][0], Remote(f"http://{wire.host}"), "models/m", "v1", progress=lambda *news: told.append(news))
+    assert all(0 <= done <= total for _, done, total in told)
+    assert {digest: done for digest, done, _ in told} == {digest: total for digest, _, total in told}
