@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 PUBLIC: dict[str, str] = {
     "load_dataset": "jupyter_mlops.runner.record",
+    "log_artifact": "jupyter_mlops.runner.record",
     "log_dataset": "jupyter_mlops.runner.record",
+    "log_figure": "jupyter_mlops.runner.record",
     "log_metrics": "jupyter_mlops.runner.record",
     "log_model": "jupyter_mlops.runner.record",
     "Workbench": "jupyter_mlops.flow",

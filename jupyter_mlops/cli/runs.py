@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.cli.console import Console, ago, duration
 from jupyter_mlops.cli.convert import ranges
+from jupyter_mlops.cli.keptfiles import kept, pull, say_kept
 from jupyter_mlops.errors import PlatformError, WrongUsage
 from jupyter_mlops.views import run_view, seconds
 
@@ -19,6 +21,7 @@ EXAMPLES = """\
   jupyter mlops runs                      the newest runs
   jupyter mlops runs --pipeline churn     those of one notebook
   jupyter mlops runs churn-x7k2p          one of them, step by step
+  jupyter mlops runs churn-x7k2p --files out/   its notebook, logs, metrics, figures and files
   jupyter mlops runs --json | jq -r '.runs[0].name'"""
 
 TARGETED = True
@@ -27,6 +30,9 @@ TARGETED = True
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     parser.add_argument("name", nargs="?", metavar="RUN", help="show this run")
+    parser.add_argument(
+        "--files", type=Path, metavar="FOLDER", help="write what the run kept into a folder: notebook, logs, artifacts"
+    )
     parser.add_argument("--pipeline", metavar="NAME", help="only runs of this pipeline")
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="at most N runs (default: 20)")
 
@@ -39,10 +45,22 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
             from jupyter_mlops.registry.environments import environment_of_run
 
             environment = environment_of_run(bench.store, found.workflow)
-            console.emit({**run_view(found), "environment": environment, "deliveries": _deliveries(found, bench)})
+            files, series = kept(found, bench)
+            console.emit(
+                {
+                    **run_view(found),
+                    "environment": environment,
+                    "deliveries": _deliveries(found, bench),
+                    "files": [{"name": name, "bytes": size} for name, size in files.items()],
+                    "series": [point.to_json() for point in series],
+                }
+            )
         else:
             show(found, console)
             say_deliveries(_deliveries(found, bench), console)
+            say_kept(found, bench, console)
+        if arguments.files is not None:
+            pull(found, arguments.files, console, bench)
         return 0
     listed = bench.engine.list(pipeline=arguments.pipeline, limit=max(1, arguments.limit))
     if console.as_json:

@@ -41,6 +41,8 @@ LEARNED_CONFIG = MEDIA + "learned.v1+json"
 RUN = MEDIA + "run.v1"
 RUN_CONFIG = MEDIA + "run.v1+json"
 RUN_WORKFLOW = MEDIA + "workflow.v1+json"
+ARTIFACT = MEDIA + "artifact.v1"
+ARTIFACT_CONFIG = MEDIA + "artifact.config.v1+json"
 NOTEBOOK = "application/x-ipynb+json"
 
 MODEL = MEDIA + "model.v1"

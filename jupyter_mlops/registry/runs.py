@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.errors import MlopsError, NotFound, WrongUsage
+from jupyter_mlops.errors import Corrupt, MlopsError, NotFound, WrongUsage
 from jupyter_mlops.oci.artifact import layers_of, push_artifact, read_config
 from jupyter_mlops.oci.canonical import parse_object
 from jupyter_mlops.oci.modelpack import TITLE
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 PREFIX = "run-"
+ARTIFACTS = "artifacts/"
+"""Before the titles of what steps kept with a run."""
+
 REMEMBERED = 500
 """Records that are kept in memory; each has a digest, and can never change."""
 
@@ -68,6 +72,7 @@ class RunRecords:
             kind = _TYPES.get(PurePosixPath(title).suffix, "application/octet-stream")
             layer = self._store.put_blob(repository, content, kind)
             layers.append(Descriptor(layer.media_type, layer.digest, layer.size, {TITLE: title}))
+        layers += self._artifacts(repository, run)
         manifest = push_artifact(self._store, repository, RUN, record, layers, config_type=RUN_CONFIG, tags=[PREFIX + run])
         digest = manifest.descriptor.digest
         try:
@@ -149,8 +154,21 @@ class RunRecords:
         tags = [
             tag
             for tag in self._store.tags(repository)
-            if tag == PREFIX + run or tag.startswith((f"state.{run}.", f"report.{run}."))
+            if tag == PREFIX + run or tag.startswith((f"state.{run}.", f"report.{run}.", f"artifact.{run}."))
         ]
         if tags:
             self._registry.delete(repository, *tags)
             self._registry.collect(repository)
+
+    def _artifacts(self, repository: str, run: str) -> list[Descriptor]:
+        """What the steps of a run kept with it, as layers; of two with one name the later."""
+        found: dict[str, Descriptor] = {}
+        for tag in self._store.tags(repository):
+            if tag.startswith(f"report.{run}."):
+                with suppress(NotFound, Corrupt, WrongUsage):
+                    report = read_config(self._store, repository, self._store.get_manifest(repository, tag))
+                    for one in report.get("artifacts") or ():
+                        for layer in layers_of(self._store.get_manifest(repository, str(one["digest"]))):
+                            title = ARTIFACTS + layer.annotations.get(TITLE, "")
+                            found[title] = Descriptor(layer.media_type, layer.digest, layer.size, {TITLE: title})
+        return [layer for _, layer in sorted(found.items())]

@@ -140,7 +140,7 @@ class _Step:
         )
         recorder = self._recorder(scratch, "" if here else os.environ.get("MLOPS_IMAGE", ""))
         context.metrics = recorder.metrics
-        recorder.store, self.report.used = store, recorder.used
+        recorder.store, self.report.used, self.report.artifacts = store, recorder.used, recorder.artifacts
         sources = execution.sources()
         branch = Branching(self.step, arguments, session)
         with execution.streams.redirected(), shell.builtin_trap:  # what is imported on arrival asks get_ipython, too

@@ -11,7 +11,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,9 @@ class Recorder:
     used: list[dict[str, str]] = field(default_factory=list)
     """Versions that were loaded: ``{"kind", "name", "tag", "digest"}``, each once."""
 
+    artifacts: list[dict[str, str]] = field(default_factory=list)
+    """Files and figures that were published: ``{"name", "digest"}``."""
+
     store: Store | None = None
     """The run's registry; None in an ordinary kernel, which has that of this machine."""
 
@@ -126,7 +129,7 @@ class Recorder:
             one = self.pending[0]
             found = self._patiently(store, one)
             entry = {"name": found.name, "tag": found.tag, "digest": found.digest}
-            (models if one.kind == "model" else datasets).append(entry)
+            {"model": models, "dataset": datasets}.get(one.kind, self.artifacts).append(entry)
             if self.log is not None:
                 self.log.event(one.kind, **entry)
             self.pending.pop(0)
@@ -148,6 +151,12 @@ class Recorder:
 
             tag, digest = publish_dataset(store, one.name, one.folder, one.facts, key=key, annotations=notes)
             return Logged("dataset", one.name, tag, digest)
+        if one.kind == "artifact":
+            from jupyter_mlops.runner.artifact import publish_artifact
+
+            # A kernel has no run whose files they could be.
+            digest = publish_artifact(store, self.pipeline, self.run, self.step, one.call, one.folder) if self.pipeline else ""
+            return Logged("artifact", one.name, digest=digest)
         metrics = {**self.metrics, **one.metrics}
         notes["format"] = str(one.facts["format"])
         if self.image:
@@ -232,6 +241,41 @@ def log_dataset(data: Any, name: str) -> Logged:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return _done(recorder, recorder.add("dataset", name, folder, facts.to_json(), {}))
+
+
+def log_artifact(path: str | Path, name: str | None = None) -> Logged:
+    """Keep a file or folder with the run, under ``name`` or its own. In an ordinary kernel, which is no run, nothing is kept.
+
+    Raises:
+        WrongUsage: there is nothing, or the name leads out of the run's files.
+    """
+    from jupyter_mlops.runner.artifact import write_artifact
+
+    shown = name or Path(path).resolve().name
+    return _written("artifact", shown, lambda folder: write_artifact(Path(path), shown, folder))
+
+
+def log_figure(figure: Any, name: str) -> Logged:
+    """Keep a figure of matplotlib with the run, as PNG, SVG or PDF by the end of its name.
+
+    Raises:
+        WrongUsage: it is no figure, or the name cannot be right.
+    """
+    from jupyter_mlops.runner.artifact import write_figure
+
+    return _written("artifact", name, lambda folder: write_figure(figure, name, folder))
+
+
+def _written(kind: str, name: str, write: Callable[[Path], None]) -> Logged:
+    """Write something into a folder of its own and note it."""
+    recorder = _recorder()
+    folder = recorder.folder()
+    try:
+        write(folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return _done(recorder, recorder.add(kind, name, folder, {}, {}))
 
 
 def load_dataset(reference: str, folder: str | Path | None = None) -> Any:

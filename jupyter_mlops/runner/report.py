@@ -56,6 +56,9 @@ class Report:
     used: list[dict[str, str]] = field(default_factory=list)
     """Versions of datasets that it loaded: what the run's models and datasets were made of."""
 
+    artifacts: list[dict[str, str]] = field(default_factory=list)
+    """Files and figures that it kept with the run."""
+
     failure: Failure | None = None
     warnings: list[str] = field(default_factory=list)
     """What later steps will not find, by name."""
@@ -93,7 +96,7 @@ class Report:
             "cells": self.cells, "metrics": metrics, "models": self.models, "datasets": self.datasets,
             "failure": self.failure.to_json() if self.failure else None, "warnings": self.warnings,
             "key": self.key, "state": self.state, "cached": self.cached,
-            **({"used": self.used} if self.used else {}),
+            **({"used": self.used} if self.used else {}), **({"artifacts": self.artifacts} if self.artifacts else {}),
             **({"control": self.control} if self.control else {}), **({"account": self.account} if self.account else {}),
         }  # fmt: skip
 

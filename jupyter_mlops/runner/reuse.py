@@ -108,6 +108,7 @@ def take_over(earlier: Earlier, report: Report) -> None:
     report.models = list(found.get("models") or ())
     report.datasets = list(found.get("datasets") or ())
     report.used = list(found.get("used") or ())
+    report.artifacts = list(found.get("artifacts") or ())
     report.account = dict(found.get("account") or {})
     report.warnings = list(found.get("warnings") or ())
     report.control = dict(found.get("control") or {})
