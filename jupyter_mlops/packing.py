@@ -113,7 +113,10 @@ def left_behind(environment: Mapping[str, Any] | None, code: Iterable[Cell] = ()
         return ()
     biggest = sorted(left, key=lambda name: -left[name])
     named = ", ".join(f"{name} ({_size(left[name])})" for name in biggest[:LISTED]) + (" and more" if len(left) > LISTED else "")
-    fix = f"Read it from a bucket, or log_dataset it: {LIMIT >> 20} MiB of data travel with a notebook."
+    fix = (
+        f"Read it from a bucket, or log_dataset it: {LIMIT >> 20} MiB of data travel with a notebook, whatever its file_limit, "
+        "which is for what steps write."
+    )
     sources = {cell.index: cell.source for cell in code}
     cell, line = next(filter(None, (said_at(sources, sources, name) for name in biggest[:LISTED])), (None, None))
     return (Diagnostic("data-left", "warning", f"too large to travel to a cluster: {named}", cell, line, fix),)

@@ -39,6 +39,21 @@ def test_what_travels_and_what_stays_is_known_before(tmp_path: Path, monkeypatch
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("rules", [{}, {"file_limit": "1Ki"}, {"file_ignore": ["*.txt", "many"]}, {"file_limit": "1Gi"}])
+def test_what_steps_may_hand_on_says_nothing_of_the_data_beside_the_notebook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: dict[str, object]
+) -> None:
+    path = write(tmp_path, large=5000)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["metadata"]["mlops"] = rules
+    path.write_text(json.dumps(document), encoding="utf-8")
+    monkeypatch.setattr(datafiles, "LIMIT", 4000)
+    bench = Workbench(Settings(Storage(tmp_path / "home")))
+    packed = data_only(bench.settings, bench.read(path), tmp_path)
+    assert {"plain.txt", "many/b.csv"} <= set(packed.data)
+    assert "large file.bin" not in packed.data
+
+
 @pytest.mark.parametrize(
     ("left", "words"),
     [
@@ -50,6 +65,7 @@ def test_what_stays_is_named_with_its_size(left: dict[str, int], words: str) -> 
     (found,) = left_behind({"left": left})
     assert isinstance(found, Diagnostic)
     assert (found.code, found.severity, "64 MiB" in found.fix) == ("data-left", "warning", True)
+    assert "whatever its file_limit" in found.fix
     assert words in found.message
 
 
