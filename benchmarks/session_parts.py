@@ -151,9 +151,8 @@ def main() -> None:
         for way in ways:
             rounds = [one_round(way, value) for _ in range(given.repeat)]
             stored, loaded = (statistics.median(one[place] for one in rounds) for place in (0, 1))
-            print(
-                f"{name} of {given.rows * 80 / 1e6:,.0f} MB  {way.__name__:<11} capture {stored:6,.0f} ms   delivery {loaded:6,.0f} ms"
-            )
+            what = f"{name} of {given.rows * 80 / 1e6:,.0f} MB  {way.__name__:<11}"
+            print(f"{what} capture {stored:6,.0f} ms   delivery {loaded:6,.0f} ms")
 
 
 if __name__ == "__main__":
