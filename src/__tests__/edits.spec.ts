@@ -1,6 +1,6 @@
 import { NotebookModel } from '@jupyterlab/notebook';
 
-import { applyEdits, cellIds } from '../notebook/steps';
+import { applyEdits, cellIds, isSkipped } from '../notebook/steps';
 
 function notebook(): NotebookModel {
   const model = new NotebookModel();
@@ -63,6 +63,23 @@ describe('applyEdits', () => {
     expect(JSON.stringify(model.toJSON())).not.toBe(before);
     model.sharedModel.undo();
     expect(JSON.stringify(model.toJSON())).toBe(before);
+    model.dispose();
+  });
+});
+
+describe('isSkipped', () => {
+  it.each([
+    [{}, [], false],
+    [{ skip: true }, [], true],
+    [{}, ['skip'], true],
+    [{ skip: false }, ['skip'], false],
+    [{ skip: 'yes' }, 'skip', false]
+  ])('of %j and tags %j is %j', (own, tags, said) => {
+    const model = notebook();
+    const cell = model.cells.get(0);
+    cell.setMetadata('mlops', own);
+    cell.setMetadata('tags', tags);
+    expect(isSkipped(cell)).toBe(said);
     model.dispose();
   });
 });

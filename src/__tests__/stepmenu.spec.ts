@@ -40,8 +40,10 @@ function said(entries: ReadonlyArray<Entry>): string[] {
     if ('entries' in entry) {
       return `${entry.label}: ${said(entry.entries).join(', ')}`;
     }
-    const { first, last, step, cell } = entry.args;
-    const about = [first, last, step, cell].filter(one => one !== undefined);
+    const { first, last, step, cell, cells } = entry.args;
+    const about = [first, last, step, cell, cells].filter(
+      one => one !== undefined
+    );
     return `${entry.command.split(':')[1]} ${about.join('>')}`.trim();
   });
 }
@@ -91,7 +93,12 @@ describe('the menu of a step', () => {
       one,
       context
     );
-    expect(said(found)).toEqual([...offered, '-', 'reset-steps']);
+    expect(said(found)).toEqual([
+      ...offered,
+      '-',
+      `skip-cells ${one.cells.join()}`,
+      'reset-steps'
+    ]);
   });
 
   it('offers nothing for a step without cells', () => {
@@ -112,6 +119,7 @@ describe('the menu of a step', () => {
       CommandIDs.renameStep,
       CommandIDs.stepOptions,
       CommandIDs.joinSteps,
+      CommandIDs.skipCells,
       CommandIDs.resetSteps
     ]) {
       commands.addCommand(id, {

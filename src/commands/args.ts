@@ -74,6 +74,26 @@ export const ARGS = {
     source: SOURCE,
     label: STRING
   }),
+  skip: object({
+    cells: {
+      type: 'array',
+      items: { type: 'integer' },
+      description:
+        'Indices among all cells at the last conversion; the active cell where absent'
+    },
+    source: SOURCE
+  }),
+  option: object(
+    {
+      cell: {
+        type: 'integer',
+        description: 'Index among all cells at the last conversion, from 0'
+      },
+      key: { ...STRING, description: 'Of the table of keys' },
+      value: { description: 'null takes the key out' }
+    },
+    ['cell', 'key']
+  ),
   join: object(
     {
       first: { ...STRING, description: 'Step whose name stays' },

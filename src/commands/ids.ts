@@ -9,6 +9,8 @@ export namespace CommandIDs {
   export const renameStep = 'mlops:rename-step';
   export const pinStep = 'mlops:pin-step';
   export const unpinStep = 'mlops:unpin-step';
+  export const skipCells = 'mlops:skip-cells';
+  export const setOption = 'mlops:set-option';
   export const resetSteps = 'mlops:reset-steps';
   export const stepOptions = 'mlops:step-options';
   export const workflow = 'mlops:show-workflow';

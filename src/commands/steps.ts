@@ -3,18 +3,17 @@
  * notebook, as one edit that can be undone, and the notebook is converted again.
  */
 import { InputDialog } from '@jupyterlab/apputils';
-import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import type { StepChange } from '../api';
 import { NotebookSource } from '../notebook/source';
 import { applyEdits, cellIds } from '../notebook/steps';
 import { IContext } from '../tokens';
 import { ARGS } from './args';
-import { codeCell } from './cells';
 import { CommandIDs } from './ids';
 import type { INotebookCommandOptions } from './notebooks';
 import { look } from './preflight';
 import { attempt } from './report';
+import { addCellCommands } from './stepcells';
 
 type Convert = (
   context: IContext,
@@ -40,7 +39,7 @@ export function addStepCommands(
     return source ? apply(context, source, wanted, convert) : undefined;
   };
   const add = adder(options);
-  addSplit(options, current, change);
+  addCellCommands(options, current, change);
   add(CommandIDs.joinSteps, {
     label: args =>
       args.side === 'before'
@@ -108,41 +107,6 @@ function adder({ app, notebooks }: INotebookCommandOptions) {
       ...command
     });
   };
-}
-
-/** A step begins at a cell of the conversion, or at the active cell. */
-function addSplit(
-  options: INotebookCommandOptions,
-  current: () => NotebookSource | null,
-  change: (wanted: StepChange) => Promise<void> | undefined
-): void {
-  const { app, context } = options;
-  const { trans, model } = context;
-  const place = (args: ReadonlyPartialJSONObject): number => {
-    const source = current();
-    if (!source) {
-      return -1;
-    }
-    if (typeof args.cell !== 'number') {
-      return codeCell(options, args)?.index ?? -1;
-    }
-    const id = model.pipeline.of(source).cells[args.cell];
-    const now = source.snapshot().cells.indexOf(id);
-    return now >= 0 ? now : args.cell;
-  };
-  app.commands.addCommand(CommandIDs.splitStep, {
-    label: args =>
-      typeof args.label === 'string'
-        ? args.label
-        : trans.__('Begin a Pipeline Step at This Cell'),
-    caption: trans.__('The cells from here on become a step of their own'),
-    describedBy: ARGS.split,
-    isEnabled: args => place(args) >= 0,
-    execute: args => {
-      const name = typeof args.name === 'string' ? { name: args.name } : {};
-      return change({ do: 'split', cell: place(args), ...name });
-    }
-  });
 }
 
 /** The form of the first cell of a step: all that can be asked for it. */

@@ -24,6 +24,15 @@ export function setStep(cell: ICellModel, step: string): void {
   });
 }
 
+/** Whether no step runs a cell: its key counts more than its tag. */
+export function isSkipped(cell: ICellModel): boolean {
+  const metadata = cell.getMetadata(KEY) as JSONObject | undefined;
+  const tags = cell.getMetadata('tags') as unknown;
+  return typeof metadata?.skip === 'boolean'
+    ? metadata.skip
+    : Array.isArray(tags) && tags.includes('skip');
+}
+
 /** Ids of the cells in document order. */
 export function cellIds(notebook: INotebookModel): ReadonlyArray<string> {
   return [...notebook.cells].map(cell => cell.id);

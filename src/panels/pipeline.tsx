@@ -19,6 +19,7 @@ import { CheckResult } from './check';
 import { EnvironmentSection, Misfits } from './environment';
 import { ParameterForm } from './parameters';
 import { PreflightSection } from './preflight';
+import { QuickFix } from './quickfix';
 import { StepMenuButton, openStepMenu } from './stepmenu';
 
 /** The pipeline of the notebook in front: steps, parameters, doubts, Run. */
@@ -113,6 +114,7 @@ function Refusal(props: IProps & { onRetry: () => void }): JSX.Element {
       <Diagnostics
         diagnostics={error.diagnostics}
         onShow={show}
+        quick={found => <QuickFix found={found} context={context} />}
         trans={trans}
       />
       <div className="jp-mlops-actions">
@@ -308,6 +310,7 @@ function Converted(props: IProps & { conversion: Conversion }): JSX.Element {
           <Diagnostics
             diagnostics={conversion.diagnostics}
             onShow={found => show(found.cell, found.line)}
+            quick={found => <QuickFix found={found} context={context} />}
             trans={trans}
           />
         </>

@@ -102,6 +102,7 @@ export function stepEntries(
     ...entries,
     ...pins.map(first => pin(CommandIDs.unpinStep, first, name)),
     null,
+    { command: CommandIDs.skipCells, args: { cells } },
     { command: CommandIDs.resetSteps, args: {} }
   ];
 }

@@ -16,6 +16,8 @@ export function Diagnostics(props: {
   diagnostics: ReadonlyArray<Diagnostic>;
   onShow: (diagnostic: Diagnostic) => void;
   trans: TranslationBundle;
+  /** A button of a finding, where one mends it. */
+  quick?: (diagnostic: Diagnostic) => JSX.Element | null;
   /** Name of the list, where it is not the findings of a conversion. */
   label?: string;
 }): JSX.Element {
@@ -41,6 +43,7 @@ export function Diagnostics(props: {
                   {place(found, trans)}
                 </button>
               )}
+              {props.quick?.(found)}
               <code>{found.code}</code>
             </p>
           </div>

@@ -25,6 +25,7 @@ const PALETTE = [
   CommandIDs.runWith,
   CommandIDs.workflow,
   CommandIDs.splitStep,
+  CommandIDs.skipCells,
   CommandIDs.resetSteps,
   CommandIDs.markStep,
   CommandIDs.clearStep,
