@@ -66,7 +66,12 @@ class Made:
     """Resource descriptors of notebook, code and data files."""
 
     inputs: Sequence[Thing] = ()
+    """What the run loaded."""
+
     outputs: Sequence[Thing] = ()
+    known: Mapping[Thing, Sequence[Thing]] = field(default_factory=dict)
+    """Output → what had been loaded when its step ended; of others it is all inputs."""
+
     record: str = ""
     """Digest of the run's record."""
 
@@ -81,7 +86,7 @@ def statement(subject: Thing, made: Made) -> dict[str, Any]:
         *made.materials,
         *([_commit(made)] if made.commit else []),
         *(_image(step, image) for step, image in sorted(made.images.items())),
-        *(_resource(thing) for thing in sorted(made.inputs, key=lambda one: one.uri)),
+        *(_resource(thing) for thing in sorted(made.known.get(subject, made.inputs), key=lambda one: one.uri) if thing != subject),
     ]
     siblings = sorted((one for one in made.outputs if one != subject), key=lambda one: one.uri)
     record = f"oci:runs/{made.pipeline}:run-{made.run}"
@@ -142,19 +147,9 @@ def made_by(store: Store, pipeline: str, run: str, record: Mapping[str, Any], wo
     reports = list(_reports(store, pipeline, run))
     notes = (workflow.get("metadata") or {}).get("annotations") or {}
     local = _arguments(workflow).get("mlops-registry", "file:").startswith("file:")
-    outputs = {
-        Thing(_ROOMS[kind] + str(one["name"]), str(one["tag"]), str(one["digest"]))
-        for kind in _ROOMS
-        for report in (*reports, record)
-        for one in report.get(f"{kind}s") or ()
-        if one.get("digest")
-    }
-    inputs = {
-        Thing(_ROOMS[str(one["kind"])] + str(one["name"]), str(one["tag"]), str(one["digest"]))
-        for report in reports
-        for one in report.get("used") or ()
-        if one.get("kind") in _ROOMS
-    }
+    outputs = {thing for report in (*reports, record) for thing in _outputs(report)}
+    inputs = {thing for report in reports for thing in _inputs(report)}
+    known = {thing: _loaded_by(report, reports) for report in reports for thing in _outputs(report)}
     return Made(
         pipeline=pipeline,
         run=run,
@@ -165,13 +160,33 @@ def made_by(store: Store, pipeline: str, run: str, record: Mapping[str, Any], wo
         dirty=notes.get(f"{LABEL}git-dirty") == "true",
         images=_images(workflow, local=local),
         materials=_materials(store, workflow),
-        inputs=tuple(sorted(inputs - outputs, key=lambda one: one.uri)),
+        inputs=tuple(sorted(inputs, key=lambda one: one.uri)),
         outputs=tuple(sorted(outputs, key=lambda one: one.uri)),
+        known=known,
         record=digest,
         engine="local" if local else "argo",
         started=record.get("started"),
         finished=record.get("finished"),
     )
+
+
+def _outputs(report: Mapping[str, Any]) -> set[Thing]:
+    """The models and datasets that a report, or a record, names."""
+    named = ((kind, one) for kind in _ROOMS for one in report.get(f"{kind}s") or () if one.get("digest"))
+    return {Thing(_ROOMS[kind] + str(one["name"]), str(one["tag"]), str(one["digest"])) for kind, one in named}
+
+
+def _inputs(report: Mapping[str, Any]) -> set[Thing]:
+    """What a step loaded."""
+    named = (one for one in report.get("used") or () if one.get("kind") in _ROOMS)
+    return {Thing(_ROOMS[str(one["kind"])] + str(one["name"]), str(one["tag"]), str(one["digest"])) for one in named}
+
+
+def _loaded_by(report: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]) -> tuple[Thing, ...]:
+    """What had been loaded when a step made something: by it, and by those that started before it."""
+    began = str(report.get("started") or "")
+    earlier = [one for one in reports if one is report or str(one.get("started") or "") < began]
+    return tuple(sorted({thing for one in earlier for thing in _inputs(one)}, key=lambda one: one.uri))
 
 
 def _is_told(store: Store, thing: Thing, run: str) -> bool:

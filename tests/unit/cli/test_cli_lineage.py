@@ -19,7 +19,7 @@ from jupyter_mlops.runner.dataset import publish_dataset
 CELLS = [
     ("import pandas as pd\nfrom jupyter_mlops import log_dataset, log_model\nlog_dataset(pd.DataFrame({'a': [1, 2]}), 'rows')", ["step:data"]),
     ("trees = 5", ["parameters"]),
-    ("from jupyter_mlops import load_dataset\nold = load_dataset('old')\nlog_model(lambda rows: rows, 'echo')", ["step:train"]),
+    ("from jupyter_mlops import load_dataset\nold = load_dataset('old'), load_dataset('rows')\nlog_model(lambda rows: rows, 'echo')", ["step:train"]),
 ]  # fmt: skip
 
 
@@ -75,6 +75,7 @@ def test_a_run_tells_what_it_made(mlops: Callable[..., Any], notebook: Path) -> 
     for line in ("models/echo:v1", f"run {run} of made (local", "notebook made.ipynb", "parameter trees = 7"):
         assert line in said
     assert "    datasets/old:v1" in said
+    assert "    datasets/rows:v1" in said, "recorded by an earlier step of this very run"
     assert f"    models/echo:v1  by run {run}" in mlops("lineage", "old", "--down").out
     assert "Nothing is told of what made it" in mlops("lineage", "old").err
     assert "Nothing was made of it" in mlops("lineage", "echo", "--down").err

@@ -198,6 +198,27 @@ def test_a_statement_is_the_same_whenever_it_is_made():
     assert statement(subject, one) == statement(subject, two)
 
 
+def test_what_one_step_records_and_a_later_one_loads(layout):
+    """data records a and loads old; train loads a and registers m; side started with train, and loads b."""
+    old, a, b, m = (Thing(f"{room}/{name}", "v1", "sha256:" + name[0] * 64) for room, name in (
+        ("datasets", "0"), ("datasets", "a"), ("datasets", "b"), ("models", "d"),
+    ))  # fmt: skip
+
+    def named(thing, **more):
+        return {"name": thing.repository.partition("/")[2], "tag": thing.tag, "digest": thing.digest, **more}
+
+    for report in (
+        {"step": "data", "started": "2026-01-01T00:00:00.000Z", "datasets": [named(a)], "used": [named(old, kind="dataset")]},
+        {"step": "side", "started": "2026-01-01T00:00:01.000Z", "used": [named(b, kind="dataset")]},
+        {"step": "train", "started": "2026-01-01T00:00:01.000Z", "models": [named(m)], "used": [named(a, kind="dataset")]},
+    ):
+        push_artifact(layout, "runs/p", REPORT, report, config_type=REPORT_CONFIG, tags=[f"report.r.{report['step']}"])
+    made = made_by(layout, "p", "r", {"models": [named(m)]}, {}, "sha256:" + "0" * 64)
+    assert set(made.outputs) == {a, m}
+    assert set(made.inputs) == {old, a, b}
+    assert {thing: set(found) for thing, found in made.known.items()} == {a: {old}, m: {old, a}}
+
+
 @BOTH
 def test_recording_again_tells_nothing_twice(world, store, family):
     records = RunRecords(store)
