@@ -139,3 +139,42 @@ def test_a_cell_begins_a_step_from_its_own_menu_and_by_the_keyboard(server: tupl
     steps.choose("load-2", "Options of the Step…")
     expect(page.locator("#jp-property-inspector").get_by_text("memory", exact=False).first).to_be_visible()
     ui.shot(f"steps-options-{theme}")
+
+
+def test_a_step_is_left_out_and_its_cell_taken_back_in(server: tuple[Lab, str], page: Page) -> None:
+    running, theme = server
+    before = metadata(running)
+    ui = LabPage(page, running).open()
+    opened = ui.open_notebook("live.ipynb")
+    opened.convert()
+    steps = Steps(ui)
+    steps.choose("show", "Leave This Step Out")
+    steps.are("load")
+    assert metadata(running)[3] == {"mlops": {"step": "show", "skip": True}}
+    opened.cell(3).click(button="right")
+    line = page.get_by_role("menuitem", name="Take Cell Back Into the Pipeline", exact=True)
+    expect(line).to_be_visible()
+    ui.shot(f"steps-skipped-{theme}")
+    line.click()
+    steps.are("load", "show")
+    assert metadata(running) == before
+    assert ui.errors == []
+
+
+def test_a_finding_is_mended_by_its_button(tmp_path: Path, page: Page) -> None:
+    cells = ["import torch\nnet = torch.zeros(2).cuda()", "import os\ntoken = os.environ['TOKEN']"]
+    path = notebook(tmp_path / "books" / "gpu.ipynb", cells)
+    with lab(tmp_path / "server", [path]) as running:
+        ui = LabPage(page, running).open()
+        ui.open_notebook("gpu.ipynb").convert()
+        findings = ui.sidebar.pipeline.get_by_role("list", name="Findings", exact=True)
+        expect(findings.get_by_text("gpu-unasked", exact=True)).to_be_visible()
+        expect(findings.get_by_role("button", name="Open the Form", exact=True)).to_be_visible()
+        ui.shot("steps-findings")
+        findings.get_by_role("button", name="Ask for One GPU", exact=True).click()
+        expect(findings.get_by_text("gpu-unasked", exact=True)).to_have_count(0)
+        saved = json.loads((running.root / "gpu.ipynb").read_text())["cells"]
+        assert [cell["metadata"] for cell in saved] == [{"mlops": {"gpu": 1}}, {}]
+        findings.get_by_role("button", name="Open the Form", exact=True).click()
+        expect(page.locator("#jp-property-inspector").get_by_text("memory", exact=False).first).to_be_visible()
+        assert ui.errors == []
