@@ -11,7 +11,9 @@ import importlib
 import operator
 import sys
 import types
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from enum import EnumMeta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from jupyter_mlops.session.pickler import Pickler
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+CLASSES = "__classes__"
+"""Under this name the data of a module's classes are among its own."""
 
 
 def is_local(module: Any, root: Path | None) -> bool:
@@ -78,8 +83,15 @@ def find_member(module: types.ModuleType, name: str) -> Any:
 
 
 def set_module(module: types.ModuleType, state: dict[str, Any]) -> None:
-    """Give a module the data it had."""
+    """Give a module, and the classes that it defines, the data they had."""
+    classes = state.pop(CLASSES, {})
     module.__dict__.update(state)
+    for name, values in classes.items():
+        with suppress(AttributeError):  # the module defines it no longer, or on another condition
+            cls = find_member(module, name)
+            for attribute, value in values.items():
+                if vars(cls).get(attribute, module) is not value:
+                    setattr(cls, attribute, value)
 
 
 def _storable(pickler: Pickler, module: types.ModuleType) -> dict[str, Any]:
@@ -95,6 +107,26 @@ def _storable(pickler: Pickler, module: types.ModuleType) -> dict[str, Any]:
             with suppress(Exception):  # whatever a value's own pickling raises
                 dumps(value, pickler.scope)
                 found[name] = value
+        for cls in _classes(vars(module), module.__name__):
+            for name, value in _data(cls):
+                with suppress(Exception):
+                    dumps(value, pickler.scope)
+                    found.setdefault(CLASSES, {}).setdefault(cls.__qualname__, {})[name] = value
     finally:
         pickler.scope.examining.discard(module.__name__)
     return found
+
+
+def _classes(names: Mapping[str, Any], module: str) -> Iterator[type]:
+    """The classes that a module defines, those inside others too; an enumeration takes no other members."""
+    for name, value in list(names.items()):
+        if isinstance(value, type) and value.__module__ == module and value.__name__ == name and not isinstance(value, EnumMeta):
+            yield value
+            yield from _classes(vars(value), module)
+
+
+def _data(cls: type) -> Iterator[tuple[str, Any]]:
+    """What a class keeps itself: a count, a registry; methods and descriptors are its code."""
+    for name, value in list(vars(cls).items()):
+        if not name.startswith(("__", "_abc_")) and not hasattr(type(value), "__get__") and not isinstance(value, type):
+            yield name, value
