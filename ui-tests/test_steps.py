@@ -161,16 +161,21 @@ def test_a_step_is_left_out_and_its_cell_taken_back_in(server: tuple[Lab, str], 
     assert ui.errors == []
 
 
-def test_a_finding_is_mended_by_its_button(tmp_path: Path, page: Page) -> None:
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_finding_is_mended_by_its_button(tmp_path: Path, page: Page, theme: str) -> None:
     cells = ["import torch\nnet = torch.zeros(2).cuda()", "import os\ntoken = os.environ['TOKEN']"]
     path = notebook(tmp_path / "books" / "gpu.ipynb", cells)
-    with lab(tmp_path / "server", [path]) as running:
+    with lab(tmp_path / "server", [path], settings=DARK if theme == "dark" else None) as running:
         ui = LabPage(page, running).open()
         ui.open_notebook("gpu.ipynb").convert()
         findings = ui.sidebar.pipeline.get_by_role("list", name="Findings", exact=True)
         expect(findings.get_by_text("gpu-unasked", exact=True)).to_be_visible()
         expect(findings.get_by_role("button", name="Open the Form", exact=True)).to_be_visible()
-        ui.shot("steps-findings")
+        ui.narrow()
+        findings.get_by_role("button", name="Ask for One GPU", exact=True).scroll_into_view_if_needed()
+        assert ui.cut_off("#jupyter-mlops-sidebar") == []
+        assert ui.violations("#jupyter-mlops-sidebar") == []
+        ui.shot(f"steps-findings-{theme}")
         findings.get_by_role("button", name="Ask for One GPU", exact=True).click()
         expect(findings.get_by_text("gpu-unasked", exact=True)).to_have_count(0)
         saved = json.loads((running.root / "gpu.ipynb").read_text())["cells"]

@@ -108,6 +108,14 @@ async def test_cells_are_left_out_and_the_others_stay_where_they_are(
     assert steps(await converted(call, content)) == steps(before)
 
 
+async def test_a_pin_on_a_step_that_is_left_out_is_no_obstacle(call: Any) -> None:
+    content = opened(("a = 1", ["step:fill"]), ("b = 2", ["step:read", "prev:fill"]))
+    await edited(call, content, {"do": "skip", "cells": [0]})
+    assert steps(await converted(call, content)) == [("read", [1])]
+    await edited(call, content, {"do": "unskip", "cells": [0]})
+    assert (await converted(call, content))["steps"][1]["pins"] == ["fill"]
+
+
 async def test_a_cell_that_spoils_the_notebook_can_be_left_out(call: Any) -> None:
     content = opened("a = 1", "b = = 2")
     await edited(call, content, {"do": "skip", "cells": [1]})
