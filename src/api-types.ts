@@ -329,6 +329,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/runs/{run}/files": {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path: {
+                run: components["parameters"]["run"];
+            };
+            cookie?: never;
+        };
+        get: operations["listRunFiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/models": {
         parameters: {
             query?: {
@@ -1067,6 +1088,25 @@ export interface components {
             /** @description Newest first */
             versions: components["schemas"]["ModelVersion"][];
         };
+        RunFiles: {
+            /** @description Empty until the run has ended and is recorded */
+            files: {
+                /** @description Of what steps kept it begins with artifacts/ */
+                name: string;
+                bytes: number;
+            }[];
+            /** @description All values of metrics, step by step in the order of time */
+            series: {
+                name: string;
+                /** @description A text for what JSON has no number for: nan, inf */
+                value: number | string;
+                /** @description The step of the pipeline */
+                task: string;
+                /** @description The epoch or iteration */
+                step?: number;
+                time?: string;
+            }[];
+        };
         Models: {
             models: components["schemas"]["Model"][];
         };
@@ -1757,6 +1797,32 @@ export interface operations {
                 };
                 content: {
                     "application/yaml": string;
+                };
+            };
+            404: components["responses"]["Error"];
+        };
+    };
+    listRunFiles: {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path: {
+                run: components["parameters"]["run"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the run keeps beside its record */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunFiles"];
                 };
             };
             404: components["responses"]["Error"];

@@ -4,41 +4,39 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.cli.console import Console, size
-from jupyter_mlops.errors import Corrupt, NotFound, PlatformError, WrongUsage
+from jupyter_mlops.errors import Corrupt, PlatformError, WrongUsage
 
 if TYPE_CHECKING:
     from jupyter_mlops.engine.base import Run
     from jupyter_mlops.flow import Workbench
-    from jupyter_mlops.registry.series import Point
 
 
-def kept(found: Run, bench: Workbench) -> tuple[Mapping[str, int], Sequence[Point]]:
-    """Files by name with their bytes, and all values of metrics; nothing where the run is not recorded, or no registry answers."""
-    from jupyter_mlops.registry.runs import RunRecords
+def what_it_kept(found: Run, bench: Workbench) -> Mapping[str, Any]:
+    """``files`` and ``series``; both empty where no registry answers."""
+    from jupyter_mlops.registry.runs import kept
 
-    records = RunRecords(bench.store)
     try:
-        return records.files(found.pipeline, found.name), records.series(found.pipeline, found.name)
-    except (NotFound, Corrupt, PlatformError, WrongUsage):
-        return {}, ()
+        return kept(bench.store, found.pipeline, found.name)
+    except (Corrupt, PlatformError, WrongUsage):
+        return {"files": [], "series": []}
 
 
 def say_kept(found: Run, bench: Workbench, console: Console) -> None:
     """What steps kept, and how many values each metric has."""
     from jupyter_mlops.registry.runs import ARTIFACTS
 
-    files, series = kept(found, bench)
-    for name, count in Counter(point.name for point in series).items():
+    shown = what_it_kept(found, bench)
+    for name, count in Counter(point["name"] for point in shown["series"]).items():
         if count > 1:
             console.line(f"series {name}: {count} values")
-    for name, taken in files.items():
-        if name.startswith(ARTIFACTS):
-            console.line(f"file {name.removeprefix(ARTIFACTS)}  {size(taken)}")
+    for file in shown["files"]:
+        if file["name"].startswith(ARTIFACTS):
+            console.line(f"file {file['name'].removeprefix(ARTIFACTS)}  {size(file['bytes'])}")
 
 
 def pull(found: Run, folder: Path, console: Console, bench: Workbench) -> None:

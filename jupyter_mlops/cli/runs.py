@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.cli.console import Console, ago, duration
 from jupyter_mlops.cli.convert import ranges
-from jupyter_mlops.cli.keptfiles import kept, pull, say_kept
+from jupyter_mlops.cli.keptfiles import pull, say_kept, what_it_kept
 from jupyter_mlops.errors import PlatformError, WrongUsage
 from jupyter_mlops.views import run_view, seconds
 
@@ -45,16 +45,8 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
             from jupyter_mlops.registry.environments import environment_of_run
 
             environment = environment_of_run(bench.store, found.workflow)
-            files, series = kept(found, bench)
-            console.emit(
-                {
-                    **run_view(found),
-                    "environment": environment,
-                    "deliveries": _deliveries(found, bench),
-                    "files": [{"name": name, "bytes": size} for name, size in files.items()],
-                    "series": [point.to_json() for point in series],
-                }
-            )
+            shown = {**run_view(found), "environment": environment, "deliveries": _deliveries(found, bench)}
+            console.emit({**shown, **what_it_kept(found, bench)})
         else:
             show(found, console)
             say_deliveries(_deliveries(found, bench), console)

@@ -172,3 +172,20 @@ class RunRecords:
                             title = ARTIFACTS + layer.annotations.get(TITLE, "")
                             found[title] = Descriptor(layer.media_type, layer.digest, layer.size, {TITLE: title})
         return [layer for _, layer in sorted(found.items())]
+
+
+def kept(store: Store, pipeline: str, run: str) -> dict[str, Any]:
+    """What a run keeps, as REST and ``--json`` show it: ``files`` and ``series``; both empty until the run is recorded.
+
+    Raises:
+        Corrupt, PlatformError: the registry cannot tell.
+    """
+    records = RunRecords(store)
+    try:
+        files, series = records.files(pipeline, run), records.series(pipeline, run)
+    except NotFound:
+        files, series = {}, ()
+    return {
+        "files": [{"name": name, "bytes": size} for name, size in files.items()],
+        "series": [point.to_json() for point in series],
+    }

@@ -39,6 +39,7 @@ ROUTES: dict[str, type[MlopsHandler]] = {
     "/runs/{run}/logs": runs.RunLogsHandler,
     "/runs/{run}/notebook": runs.RunNotebookHandler,
     "/runs/{run}/workflow": runs.RunWorkflowHandler,
+    "/runs/{run}/files": runs.RunFilesHandler,
     "/models": models.ModelsHandler,
     "/models/{model}": models.ModelHandler,
     "/models/{model}/aliases/{alias}": models.AliasHandler,

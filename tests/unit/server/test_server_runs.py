@@ -68,12 +68,16 @@ async def test_a_run_from_start_to_deletion(call: Any, submit: Any, mlops_home: 
     only = (await call("GET", f"/runs/{name}/logs", schema="Logs", step="train")).body
     assert [line["text"] for line in only["lines"]] == ["three"]
 
+    kept = (await call("GET", f"/runs/{name}/files", schema="RunFiles")).body
+    assert {one["name"] for one in kept["files"]} >= {"workflow.json", "load.log", "train.log", "metrics.jsonl"}
+    assert [(one["name"], one["value"], one["task"]) for one in kept["series"]] == [("loss", 0.5, "load")]
+
     document = await call("GET", f"/runs/{name}/workflow")
     assert document.headers["Content-Type"] == "application/yaml"
     assert pyyaml.safe_load(document.body)["status"]["phase"] == "Succeeded"
 
     assert (await call("DELETE", f"/runs/{name}")).status == 204
-    for path in (f"/runs/{name}", f"/runs/{name}/logs", f"/runs/{name}/workflow", f"/runs/{name}/notebook"):
+    for path in (f"/runs/{name}", f"/runs/{name}/logs", f"/runs/{name}/workflow", f"/runs/{name}/notebook", f"/runs/{name}/files"):
         assert (await call("GET", path)).status == 404
     assert not (mlops_home / "runs" / name).exists()
 
@@ -119,7 +123,9 @@ async def test_paths_are_those_of_the_file_browser_or_none(call: Any, submit: An
     assert str(tmp_path) not in str(run["executed"])
 
 
-@pytest.mark.parametrize("path", ["/runs/none", "/runs/none/logs", "/runs/none/notebook", "/runs/none/workflow"])
+@pytest.mark.parametrize(
+    "path", ["/runs/none", "/runs/none/logs", "/runs/none/notebook", "/runs/none/workflow", "/runs/none/files"]
+)
 async def test_an_unknown_run_is_404(call: Any, path: str) -> None:
     answer = await call("GET", path)
     assert (answer.status, answer.body["blame"]) == (404, "user")
