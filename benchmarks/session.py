@@ -7,7 +7,8 @@ frame and an array of hundreds of megabytes beside small things) and ``objects``
 captured whole into a registry folder, delivered to a process of its own, and captured again after one small thing changed.
 Beside it the same namespace goes through one ``dumps`` to a file and one ``loads`` from it; those check no digest, keep nothing
 unmoved, and refuse the whole namespace for one value that cannot be stored. Times are processor time, since the clock on the wall
-also measures what else a machine does; ``+`` is the growth of the peak of memory.
+also measures what else a machine does; numpy works in one thread, since those of a fit spin on and would be counted. ``+`` is the
+growth of the peak of memory.
 
 dill is no dependency of this project: without it its lines are missing. Budgets: capture of large buffers at 0.6 GB/s with hash
 and write, delivery at 1 GB/s, 20 ms for the state of a usual small notebook, memory below twice the largest component.
@@ -196,6 +197,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.add_argument("--only", default="", help="usual, large or objects")
     given = parser.parse_args()
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     for module in ("numpy", "pandas", "sklearn.linear_model", "cloudpickle"):
         importlib.import_module(module)
     sources = {"usual": USUAL, "large": LARGE.replace("ROWS", str(given.rows)), "objects": OBJECTS}

@@ -2,8 +2,9 @@
 
 Two names are in one component when some object that can change is reached from both; a change through one then shows
 through the other in the step that gets them, since they arrive in one pickle. Names of the very same object need no second
-look, and a name that stays alone keeps the pickle by which it was examined. Names that arrived together are pickled together
-first: if that gives what it gave on arrival, they still share what they shared, and one walk is enough.
+look, and a name that stays alone keeps the pickle by which it was examined; containers of constants are examined without
+one. Names that arrived together are pickled together first: if that gives what it gave on arrival, they still share what they
+shared, and one walk is enough.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyter_mlops.session.lost import reason_of
-from jupyter_mlops.session.pickler import ATOMS, Pickled, digest_of, dumps
+from jupyter_mlops.session.pickler import ATOMS, Pickled, digest_of, dumps, walk_plain
 from jupyter_mlops.session.scope import Scope
 
 
@@ -46,14 +47,19 @@ def group(
     lost: dict[str, Unstorable] = {}
     examined: list[Group] = []
     owners: dict[int, int] = {}
-    for together, stream in (arrived or {}).items():
-        if len(together) > 1 and (one := _unchanged(together, stream, values, scope, owners)) is not None:
+    for known, stream in (arrived or {}).items():
+        if len(known) > 1 and (one := _unchanged(known, stream, values, scope, owners)) is not None:
             owners.update(dict.fromkeys(one.pickled.places, len(examined)))
             examined.append(one)
     settled = {name for one in examined for name in one.names}
     for names in _same_object({name: value for name, value in values.items() if name not in settled}):
+        together = {name: values[name] for name in names}
+        if (plain := walk_plain(together, scope, owners)) is not None:  # its bytes are made once it is known what it is stored with
+            owners.update(dict.fromkeys(plain.places, len(examined)))
+            examined.append(Group(names, Pickled(b"", (), plain.places, frozenset(), frozenset(plain.joins))))
+            continue
         try:
-            pickled = dumps({name: values[name] for name in names}, scope, owners=owners)
+            pickled = dumps(together, scope, owners=owners)
         except Exception as error:  # noqa: BLE001  (a value's own pickling may raise anything)
             value = values[names[0]]
             lost.update(dict.fromkeys(names, Unstorable(type(value).__name__, reason_of(value, error))))
@@ -62,7 +68,7 @@ def group(
         examined.append(Group(names, pickled))
     found = []
     for members in _joined(examined):
-        if len(members) == 1:
+        if len(members) == 1 and members[0].pickled.stream:
             found.append(members[0])
             continue
         names = tuple(sorted(name for member in members for name in member.names))

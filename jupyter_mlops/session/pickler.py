@@ -200,7 +200,7 @@ class Pickler(cp.Pickler):  # type: ignore[misc]  # cloudpickle has no types
         """
         skipped, noted, owners, places, joins = self._skipped, self._noted, self.owners, self.places, self.joins
         space, sharing, members, me = self.scope.namespace, self.sharing, singles.members(), weakref.ref(self)
-        nan = getattr(sys.modules.get("numpy"), "nan", None)
+        nan = _nan()
 
         def look(value: Any) -> Any:
             kind = type(value)
@@ -372,18 +372,26 @@ def dumps(value: Any, scope: Scope, detached: frozenset[int] = frozenset(), owne
     return Pickled(file.getvalue(), tuple(pickler.buffers), places, mentions)
 
 
+def walk_plain(value: Any, scope: Scope, owners: Mapping[int, int]) -> plain.Found | None:
+    """Who shares what in containers of constants, without their bytes; None for any other value (see :func:`plain.walk`)."""
+    return plain.walk(value, owners, {*singles.members(), id(scope.namespace), id(_BUILTINS)}, _nan())
+
+
+def _nan() -> Any:
+    return getattr(sys.modules.get("numpy"), "nan", None)
+
+
 def _plain(value: Any, scope: Scope, owners: Mapping[int, int] | None, mentions: frozenset[str]) -> Pickled | None:
     """What :class:`Pickler` would give for containers of constants, without it; None for any other value."""
-    nan = getattr(sys.modules.get("numpy"), "nan", None)
     places: Mapping[int, Any] = {}
     if owners is not None:
-        found = plain.walk(value, owners, {*singles.members(), id(scope.namespace), id(_BUILTINS)}, nan)
+        found = walk_plain(value, scope, owners)
         if found is None:
             return None
         if found.joins:
             return Pickled(b"", (), found.places, mentions, frozenset(found.joins))
         places = found.places
-    stream = plain.stream(value, nan) if "__builtins__" in scope.namespace else None  # so the namespace itself is never plain
+    stream = plain.stream(value, _nan()) if "__builtins__" in scope.namespace else None  # so the namespace itself is never plain
     return None if stream is None else Pickled(stream, (), places, mentions)
 
 

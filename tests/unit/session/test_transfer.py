@@ -66,8 +66,8 @@ TOGETHER = "import numpy as np\nrows = [[n] for n in range(9)]\narray = np.zeros
         ("pass", 2),
         ("other = 3", 2),
         ("array[0] = 5", 2),
-        ("other = rows[0]", 3),
-        ("rows[0].append(1)", 6),
+        ("other = rows[0]", 2),  # containers of constants are pickled once it is known what with
+        ("rows[0].append(1)", 5),
         ("index[0] = list(index[0])", 6),
         ("index = {}", 5),
         ("del index", 3),
