@@ -253,6 +253,12 @@ def _model_layer(layer: _Layer) -> Descriptor:
     return Descriptor(layer.kind, layer.descriptor.digest, layer.descriptor.size, notes)
 
 
+def layer_path(notes: Mapping[str, str]) -> str:
+    """What a layer of the ModelPack holds, by its annotations; one of several files is named by its title, not the folder."""
+    path = notes.get(FILEPATH, "models")
+    return path if path != "models" else f"models/{notes.get(TITLE, '')}"
+
+
 def _ensure_metrics(store: Store, repository: str, index: Manifest, metrics: Mapping[str, float]) -> None:
     """Push the metrics as a referrer, unless an earlier attempt did."""
     if metrics and not store.referrers(repository, index.descriptor.digest, METRICS):

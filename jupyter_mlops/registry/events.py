@@ -17,9 +17,12 @@ from jupyter_mlops.oci.store import Descriptor, Store
 from jupyter_mlops.registry.times import now
 
 
-def movement(store: Store, repository: str, subject: Descriptor, *, alias: str, before: str | None, after: str | None) -> None:
-    """Record that an alias moved; ``before`` None: it is new, ``after`` None: it was removed."""
+def movement(
+    store: Store, repository: str, subject: Descriptor, *, alias: str, before: str | None, after: str | None, reason: str = ""
+) -> None:
+    """Record that an alias moved; ``before`` None: it is new, ``after`` None: it was removed; ``reason``: why, if that was said."""
     event = {"version": 1, "action": "alias", "actor": actor(), "time": now(), "alias": alias, "from": before, "to": after}
+    event |= {"reason": reason} if reason else {}
     push_artifact(store, repository, EVENT, event, subject=subject)
 
 

@@ -18,15 +18,15 @@ from jupyter_mlops.errors import Conflict, Corrupt, NotFound, WrongUsage
 from jupyter_mlops.oci.artifact import layers_of
 from jupyter_mlops.oci.canonical import parse_object
 from jupyter_mlops.oci.descriptor import children_of
-from jupyter_mlops.oci.modelpack import BYTES, CREATED, FORMAT, METRIC, SIGNATURE, model_repository, version_number
-from jupyter_mlops.oci.names import ANNOTATION
+from jupyter_mlops.oci.modelpack import BYTES, CREATED, FORMAT, METRIC, SIGNATURE, layer_path, model_repository, version_number
+from jupyter_mlops.oci.names import ANNOTATION, MODELPACK_MANIFEST
 from jupyter_mlops.oci.parallel import each
 from jupyter_mlops.oci.reference import TAG_RULE, is_tag
 from jupyter_mlops.oci.store import Manifest, Store
 from jupyter_mlops.oci.tar import extract_all, read_member
 from jupyter_mlops.registry.base import Registry
 from jupyter_mlops.registry.catalogue import Catalogue, Kind, Listed, index_of
-from jupyter_mlops.registry.events import deletion, movement
+from jupyter_mlops.registry.events import deletion, history, movement
 from jupyter_mlops.registry.index import Index
 from jupyter_mlops.registry.layout import registry_of
 from jupyter_mlops.registry.reading import AT_ONCE, Reader
@@ -179,10 +179,24 @@ class Models:
         image = self._image(self._reader.get(repository, version.digest), repository)
         extract_all((self._store.open_blob(repository, layer.digest) for layer in layers_of(image)), folder, below="models/")
 
+    def files(self, version: ModelVersion) -> Mapping[str, str]:
+        """Path → digest of the layers, as the ModelPack manifest names them; empty if others published it without one.
+
+        ``models/model.joblib`` is such a path, and ``models/config.tar`` for the card with what else is small.
+        """
+        repository = model_repository(version.name)
+        children = children_of(self._reader.get(repository, version.digest).document)
+        packs = [self._reader.get(repository, child.digest) for child in children if child.artifact_type == MODELPACK_MANIFEST]
+        return {layer_path(layer.annotations): layer.digest for pack in packs for layer in layers_of(pack)}
+
+    def history(self, name: str) -> Sequence[Mapping[str, Any]]:
+        """Who moved an alias or deleted a version, when and why, oldest first; of a model that is gone, its deletions."""
+        return history(self._store, model_repository(name), [version.digest for version in self._versions(name)])
+
     # -- changing ------------------------------------------------------------------------------------------------------------
 
-    def set_alias(self, name: str, alias: str, tag: str) -> ModelVersion:
-        """Let an alias name a version; the move is recorded. Returns the version.
+    def set_alias(self, name: str, alias: str, tag: str, *, reason: str = "") -> ModelVersion:
+        """Let an alias name a version; the move and its reason are recorded. Returns the version.
 
         Raises:
             WrongUsage: code ``invalid-alias``: it looks like a version, is ``latest``, or cannot be a tag.
@@ -199,12 +213,12 @@ class Models:
         before = next((each.tag for each in self._versions(name) if alias in each.aliases), None)
         if before != version.tag:
             subject = self._store.get_manifest(repository, version.digest).descriptor
-            movement(self._store, repository, subject, alias=alias, before=before, after=version.tag)
+            movement(self._store, repository, subject, alias=alias, before=before, after=version.tag, reason=reason)
             self._registry.point(repository, alias, version.digest)
         return self.find(f"{name}:{alias}")
 
-    def remove_alias(self, name: str, alias: str) -> None:
-        """Take an alias away; that is recorded with the version it named.
+    def remove_alias(self, name: str, alias: str, *, reason: str = "") -> None:
+        """Take an alias away; that is recorded with the version it named, and why.
 
         Raises:
             NotFound: no such model or alias.
@@ -215,7 +229,7 @@ class Models:
             raise WrongUsage(f"{alias!r} is not an alias that can be removed", code="invalid-alias", fix="Versions can be deleted.")
         repository = model_repository(name)
         subject = self._store.get_manifest(repository, version.digest).descriptor
-        movement(self._store, repository, subject, alias=alias, before=version.tag, after=None)
+        movement(self._store, repository, subject, alias=alias, before=version.tag, after=None, reason=reason)
         self._registry.delete(repository, alias)
 
     def delete(self, name: str, tag: str, *, reason: str = "") -> None:
