@@ -137,6 +137,10 @@ def _pull(arguments: argparse.Namespace, console: Console, bench: Workbench) -> 
         console.emit({**to_json(version), "name": version.name, "folder": str(folder)})
     else:
         console.line(f"{version.name}:{version.tag} is in {folder}, {size(version.bytes)}")
+        if version.card.get("pickle"):
+            console.note(
+                f"{version.card.get('file')} is a pickle: loading it runs the code in it. Load it if you trust who made it."
+            )
 
 
 def _history(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:

@@ -46,6 +46,7 @@ def write_model(
         "version": VERSION,
         "format": kind,
         "file": file,
+        "pickle": True,  # both files are: joblib's too, which its name does not tell
         "name": name,
         "class": class_of(model),
         "python": platform.python_version(),

@@ -20,6 +20,7 @@ def card(number: int) -> dict[str, Any]:
         "version": 1,
         "format": "sklearn",
         "file": "model.joblib",
+        "pickle": number == 1,
         "python": "3.11.7",
         "packages": {"scikit-learn": f"1.{number}"},
         "signature": {"inputs": [{"name": name, "datatype": "INT64"} for name in names], "outputs": []},
@@ -59,9 +60,12 @@ def test_two_versions_are_compared(mlops: Callable[..., Any]) -> None:
 
 @pytest.mark.usefixtures("registered")
 def test_a_version_is_pulled_into_a_new_folder(mlops: Callable[..., Any], tmp_path: Path) -> None:
-    assert "churn:v1 is in churn-v1" in mlops("models", "pull", "churn:v1").out
+    pulled = mlops("models", "pull", "churn:v1")
+    assert "churn:v1 is in churn-v1" in pulled.out
+    assert "model.joblib is a pickle" in pulled.err
     assert (tmp_path / "churn-v1" / "models" / "model.joblib").read_bytes() == b"\x01" * 10
     assert mlops("models", "pull", "churn", "two", "--json").json["tag"] == "v2"
+    assert "pickle" not in mlops("models", "pull", "churn:v2", "three").err
     again = mlops("models", "pull", "churn", "two")
     assert again.code != 0
     assert "two" in again.err

@@ -167,6 +167,7 @@ def test_the_card_of_an_estimator(tmp_path: Path) -> None:
     model = LogisticRegression().fit(frame, [0, 1, 0, 1])
     about = card.write_model(tmp_path, model, "m", data=frame, metrics={"auc": float("nan"), "acc": 0.5}, kernel="py3-own")
     assert about["kernel"] == "py3-own"
+    assert about["pickle"] is True
     assert json.loads((tmp_path / "mlops.json").read_text()) == about
     assert about["signature"]["inputs"] == [
         {"name": "age", "datatype": "INT64"}, {"name": "score", "datatype": "FP64"}, {"name": "ok", "datatype": "BOOL"},
