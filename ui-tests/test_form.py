@@ -150,13 +150,13 @@ def saved(ui: LabPage, cell: int, metadata: dict[str, Any]) -> None:
     found: list[Any] = []
 
     def there() -> bool:
+        ui.page.keyboard.press("Control+s")  # again where the form had not written yet: the notebook stays unsaved then
         try:
             found.append(json.loads(path.read_text())["cells"][cell]["metadata"])
         except ValueError:
             return False
         return bool(found[-1] == metadata)
 
-    ui.page.keyboard.press("Control+s")
     eventually(there, RUN_PATIENCE / 4000)
     assert found[-1] == metadata
 
