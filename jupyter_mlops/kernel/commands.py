@@ -65,8 +65,11 @@ def convert(context: Context, options: Namespace) -> None:
     notebook = context.bench.read(path)
     pipeline = context.bench.convert(notebook)
     if options.output is not None:
+        from jupyter_mlops.fitting import ordered
+        from jupyter_mlops.targets.imagefit import PATIENT
         from jupyter_mlops.workflow.yaml import dump
 
+        pipeline = ordered(context.bench, notebook, pipeline, PATIENT)
         workflow = context.bench.compile(notebook, pipeline, path.parent)
         target = Path(options.output).expanduser()
         try:
