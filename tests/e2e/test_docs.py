@@ -135,9 +135,11 @@ def test_links_lead_somewhere(page):
 
 
 def anchors(page: Path) -> set[str]:
-    """Anchors as GitHub makes them."""
-    heads = re.findall(r"^#+ +(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", head.strip().lower()).replace(" ", "-") for head in heads}
+    """Anchors as GitHub makes them of headings, and those of its own that a page names."""
+    text = page.read_text(encoding="utf-8")
+    heads = re.findall(r"^#+ +(.*)$", text, re.MULTILINE)
+    made = {re.sub(r"[^\w\- ]", "", head.strip().lower()).replace(" ", "-") for head in heads}
+    return made | set(re.findall(r'<a id="([^"]+)"></a>', text))
 
 
 def test_what_is_not_run_is_counted():
