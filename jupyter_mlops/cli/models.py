@@ -1,9 +1,10 @@
-"""``jupyter mlops models``: what is registered; its files; what differs; aliases and their history; deletion."""
+"""``jupyter mlops models``: what is registered; its files, and what loading them means; what differs; aliases; deletion."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from jupyter_mlops.errors import WrongUsage
 
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
+    from jupyter_mlops.registry.allowed import Verdict
     from jupyter_mlops.registry.models import Model, ModelSummary
 
 EXAMPLES = """\
@@ -20,6 +22,7 @@ EXAMPLES = """\
   jupyter mlops models churn                       all versions of one
   jupyter mlops models diff churn:v2 churn:v3      metrics, packages, signature and files that differ
   jupyter mlops models pull churn:v3 churn-v3/     its files, verified, in a new folder
+  jupyter mlops models scan churn:v3               what loading its pickle would call; nothing is loaded
   jupyter mlops models alias churn v3 champion --reason "better on new customers"
   jupyter mlops models alias churn champion --remove
   jupyter mlops models history churn               who moved an alias or deleted a version, when and why
@@ -34,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="*",
-        metavar="NAME | diff … | pull … | alias … | history … | delete …",
+        metavar="NAME | diff … | pull … | scan … | alias … | history … | delete …",
         help="a model, or what to do with one",
     )
     parser.add_argument("--remove", action="store_true", help="take the alias away")
@@ -56,8 +59,7 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
     counts, form, act = _VERBS[verb]
     if len(words) - 1 not in counts:
         raise WrongUsage(f"models does not take {' '.join(words)!r}", fix=f"Write: models {form}")
-    act(arguments, console, bench)
-    return 0
+    return act(arguments, console, bench) or 0
 
 
 def _list_or_show(words: list[str], console: Console, bench: Workbench) -> None:
@@ -137,10 +139,51 @@ def _pull(arguments: argparse.Namespace, console: Console, bench: Workbench) -> 
         console.emit({**to_json(version), "name": version.name, "folder": str(folder)})
     else:
         console.line(f"{version.name}:{version.tag} is in {folder}, {size(version.bytes)}")
-        if version.card.get("pickle"):
-            console.note(
-                f"{version.card.get('file')} is a pickle: loading it runs the code in it. Load it if you trust who made it."
-            )
+        for file, verdict in _scanned(folder):
+            console.note(_meaning(file, verdict))
+
+
+def _scan(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
+    """Of a file that is here, or of a version's files, which are looked at and thrown away."""
+    what = arguments.words[1]
+    place = Path(what)
+    if place.exists():
+        found = dict(_scanned(place))
+    else:
+        version = bench.models.find(what)
+        with tempfile.TemporaryDirectory() as scratch:
+            bench.models.extract(version, Path(scratch) / "model")
+            found = dict(_scanned(Path(scratch) / "model"))
+    if console.as_json:
+        console.emit({"scanned": what, "files": {file: verdict.to_json() for file, verdict in found.items()}})
+    elif not found:
+        console.line(f"{what} has no pickle")
+    for file, verdict in found.items() if not console.as_json else ():
+        console.line(_meaning(file, verdict))
+    if all(verdict.harmless for verdict in found.values()):
+        return 0
+    console.note("Load it only if you trust who made it.")
+    return 1
+
+
+def _scanned(place: Path) -> Iterator[tuple[str, Verdict]]:
+    """Each pickle in a file or folder and what it would do; nothing is loaded."""
+    from jupyter_mlops.registry.allowed import judge, loader_of
+
+    for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+        loader = loader_of(path.name) if path.is_file() else None
+        if loader is not None:
+            yield path.relative_to(place).as_posix() if place.is_dir() else path.name, judge(path, loader)
+
+
+def _meaning(file: str, verdict: Verdict) -> str:
+    if verdict.harmless:
+        return f"{file} is a pickle that names nothing but data and classes of known libraries"
+    if verdict.unreadable:
+        return f"{file} cannot be followed to its end ({verdict.unreadable}): nobody knows what loading it would do"
+    return f"{file} is a pickle, and loading it runs code: it names {', '.join(verdict.refused[:5])}" + (
+        f" and {len(verdict.refused) - 5} more" if len(verdict.refused) > 5 else ""  # noqa: PLR2004 - as many as are shown
+    )
 
 
 def _history(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
@@ -197,11 +240,12 @@ def _delete(arguments: argparse.Namespace, console: Console, bench: Workbench) -
         console.line(f"{reference} deleted")
 
 
-_Act = Callable[[argparse.Namespace, Console, "Workbench"], None]
+_Act = Callable[[argparse.Namespace, Console, "Workbench"], int | None]
 
 _VERBS: Mapping[str, tuple[tuple[int, ...], str, _Act]] = {
     "diff": ((2,), "diff NAME:TAG NAME:TAG", _diff),
     "pull": ((1, 2), "pull NAME[:TAG] [FOLDER]", _pull),
+    "scan": ((1,), "scan NAME[:TAG] or models scan FILE", _scan),
     "alias": ((2, 3), "alias NAME TAG ALIAS or models alias NAME ALIAS --remove", _alias),
     "history": ((1,), "history NAME", _history),
     "delete": ((1,), "delete NAME:TAG [--reason WHY]", _delete),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,9 @@ def test_two_versions_are_compared(mlops: Callable[..., Any]) -> None:
 def test_a_version_is_pulled_into_a_new_folder(mlops: Callable[..., Any], tmp_path: Path) -> None:
     pulled = mlops("models", "pull", "churn:v1")
     assert "churn:v1 is in churn-v1" in pulled.out
-    assert "model.joblib is a pickle" in pulled.err
+    assert "model.joblib cannot be followed" in pulled.err  # it is no pickle at all
     assert (tmp_path / "churn-v1" / "models" / "model.joblib").read_bytes() == b"\x01" * 10
     assert mlops("models", "pull", "churn", "two", "--json").json["tag"] == "v2"
-    assert "pickle" not in mlops("models", "pull", "churn:v2", "three").err
     again = mlops("models", "pull", "churn", "two")
     assert again.code != 0
     assert "two" in again.err
@@ -104,3 +104,35 @@ def test_wrong_words(mlops: Callable[..., Any], words: list[str], said: str) -> 
     found = mlops("models", *words)
     assert found.code != 0
     assert said in found.err
+
+
+class Runs:
+    """Runs code when it is loaded."""
+
+    def __reduce__(self) -> Any:
+        return print, ("loaded",)
+
+
+def test_what_a_pickle_would_call_is_told_and_nothing_is_loaded(
+    mlops: Callable[..., Any], mlops_home: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number, value in enumerate([{"weights": [1, 2]}, Runs()], 1):
+        (folder / "model.pkl").write_bytes(pickle.dumps(value))
+        (folder / "mlops.json").write_text(json.dumps({**card(1), "format": "python", "file": "model.pkl", "number": number}))
+        publish_model(Layout(mlops_home / "registry"), "churn", folder, key=str(number), annotations={}, metrics={})
+    assert "nothing but data" in mlops("models", "scan", "churn:v1").out
+    refused = mlops("models", "scan", "churn:v2")
+    assert refused.code == 1
+    assert "builtins.print" in refused.out
+    assert "loaded\n" not in refused.out
+    assert "trust" in refused.err
+    found = mlops("models", "scan", "churn:v2", "--json").json
+    (verdict,) = found["files"].values()
+    assert verdict == {"harmless": False, "refused": ["builtins.print"], "allowed": [], "unreadable": ""}
+    assert mlops("models", "scan", str(folder / "model.pkl")).out.startswith("model.pkl is a pickle, and loading it runs code")
+    (tmp_path / "torn.pkl").write_bytes(b"\x80\x04")
+    assert "nobody knows" in mlops("models", "scan", str(tmp_path / "torn.pkl")).out
+    assert "has no pickle" in mlops("models", "scan", str(folder / "mlops.json")).out
+    assert "builtins.print" in mlops("models", "pull", "churn:v2", str(tmp_path / "out")).err
