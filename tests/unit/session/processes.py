@@ -103,6 +103,9 @@ def _as_if_new() -> None:
     matplotlib = sys.modules.get("matplotlib")
     if matplotlib is not None:
         dict.__setitem__(matplotlib.rcParams, "backend", os.environ["MPLBACKEND"])
+    requests = sys.modules.get("urllib.request")
+    if requests is not None:
+        requests.install_opener(None)
 
 
 def in_one_process(cells: Sequence[str]) -> list[Cell]:
