@@ -11,6 +11,7 @@ such a change counts as one of something older. This costs lanes that a run then
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -25,6 +26,8 @@ from jupyter_mlops.pipeline.walks import BUILTINS
 ITERATORS = frozenset({"iter", "zip", "map", "filter", "enumerate", "reversed"})
 """Builtins whose value is used up by whoever looks at it; so is all of ``itertools``."""
 
+SPELT = re.compile(rf"\b(?:{'|'.join(sorted(ITERATORS))})\b")
+
 CONSUMERS = frozenset("list tuple set frozenset dict sorted sum min max any all len str Counter deque OrderedDict join".split())  # noqa: SIM905
 """What leaves no iterator behind of those that it is given."""
 
@@ -35,6 +38,12 @@ FRESH_PATHS = frozenset(f"collections.{name}" for name in ("Counter", "deque", "
 DISPLAYS = (
     ast.List, ast.Dict, ast.Set, ast.Tuple, ast.ListComp, ast.DictComp, ast.SetComp, ast.Constant, ast.JoinedStr, ast.Compare,
 )  # fmt: skip
+
+TARGETS = (ast.Tuple, ast.List, ast.Starred)
+"""Expressions that bind the names in them."""
+
+SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+"""Those whose own names are not the cell's."""
 
 REACHING = frozenset(f"builtins.{name}" for name in "setattr delattr getattr vars next super type object".split()) | {  # noqa: SIM905
     "functools.update_wrapper", "functools.wraps", "functools.cache", "functools.lru_cache", "functools.cached_property",
@@ -66,6 +75,9 @@ class _Known:
     growing: bool = False
     """There is a ``defaultdict``, which changes when it is asked."""
 
+    source: str = ""
+    """Of the cell that is looked at: what it does not spell need not be searched for in its tree."""
+
     lost: bool = False
     """A class changes something where no call is seen: by an operator, a property, an iteration."""
 
@@ -85,6 +97,7 @@ def quiet(cells: Iterable[Cell], facts: Mapping[int, CellFacts]) -> frozenset[in
         except NotPython:
             known.lost = True
             continue
+        known.source = cell.source
         above = facts[cell.index].refs | facts[cell.index].closure_refs
         own = {name: place for name, place in _fresh(body, known).items() if name not in above}
         scene = _Scene(known, frozenset(own))
@@ -112,13 +125,25 @@ def _fresh(body: Iterable[ast.stmt], known: _Known) -> dict[str, bool]:
             todo.append(node.value)
         elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             todo.append(node.value)
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            made[node.id] = False
-        elif isinstance(node, (ast.Global, ast.Nonlocal)):
-            made.update(dict.fromkeys(node.names, False))
-        elif not isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
-            todo += ast.iter_child_nodes(node)
+        else:
+            made.update(dict.fromkeys(_bound(node), False))
+            hidden = ":=" in known.source and not isinstance(node, SCOPES)
+            if hidden or not isinstance(node, ast.expr) or isinstance(node, TARGETS):
+                todo += ast.iter_child_nodes(node)
     return {name: True for name, new in made.items() if new}
+
+
+def _bound(node: ast.AST) -> Iterable[str]:
+    """Names that a node gives to something, in another way than by an assignment."""
+    if isinstance(node, ast.Name):
+        return () if isinstance(node.ctx, ast.Load) else (node.id,)
+    if isinstance(node, (ast.Global, ast.Nonlocal)):
+        return node.names
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
+    if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
+        return (node.name,) if node.name else ()
+    return (node.rest,) if isinstance(node, ast.MatchMapping) and node.rest else ()
 
 
 def _is_new(value: ast.expr, known: _Known) -> bool:
@@ -174,7 +199,7 @@ class _Scene(ast.NodeVisitor):
         self.known.loud.discard(node.name)
         if self._body(node) or not self._decorated(node):
             self.known.loud.add(node.name)
-        if any(isinstance(inner, (ast.Yield, ast.YieldFrom)) for inner in ast.walk(node)):
+        if "yield" in self.known.source and any(isinstance(inner, (ast.Yield, ast.YieldFrom)) for inner in ast.walk(node)):
             self.known.draining.add(node.name)
 
     visit_AsyncFunctionDef = visit_FunctionDef
@@ -228,6 +253,11 @@ class _Scene(ast.NodeVisitor):
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self.generic_visit(node)
+        known = self.known
+        if not (
+            known.draining or SPELT.search(known.source) or any(path.startswith("itertools") for path in known.imports.values())
+        ):
+            return
         if self._drains(node.value) or any(
             isinstance(inner, ast.Name) and inner.id in self.known.draining for inner in ast.walk(node.value)
         ):

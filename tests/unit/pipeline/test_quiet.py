@@ -47,6 +47,8 @@ LOUD = [
     "operator.iadd(c, [1])", "functools.reduce(operator.iadd, b, c)", "with x: pass", "for c[0] in (1, 2): pass",
     "def f():\n    global c\n    c = 2\nf()", "[s.grow for _ in c][0]()", "print(1, file=x)", "g = gen(); y = next(g)",
     "struct.pack_into('b', b[0], 0, 1)", "d.get('k').append(1)", "d.setdefault('n', 1)", "y = (c if c else b).pop()",
+    "out = []; import json as out\nout.dumps = 1", "out = []\ntry: raise KeyError\nexcept KeyError as out: out.args = ()",
+    "out = []\nmatch b:\n    case [out]: out.append(1)", "out = []; (out := c).append(1)",
     "y = [m for m in b if m.append(1)]", "a = q = []; q.append(c); a[0].append(1)",
 ]  # fmt: skip
 
