@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from jupyter_mlops.dataflow.doubts import doubts_of
 from jupyter_mlops.dataflow.facts import Analysis, Bind, CellFacts, Flow, FlowKind
 from jupyter_mlops.dataflow.memory import Memory
-from jupyter_mlops.dataflow.names import BUILTINS
+from jupyter_mlops.dataflow.names import BUILTINS, Binds
 from jupyter_mlops.dataflow.scan import Above
 from jupyter_mlops.notebook.document import Cell
 
@@ -29,22 +29,16 @@ class Version:
     needs: dict[str, Version] = field(default_factory=dict)
 
 
-class Current(Mapping[str, Bind]):
+class Current(Binds):
     """The binds of the current versions, as a scan sees them, without a copy for each cell."""
 
     def __init__(self, versions: Mapping[str, Version]) -> None:
         self._versions = versions
 
     def get(self, name: str, default: Bind | None = None) -> Bind | None:  # type: ignore[override]
-        """The bind of a name, or the default; asked for most names of a notebook, so without an exception for the absent."""
+        """The bind of a name, or the default."""
         found = self._versions.get(name)
         return default if found is None else found.bind
-
-    def __getitem__(self, name: str) -> Bind:
-        return self._versions[name].bind
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._versions
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._versions)

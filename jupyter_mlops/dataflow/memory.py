@@ -13,6 +13,7 @@ from threading import Lock
 
 from jupyter_mlops.dataflow.facts import Bind, CellFacts
 from jupyter_mlops.dataflow.groups import Step
+from jupyter_mlops.dataflow.names import Binds
 from jupyter_mlops.dataflow.scan import Above, scan
 from jupyter_mlops.notebook.document import Cell
 
@@ -50,7 +51,7 @@ class Known:
         return self.facts if self.facts.groups == groups else replace(self.facts, groups=groups)
 
 
-class Looked(Mapping[str, "Bind"]):
+class Looked(Binds):
     """Binds of the cells above, writing down which were asked for."""
 
     def __init__(self, binds: Mapping[str, Bind]) -> None:
@@ -61,15 +62,6 @@ class Looked(Mapping[str, "Bind"]):
         """The bind of a name, or the default."""
         found = self.seen[name] = self._get(name)
         return default if found is None else found
-
-    def __getitem__(self, name: str) -> Bind:
-        found = self.get(name)
-        if found is None:
-            raise KeyError(name)
-        return found
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self.get(name) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._binds)

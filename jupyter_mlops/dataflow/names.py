@@ -67,7 +67,24 @@ class Draft:
     """Names from above that stand in texts, where no symbol table sees them."""
 
 
-class Layered(Mapping[str, "Bind"]):
+class Binds(Mapping[str, "Bind"]):
+    """Binds by name, of which a subclass says how one is found; asked mostly for what is absent, so without an exception."""
+
+    def get(self, name: str, default: Bind | None = None) -> Bind | None:  # type: ignore[override]
+        """The bind of a name, or the default."""
+        raise NotImplementedError
+
+    def __getitem__(self, name: str) -> Bind:
+        found = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+
+class Layered(Binds):
     """The binds of a scope before those around it. A ``ChainMap`` does it too, at five times the price of a look."""
 
     def __init__(self, own: Mapping[str, Bind], around: Mapping[str, Bind]) -> None:
@@ -77,15 +94,6 @@ class Layered(Mapping[str, "Bind"]):
         """The innermost bind of a name, or the default."""
         found = self._own.get(name)
         return self._around.get(name, default) if found is None else found
-
-    def __getitem__(self, name: str) -> Bind:
-        found = self.get(name)
-        if found is None:
-            raise KeyError(name)
-        return found
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._own or name in self._around
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys((*self._around, *self._own)))

@@ -21,7 +21,7 @@ from jupyter_mlops.dataflow.facts import CellFacts
 from jupyter_mlops.dataflow.table import CHANGES, Effect, table
 from jupyter_mlops.notebook.document import Cell
 from jupyter_mlops.notebook.syntax import NotPython, translate
-from jupyter_mlops.pipeline.walks import BUILTINS
+from jupyter_mlops.pipeline.walks import BUILTINS, imported, path_of
 
 ITERATORS = frozenset({"iter", "zip", "map", "filter", "enumerate", "reversed"})
 """Builtins whose value is used up by whoever looks at it; so is all of ``itertools``."""
@@ -99,8 +99,7 @@ def quiet(cells: Iterable[Cell], facts: Mapping[int, CellFacts]) -> frozenset[in
             continue
         known.source = cell.source
         above = facts[cell.index].refs | facts[cell.index].closure_refs
-        own = {name: place for name, place in _fresh(body, known).items() if name not in above}
-        scene = _Scene(known, frozenset(own))
+        scene = _Scene(known, _fresh(body, known) - above)
         for statement in body:
             scene.visit(statement)
         if not scene.loud and not known.lost and not (above & known.draining):
@@ -108,7 +107,7 @@ def quiet(cells: Iterable[Cell], facts: Mapping[int, CellFacts]) -> frozenset[in
     return frozenset(found)
 
 
-def _fresh(body: Iterable[ast.stmt], known: _Known) -> dict[str, bool]:
+def _fresh(body: Iterable[ast.stmt], known: _Known) -> frozenset[str]:
     """Names that only ever get new objects in these statements, those of functions and classes in them left out."""
     made: dict[str, bool] = {}
     todo: list[ast.AST] = list(body)
@@ -130,7 +129,7 @@ def _fresh(body: Iterable[ast.stmt], known: _Known) -> dict[str, bool]:
             hidden = ":=" in known.source and not isinstance(node, SCOPES)
             if hidden or not isinstance(node, ast.expr) or isinstance(node, TARGETS):
                 todo += ast.iter_child_nodes(node)
-    return {name: True for name, new in made.items() if new}
+    return frozenset(name for name, new in made.items() if new)
 
 
 def _bound(node: ast.AST) -> Iterable[str]:
@@ -140,7 +139,7 @@ def _bound(node: ast.AST) -> Iterable[str]:
     if isinstance(node, (ast.Global, ast.Nonlocal)):
         return node.names
     if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
+        return imported(node)
     if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
         return (node.name,) if node.name else ()
     return (node.rest,) if isinstance(node, ast.MatchMapping) and node.rest else ()
@@ -152,20 +151,12 @@ def _is_new(value: ast.expr, known: _Known) -> bool:
         return True
     if not isinstance(value, ast.Call):
         return False
-    path = _path(value.func, known.imports)
+    path = path_of(value.func, known.imports)
     if isinstance(value.func, ast.Name) and not path:
         return value.func.id in FRESH and value.func.id not in known.code
     made = table().class_of(path) if path else ""
     reads = path.rpartition(".")[2].startswith("read_")
     return path in FRESH_PATHS or (bool(made) and reads)
-
-
-def _path(node: ast.expr, imports: Mapping[str, str]) -> str:
-    """``numpy.random.seed`` for ``np.random.seed``; '' where the root is no import."""
-    if isinstance(node, ast.Attribute):
-        base = _path(node.value, imports)
-        return f"{base}.{node.attr}" if base else ""
-    return imports.get(node.id, "") if isinstance(node, ast.Name) else ""
 
 
 class _Scene(ast.NodeVisitor):
@@ -181,15 +172,12 @@ class _Scene(ast.NodeVisitor):
 
     # -- what binds ----------------------------------------------------------------------------------------------------------
 
-    def visit_Import(self, node: ast.Import) -> None:
-        for alias in node.names:
-            name = alias.asname or alias.name.partition(".")[0]
-            self.known.imports[name] = alias.name if alias.asname else name
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+        names = imported(node)
+        self.known.imports.update(names)
+        self.known.growing |= any(path.rpartition(".")[2] == "defaultdict" for path in names.values())
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        for alias in node.names:
-            self.known.imports[alias.asname or alias.name] = f"{'.' * node.level}{node.module or ''}.{alias.name}"
-            self.known.growing |= alias.name == "defaultdict"
+    visit_ImportFrom = visit_Import
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """Nothing happens yet but decorators and defaults; what its call would do is kept with its name."""
@@ -224,7 +212,7 @@ class _Scene(ast.NodeVisitor):
     def _decorated(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
         """Whether its decorators leave it what it is."""
         heads = [part.func if isinstance(part, ast.Call) else part for part in node.decorator_list]
-        paths = [_path(head, self.known.imports) or (head.id if isinstance(head, ast.Name) else "") for head in heads]
+        paths = [path_of(head, self.known.imports) or (head.id if isinstance(head, ast.Name) else "") for head in heads]
         return all(path in DECORATORS or path.endswith(".setter") for path in paths)
 
     def _body(self, node: ast.FunctionDef | ast.AsyncFunctionDef, starts: bool = False) -> bool:
@@ -232,7 +220,7 @@ class _Scene(ast.NodeVisitor):
         given = {a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)}
         itself = node.args.args[0].arg if starts and node.args.args else ""
         known = replace(self.known, imports=dict(self.known.imports))
-        inner = _Scene(known, frozenset(_fresh(node.body, self.known)) - given, itself)
+        inner = _Scene(known, _fresh(node.body, self.known) - given, itself)
         for statement in node.body:
             inner.visit(statement)
         self.known.growing |= known.growing
@@ -268,7 +256,7 @@ class _Scene(ast.NodeVisitor):
         """Whether an iterator may be left in the value."""
         if isinstance(value, ast.Call):
             name = called_name(value.func)
-            path = _path(value.func, self.known.imports)
+            path = path_of(value.func, self.known.imports)
             if (name in ITERATORS and not path) or path.startswith("itertools."):
                 return True
             if name in CONSUMERS:
@@ -284,7 +272,7 @@ class _Scene(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         if isinstance(node.ctx, ast.Load):
             mutator = node.attr in effects.MUTATORS or node.attr in self.known.methods or node.attr.startswith("__")
-            path = _path(node, self.known.imports)
+            path = path_of(node, self.known.imports)
             self.loud |= self._reaches(path) if path else mutator
         elif not (self._own(node.value) or (isinstance(node.value, ast.Name) and node.value.id == self.itself != "")):
             self.loud = True
@@ -306,7 +294,7 @@ class _Scene(ast.NodeVisitor):
     # -- calls ---------------------------------------------------------------------------------------------------------------
 
     def visit_Call(self, node: ast.Call) -> None:
-        path = _path(node.func, self.known.imports)
+        path = path_of(node.func, self.known.imports)
         if path:
             self._function(node, path)
         elif isinstance(node.func, ast.Name):

@@ -70,6 +70,23 @@ def walks(cells: Iterable[Cell]) -> Mapping[int, Walk]:
     return found
 
 
+def imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
+    """Name that an import binds → the path that it stands for; a star import binds ``*``."""
+    if isinstance(node, ast.ImportFrom):
+        module = "." * node.level + (node.module or "")
+        return {alias.asname or alias.name: f"{module}.{alias.name}" for alias in node.names}
+    heads = ((alias, alias.name.partition(".")[0]) for alias in node.names)
+    return {alias.asname or head: alias.name if alias.asname else head for alias, head in heads}
+
+
+def path_of(node: ast.expr, imports: Mapping[str, str]) -> str:
+    """``numpy.random.seed`` for ``np.random.seed``; '' where the root is no import."""
+    if isinstance(node, ast.Attribute):
+        base = path_of(node.value, imports)
+        return f"{base}.{node.attr}" if base else ""
+    return imports.get(node.id, "") if isinstance(node, ast.Name) else ""
+
+
 def _statements(source: str) -> Iterator[ast.stmt]:
     """Top-level statements; one that stands for what cannot be read where the cell does not parse."""
     try:
@@ -118,22 +135,18 @@ class _Scene(ast.NodeVisitor):
         self.walk |= replace(Walk(), **{name: frozenset(values) for name, values in found.items()})
 
     def visit_Import(self, node: ast.Import) -> None:
-        for alias in node.names:
-            name = alias.asname or alias.name.partition(".")[0]
-            self.imports[name] = alias.name if alias.asname else name
-            self._import(name)
-            self._add(modules=[alias.name])
+        self._import(imported(node))
+        self._add(modules=[alias.name for alias in node.names])
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         module = "." * node.level + (node.module or "")
-        for alias in node.names:
-            self.imports[alias.asname or alias.name] = f"{module}.{alias.name}"
-            self._import(alias.asname or alias.name)
+        self._import(imported(node))
         self._add(modules=[module], paths=[f"{module}.*" for alias in node.names if alias.name == "*"])
 
-    def _import(self, name: str) -> None:
-        self.stores.add(name)
-        self.imported.add(name)
+    def _import(self, names: Mapping[str, str]) -> None:
+        self.imports.update(names)
+        self.stores |= names.keys()
+        self.imported |= names.keys()
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         """What is imported inside is known inside only."""
@@ -210,8 +223,4 @@ class _Scene(ast.NodeVisitor):
             self.receivers.add(node.id)
 
     def _path(self, node: ast.expr) -> str:
-        """``numpy.random.seed`` for ``np.random.seed``; '' where the root is no import."""
-        if isinstance(node, ast.Attribute):
-            base = self._path(node.value)
-            return f"{base}.{node.attr}" if base else ""
-        return self.imports.get(node.id, "") if isinstance(node, ast.Name) else ""
+        return path_of(node, self.imports)
