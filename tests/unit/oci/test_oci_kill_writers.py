@@ -18,45 +18,16 @@ from jupyter_mlops.runner.dataset import publish_dataset
 from tests.unit.oci.test_oci_kill import check_clean, check_whole
 
 ROOT = Path(__file__).parents[3]
-SWEEP = '''
-"""Do an operation once for every deadly call, each time in a child that dies before or in the middle of that call."""
-import itertools, os, signal, sys
+SWEEP = """
+import sys
 from pathlib import Path
 from tests.unit.oci import test_oci_kill_writers as writers
+from tests.unit.oci.killing import sweep
 
 base, operation = Path(sys.argv[1]), sys.argv[2]
-left = -1
-
-def deadly(name):
-    real = getattr(os, name)
-    def call(*args, **options):
-        global left
-        left -= 1
-        if left == 0:
-            if name == "write":
-                real(args[0], bytes(args[1])[: len(args[1]) // 2])
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*args, **options)
-    setattr(os, name, call)
-
-for name in ("write", "fsync", "replace", "rename", "link", "utime", "unlink", "rmdir", "open", "mkdir", "fchmod"):
-    deadly(name)
-
 writers.prepare(base)
-for n in itertools.count(1):
-    root = base / f"root{n}"
-    writers.before(root, operation)
-    child = os.fork()
-    if not child:
-        left = n
-        writers.DO[operation](base, root)
-        os._exit(0)
-    status = os.waitpid(child, 0)[1]
-    if not os.WIFSIGNALED(status):
-        assert status == 0, status
-        break
-    print(root, flush=True)
-'''
+sweep(base, ("write", "fsync", "replace", "rename", "link", "utime", "unlink", "rmdir", "open", "mkdir", "fchmod"), lambda root: writers.before(root, operation), lambda root: writers.DO[operation](base, root))
+"""
 
 
 def prepare(base):

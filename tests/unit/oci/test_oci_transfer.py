@@ -15,6 +15,7 @@ from jupyter_mlops.oci.parallel import each, put_blobs
 from jupyter_mlops.oci.remote import Remote
 from jupyter_mlops.testing.embedded import embedded_registry
 from jupyter_mlops.testing.wire import Fault, Wire
+from tests.unit.oci.noted import noted_requests
 
 BIG = os.urandom(3_000_000)
 
@@ -50,17 +51,7 @@ def big(tmp_path):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Every request: verb, path, bytes of its body."""
-    from jupyter_mlops.oci.connection import Connections
-
-    found, send = [], Connections.send
-
-    def noting(self, method, url, headers, body):
-        found.append((method, url, len(body) if isinstance(body, bytes) else body.size if body else 0))
-        return send(self, method, url, headers, body)
-
-    monkeypatch.setattr(Connections, "send", noting)
-    return found
+    return noted_requests(monkeypatch)
 
 
 def read(store, data, repository="a"):

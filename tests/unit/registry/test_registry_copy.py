@@ -7,7 +7,6 @@ import pytest
 
 from jupyter_mlops.errors import Corrupt
 from jupyter_mlops.oci import connection, disk
-from jupyter_mlops.oci.connection import Connections
 from jupyter_mlops.oci.descriptor import blobs_of, children_of
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.modelpack import publish_model
@@ -15,6 +14,7 @@ from jupyter_mlops.oci.remote import Remote
 from jupyter_mlops.registry.copy import copy
 from jupyter_mlops.testing.embedded import embedded_registry
 from jupyter_mlops.testing.wire import Fault, Wire
+from tests.unit.oci.noted import noted_requests
 
 BIG = os.urandom(3_000_000)
 WAYS = [("folder", "folder"), ("folder", "registry"), ("registry", "folder"), ("registry", "registry")]
@@ -46,14 +46,7 @@ def stores(tmp_path):
 
 @pytest.fixture
 def asked(monkeypatch):
-    found, send = [], Connections.send
-
-    def noting(self, method, url, headers, body):
-        found.append((method, url, len(body) if isinstance(body, bytes) else body.size if body else 0))
-        return send(self, method, url, headers, body)
-
-    monkeypatch.setattr(Connections, "send", noting)
-    return found
+    return noted_requests(monkeypatch)
 
 
 def layers(store, repository="models/m"):
