@@ -14,6 +14,7 @@ import re
 import sys
 import tempfile
 import traceback
+import urllib.request
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -79,11 +80,11 @@ class _Kernel:
 
     def __init__(self, root: Path, count: int = 1) -> None:
         forget(*KEEPERS)
+        urllib.request.install_opener(None)  # another test's; the module itself is everybody's
         os.chdir(root)
         self.outputs = Outputs()
         self.shell = make_shell(self.outputs, Log(), count, Path(tempfile.mkdtemp(dir=root.parent)))
         self.loop = Loop(self.shell)
-        _as_if_new()
 
     def run(self, source: str, number: int) -> Cell:
         """Run a cell."""
@@ -96,16 +97,6 @@ class _Kernel:
         shown = [str(x["data"].get("text/plain")) for x in self.outputs.cells[number] if "data" in x]
         said = f"{type(error).__name__}: {error}" if error is not None else ""
         return Cell(ADDRESS.sub("0x", text.getvalue()), [ADDRESS.sub("0x", one) for one in shown], said)
-
-
-def _as_if_new() -> None:
-    """What this fork has from its parent reads what the shell has set, as it would have when a step imports it."""
-    matplotlib = sys.modules.get("matplotlib")
-    if matplotlib is not None:
-        dict.__setitem__(matplotlib.rcParams, "backend", os.environ["MPLBACKEND"])
-    requests = sys.modules.get("urllib.request")
-    if requests is not None:
-        requests.install_opener(None)
 
 
 def in_one_process(cells: Sequence[str]) -> list[Cell]:
