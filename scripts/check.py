@@ -8,18 +8,22 @@
 Installs what the tests need: Python and npm packages into the checkout, Chromium through the system's package manager where
 this runs as root; elsewhere it says what is missing.
 
-The tests on a cluster run on the one that KUBECONFIG names. Where none is named and ``../shared/cluster`` is there, that kit
-builds (half an hour, once) and starts a real one on this machine, and stops it afterwards. Otherwise they are skipped, and the last
-line says so.
+The tests on a cluster run beside the others, on the one that KUBECONFIG names. Where none is named and ``../shared/cluster`` is
+there, that kit builds (half an hour, once) and starts a real one on this machine, and stops it afterwards. Otherwise they are
+skipped, and the last line says so.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from environment import BIN, ROOT, Missing, prepare, run
@@ -103,7 +107,8 @@ def on_argo(version: str) -> None:
 
 def on_cluster(environ: dict[str, str]) -> bool:
     """Run the tests that need a cluster; False if there is none."""
-    tests = ("-m", "cluster", "--durations=15", "tests/cluster", "tests/conformance")
+    # what failed last is remembered apart from the other tests, which may run at the same time
+    tests = ("-m", "cluster", "-o", "cache_dir=.pytest_cache/cluster", "--durations=15", "tests/cluster", "tests/conformance")
     if os.environ.get("KUBECONFIG"):
         pytest(*tests, env=environ)
         return True
@@ -120,6 +125,35 @@ def on_cluster(environ: dict[str, str]) -> bool:
         if not running:
             run(KIT, "down", quiet=False)
     return True
+
+
+@contextmanager
+def beside(environ: dict[str, str]) -> Iterator[Callable[[], int]]:
+    """Run the tests on a cluster while others run: they wait most of their time. What is yielded waits, and shows what they said.
+
+    Ended with the others, where these fail first.
+    """
+    if not os.environ.get("KUBECONFIG") and (not KIT.exists() or os.geteuid() != 0):
+        yield lambda: print(f"SKIPPED: {NO_CLUSTER}") or 0
+        return
+    with tempfile.TemporaryFile("w+b") as said:
+        command = [sys.executable, __file__, "--cluster"]
+        running = subprocess.Popen(
+            command, stdout=said, stderr=subprocess.STDOUT, env={**os.environ, **environ}, start_new_session=True
+        )
+
+        def finish() -> int:
+            code = running.wait()
+            said.seek(0)
+            print(said.read().decode(errors="replace"), flush=True)
+            return code
+
+        try:
+            yield finish
+        finally:
+            if running.poll() is None:
+                os.killpg(running.pid, signal.SIGINT)  # pytest ends, and the kit's cluster is stopped
+                finish()
 
 
 def main() -> None:
@@ -154,12 +188,15 @@ def main() -> None:
         print("\n== jest", flush=True)
         run("jlpm", "test", quiet=False)
     print("\n== pytest", flush=True)
-    pytest("-n", "logical", *([] if fast else ["-m", "not cluster", "--durations=15"]), env=environ)
     if fast:
+        pytest("-n", "logical", env=environ)
         return
-    print("\n== pytest on a cluster", flush=True)
-    if not on_cluster(environ):
-        print(f"SKIPPED: {NO_CLUSTER}")
+    with beside(environ) as cluster:
+        pytest("-n", "logical", "-m", "not cluster", "--durations=15", env=environ)
+        print("\n== pytest on a cluster, which ran beside the others", flush=True)
+        code = cluster()
+    if code:
+        raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ def over(found: dict[str, Any]) -> bool:
     return bool(found["phase"] != "Running")
 
 
+@pytest.mark.slow
 def test_what_a_check_found_is_kept_until_the_next_one(bench: Workbench, book: Callable[..., Path]) -> None:
     path = book("# %% one\nx = 1", "print(x)")
     begun = start(bench, path)
@@ -70,6 +71,7 @@ def test_what_a_check_found_is_kept_until_the_next_one(bench: Workbench, book: C
     assert not bench.settings.storage.runs.exists() or not any(bench.settings.storage.runs.iterdir())
 
 
+@pytest.mark.slow
 def test_one_at_a_time_and_stopped_when_asked(bench: Workbench, book: Callable[..., Path], tmp_path: Path) -> None:
     began = tmp_path / "began"
     path = book(f"import pathlib, time\npathlib.Path({str(began)!r}).touch()\ntime.sleep(600)")
