@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PUBLIC: dict[str, str] = {
     "load_dataset": "jupyter_mlops.runner.record",
+    "load_model": "jupyter_mlops.runner.loadmodel",
     "log_artifact": "jupyter_mlops.runner.record",
     "log_dataset": "jupyter_mlops.runner.record",
     "log_figure": "jupyter_mlops.runner.record",

@@ -17,6 +17,12 @@ from jupyter_mlops.errors import WrongUsage
 LOCAL_REGISTRY = "jupyter-mlops.local"
 """Host name under which documents name the embedded registry of this machine; it is never looked up on a network."""
 
+PICKLES = ("never", "listed", "own", "any")
+"""Which models that run code when they are loaded may be, each lets in what those before it do (``registry.policy``)."""
+
+UNSIGNED = ("allow", "refuse")
+"""Whether models are served that no trusted key signed (``registry.signing``)."""
+
 DEFAULT_IMAGE = "docker.io/library/python:{minor}-slim"
 """Step image when a target names none: the notebook's own Python minor, since session state does not cross minors."""
 
@@ -38,6 +44,22 @@ def default_early(environ: Mapping[str, str] = os.environ) -> float:
         return float(text)
     except ValueError as error:
         raise WrongUsage(f"JUPYTER_MLOPS_EARLY_AFTER is {text!r}", fix="Set it to seconds; -1: steps keep their order.") from error
+
+
+def default_unsigned(environ: Mapping[str, str] = os.environ) -> str:
+    """``JUPYTER_MLOPS_UNSIGNED``; ``allow`` where it is not set. Raises WrongUsage for a word that is none."""
+    text = environ.get("JUPYTER_MLOPS_UNSIGNED") or "allow"
+    if text not in UNSIGNED:
+        raise WrongUsage(f"JUPYTER_MLOPS_UNSIGNED is {text!r}", fix=f"Set it to one of {', '.join(UNSIGNED)}.")
+    return text
+
+
+def default_pickles(environ: Mapping[str, str] = os.environ) -> str:
+    """``JUPYTER_MLOPS_PICKLES``; ``own`` where it is not set. Raises WrongUsage for a word that is none."""
+    text = environ.get("JUPYTER_MLOPS_PICKLES") or "own"
+    if text not in PICKLES:
+        raise WrongUsage(f"JUPYTER_MLOPS_PICKLES is {text!r}", fix=f"Set it to one of {', '.join(PICKLES)}.")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +149,13 @@ class Serving:
 
     body_limit: int = 64 << 20
     """Bytes of one prediction request at most."""
+
+    unsigned: str = field(default_factory=default_unsigned)
+    """``refuse``: only models that a trusted key signed are served; ``allow``: all."""
+
+    pickles: str = field(default_factory=default_pickles)
+    """Models that may run code when they are loaded: ``never``, ``listed`` (only names that are known to be harmless), ``own``
+    (also those that this user's runs on this machine made) or ``any``. One version is allowed by ``models allow``."""
 
 
 LOCAL = "local"

@@ -13,7 +13,7 @@ from jupyter_mlops.errors import WrongUsage
 
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
-    from jupyter_mlops.registry.datasets import Changes, Dataset, DatasetFile
+    from jupyter_mlops.registry.datasets import Dataset, DatasetFile
 
 EXAMPLES = """\
   jupyter mlops datasets                           all datasets, their newest version
@@ -90,10 +90,12 @@ def _pull(arguments: argparse.Namespace, console: Console, bench: Workbench) -> 
 
 
 def _diff(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
+    from jupyter_mlops.registry.datasets import changes_json
+
     before, after = (bench.datasets.find(reference) for reference in arguments.words)
     changes = bench.datasets.diff(before, after)
     if console.as_json:
-        console.emit({"from": before.reference, "to": after.reference, **_changes_json(changes)})
+        console.emit({"from": before.reference, "to": after.reference, **changes_json(changes)})
         return
     for sign, files in (("+", changes.added), ("-", changes.removed)):
         for file in files:
@@ -120,17 +122,6 @@ def _delete(arguments: argparse.Namespace, console: Console, bench: Workbench) -
 
 def _say_files(files: Sequence[DatasetFile], console: Console) -> None:
     console.table(("FILE", "SIZE", "DIGEST"), [(file.path, size(file.bytes), file.digest) for file in files])
-
-
-def _changes_json(changes: Changes) -> Mapping[str, object]:
-    return {
-        "added": [asdict(file) for file in changes.added],
-        "removed": [asdict(file) for file in changes.removed],
-        "changed": [{"path": new.path, "from": old.digest, "to": new.digest} for old, new in changes.changed],
-        "same": changes.same,
-        "columns": [{"name": name, "from": was, "to": now} for name, was, now in changes.columns],
-        "rows": {"from": changes.rows[0], "to": changes.rows[1]},
-    }
 
 
 def _rows(one: Dataset) -> str:

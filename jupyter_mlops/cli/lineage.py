@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> in
 
 def _lines(node: Node, indent: str, *, facts: bool) -> Iterator[str]:
     """A version, what made it, and the next ones further in."""
-    gone = " (deleted)" if node.missing else ""
+    gone = " (deleted)" if node.missing else " (see above)" if node.again else ""
     run = f"  by run {node.origins[0].run}" if node.origins and not facts else ""
     yield f"{indent}{node.thing.repository}:{node.thing.tag}{gone}{run}"
     if facts:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +13,22 @@ from jupyter_mlops.errors import WrongUsage
 
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
-    from jupyter_mlops.registry.allowed import Verdict
     from jupyter_mlops.registry.models import Model, ModelSummary
 
 EXAMPLES = """\
   jupyter mlops models                             all models, their newest version first
   jupyter mlops models churn                       all versions of one
+  jupyter mlops models show churn:v3               one version: its card, datasets and tensors, without fetching it
   jupyter mlops models diff churn:v2 churn:v3      metrics, packages, signature and files that differ
   jupyter mlops models pull churn:v3 churn-v3/     its files, verified, in a new folder
+  jupyter mlops models import mlruns/model churn   a folder of MLflow or Hugging Face, or a file, as the next version
+  jupyter mlops models export churn:v3 out --format mlflow
   jupyter mlops models scan churn:v3               what loading its pickle would call; nothing is loaded
+  jupyter mlops models allow churn:v3 --reason "made by the fraud team, looked at"
+  jupyter mlops models --allowed                   versions that you allowed to run code when they are loaded
+  jupyter mlops models key my.key                  a pair of keys; `key FILE.pub --trust` trusts somebody's
+  jupyter mlops models sign churn:v3 --key my.key
+  jupyter mlops models verify churn:v3 --key my.key.pub
   jupyter mlops models alias churn v3 champion --reason "better on new customers"
   jupyter mlops models alias churn champion --remove
   jupyter mlops models history churn               who moved an alias or deleted a version, when and why
@@ -37,19 +43,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="*",
-        metavar="NAME | diff … | pull … | scan … | alias … | history … | delete …",
-        help="a model, or what to do with one",
+        metavar="NAME | VERB …",
+        help=f"a model, or what to do: {', '.join(_VERBS)}",
     )
-    parser.add_argument("--remove", action="store_true", help="take the alias away")
-    parser.add_argument("--reason", default="", metavar="WHY", help="of a move of an alias, or of a deletion; it is recorded")
+    parser.add_argument("--remove", action="store_true", help="take the alias away, or allow no more")
+    parser.add_argument("--key", default="", metavar="FILE", help="PEM file of a key: private to sign, public to verify")
+    parser.add_argument("--trust", action="store_true", help="of a public key: what it signs is trusted from now on")
+    parser.add_argument("--provenance", action="store_true", help="of a signature: vouch also for where the version comes from")
+    parser.add_argument("--allowed", action="store_true", help="list the versions that may run code because you allowed it")
+    parser.add_argument("--format", default="", metavar="FORMAT", help="of an export: mlflow")
+    parser.add_argument(
+        "--reason", default="", metavar="WHY", help="of a move of an alias, a deletion, or of allowing; it is recorded"
+    )
 
 
 def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
     """List, show, or do what the first word says."""
     words: list[str] = arguments.words
     verb = words[0] if len(words) > 1 else ""
-    if arguments.remove and verb != "alias":
+    if arguments.remove and verb not in {"alias", "allow"}:
         raise WrongUsage("--remove is for an alias", fix=f"Write: models {_VERBS['alias'][1]}")
+    if arguments.allowed:
+        from jupyter_mlops.cli.allow import show_allowed
+
+        show_allowed(console, bench)
+        return 0
     if not verb:
         _list_or_show(words, console, bench)
         return 0
@@ -108,6 +126,36 @@ def _metrics(metrics: object) -> str:
     return ", ".join(f"{name}={value:.4g}" for name, value in found.items()) or "-"
 
 
+def _show(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
+    from jupyter_mlops.cli.modelshow import show_version
+
+    show_version(arguments, console, bench)
+
+
+def _import(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
+    from jupyter_mlops.cli.modelfiles import import_files
+
+    import_files(arguments, console, bench)
+
+
+def _allow(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
+    from jupyter_mlops.cli.allow import allow
+
+    allow(arguments, console, bench)
+
+
+def _signing(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
+    from jupyter_mlops.cli import signing
+
+    {"key": signing.key, "sign": signing.sign, "verify": signing.verify}[arguments.words[0]](arguments, console, bench)
+
+
+def _export(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
+    from jupyter_mlops.cli.modelfiles import export_files
+
+    export_files(arguments, console, bench)
+
+
 def _diff(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
     from jupyter_mlops.registry.modeldiff import compare
 
@@ -130,7 +178,9 @@ def _short(value: str | float | None) -> str:
 
 
 def _pull(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
+    from jupyter_mlops.cli.scan import meaning
     from jupyter_mlops.registry.models import to_json
+    from jupyter_mlops.registry.verdicts import scanned
 
     version = bench.models.find(arguments.words[1])
     folder = Path(arguments.words[2] if len(arguments.words) > 2 else f"{version.name}-{version.tag}")  # noqa: PLR2004 - optional
@@ -139,51 +189,14 @@ def _pull(arguments: argparse.Namespace, console: Console, bench: Workbench) -> 
         console.emit({**to_json(version), "name": version.name, "folder": str(folder)})
     else:
         console.line(f"{version.name}:{version.tag} is in {folder}, {size(version.bytes)}")
-        for file, verdict in _scanned(folder):
-            console.note(_meaning(file, verdict))
+        for file, verdict in scanned(folder).items():
+            console.note(meaning(file, verdict))
 
 
 def _scan(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
-    """Of a file that is here, or of a version's files, which are looked at and thrown away."""
-    what = arguments.words[1]
-    place = Path(what)
-    if place.exists():
-        found = dict(_scanned(place))
-    else:
-        version = bench.models.find(what)
-        with tempfile.TemporaryDirectory() as scratch:
-            bench.models.extract(version, Path(scratch) / "model")
-            found = dict(_scanned(Path(scratch) / "model"))
-    if console.as_json:
-        console.emit({"scanned": what, "files": {file: verdict.to_json() for file, verdict in found.items()}})
-    elif not found:
-        console.line(f"{what} has no pickle")
-    for file, verdict in found.items() if not console.as_json else ():
-        console.line(_meaning(file, verdict))
-    if all(verdict.harmless for verdict in found.values()):
-        return 0
-    console.note("Load it only if you trust who made it.")
-    return 1
+    from jupyter_mlops.cli.scan import scan
 
-
-def _scanned(place: Path) -> Iterator[tuple[str, Verdict]]:
-    """Each pickle in a file or folder and what it would do; nothing is loaded."""
-    from jupyter_mlops.registry.allowed import judge, loader_of
-
-    for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-        loader = loader_of(path.name) if path.is_file() else None
-        if loader is not None:
-            yield path.relative_to(place).as_posix() if place.is_dir() else path.name, judge(path, loader)
-
-
-def _meaning(file: str, verdict: Verdict) -> str:
-    if verdict.harmless:
-        return f"{file} is a pickle that names nothing but data and classes of known libraries"
-    if verdict.unreadable:
-        return f"{file} cannot be followed to its end ({verdict.unreadable}): nobody knows what loading it would do"
-    return f"{file} is a pickle, and loading it runs code: it names {', '.join(verdict.refused[:5])}" + (
-        f" and {len(verdict.refused) - 5} more" if len(verdict.refused) > 5 else ""  # noqa: PLR2004 - as many as are shown
-    )
+    return scan(arguments, console, bench)
 
 
 def _history(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
@@ -243,9 +256,16 @@ def _delete(arguments: argparse.Namespace, console: Console, bench: Workbench) -
 _Act = Callable[[argparse.Namespace, Console, "Workbench"], int | None]
 
 _VERBS: Mapping[str, tuple[tuple[int, ...], str, _Act]] = {
+    "show": ((1,), "show NAME[:TAG]", _show),
     "diff": ((2,), "diff NAME:TAG NAME:TAG", _diff),
     "pull": ((1, 2), "pull NAME[:TAG] [FOLDER]", _pull),
+    "import": ((2,), "import FOLDER NAME or models import FILE NAME", _import),
+    "export": ((2,), "export NAME[:TAG] FOLDER --format mlflow", _export),
     "scan": ((1,), "scan NAME[:TAG] or models scan FILE", _scan),
+    "allow": ((1,), "allow NAME:TAG --reason WHY or models allow NAME:TAG --remove", _allow),
+    "key": ((1,), "key FILE or models key FILE.pub --trust", _signing),
+    "sign": ((1,), "sign NAME:TAG --key FILE [--provenance]", _signing),
+    "verify": ((1,), "verify NAME:TAG [--key FILE.pub]", _signing),
     "alias": ((2, 3), "alias NAME TAG ALIAS or models alias NAME ALIAS --remove", _alias),
     "history": ((1,), "history NAME", _history),
     "delete": ((1,), "delete NAME:TAG [--reason WHY]", _delete),

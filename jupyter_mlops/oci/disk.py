@@ -67,6 +67,29 @@ def explained(folder: Path) -> Iterator[None]:
         raise PlatformError(f"cannot use {folder}: {error}", fix="Check the disk and the folder.") from error
 
 
+def has_size(path: Path, size: int) -> bool:
+    """Whether a file of this size is there."""
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about reading a file into an error; that it is not there is left to the caller.
+
+    Raises:
+        PlatformError: code ``unreadable``.
+    """
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise PlatformError(f"cannot read {path}: {error.strerror}", code="unreadable", fix="Check the folder.") from error
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames within a folder survive a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

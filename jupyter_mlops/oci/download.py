@@ -81,3 +81,43 @@ class Download:
         if self._answer is not None:
             self._answer.close()
             self._answer = None
+
+
+def read_part(ask: Callable[[Mapping[str, str]], Answer], start: int, count: int, patience: Patience) -> bytes:
+    """Up to ``count`` bytes from ``start``, fewer where it ends, and little more over the wire.
+
+    Of a registry that knows no ranges what stands before is read over, and the connection ended after the part.
+
+    Raises:
+        NotFound: there is no such blob.
+        Unavailable: the connection broke too often, or another part came than was asked for.
+    """
+    while count > 0:
+        try:
+            with ask({"Range": f"bytes={start}-{start + count - 1}"}) as answer:
+                return _taken(answer, start, count)
+        except WrongUsage as error:  # noqa: PERF203 - the next try is for what breaks
+            if error.code != "registry-refused":
+                raise
+            return b""  # 416: it ends before
+        except (OSError, http.client.HTTPException, EOFError) as error:
+            patience.wait(error)
+    return b""
+
+
+def _taken(answer: Answer, start: int, count: int) -> bytes:
+    """The part that was asked for, from an answer that is it, or from the whole. Raises EOFError: it broke off."""
+    ranged, said = answer.status == PARTIAL, answer.length
+    if ranged and not answer.headers.get("Content-Range", f"bytes {start}-").startswith(f"bytes {start}-"):
+        raise Unavailable(
+            f"a registry sent {answer.headers['Content-Range']!r} where the bytes from {start} were asked for",
+            code="registry-failed",
+            fix="A proxy or cache in between may be at fault.",
+        )
+    skip = 0 if ranged else start
+    while skip and (passed := len(answer.read(min(skip, CHUNK)))):
+        skip -= passed
+    taken = b"" if skip else answer.read(count)
+    if said is not None and len(taken) < min(count, said - (0 if ranged else min(start, said))):
+        raise EOFError("the connection ended early")
+    return taken

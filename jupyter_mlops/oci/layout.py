@@ -15,14 +15,15 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.errors import Corrupt, NotFound, PlatformError, WrongUsage
+from jupyter_mlops.errors import Corrupt, NotFound, WrongUsage
 from jupyter_mlops.oci.canonical import canonical
 from jupyter_mlops.oci.descriptor import blobs_of, children_of, manifest_of, points_to, subject_of
 from jupyter_mlops.oci.digest import SHA256, algorithm_of, digest_of, is_digest, parts_of
-from jupyter_mlops.oci.disk import Upload, explained, read_chunks, replace_file, sync_folder
+from jupyter_mlops.oci.disk import Upload, explained, has_size, read_chunks, readable, replace_file, sync_folder
 from jupyter_mlops.oci.facts import Facts, facts_of
 from jupyter_mlops.oci.index import Index, parse_index
 from jupyter_mlops.oci.lease import Leases
@@ -98,14 +99,21 @@ class Layout:
             NotFound: code ``blob-unknown``.
             WrongUsage: no repository name, no digest.
         """
+        file = self._opened(repository, digest)
+        return verified(file, digest, os.fstat(file.fileno()).st_size, str(file.name))
+
+    def read_range(self, repository: str, digest: str, start: int, count: int) -> bytes:
+        """Up to ``count`` bytes from ``start``, unverified. Raises as :meth:`open_blob`."""
+        with self._opened(repository, digest) as file, readable(Path(file.name)):
+            return os.pread(file.fileno(), count, start)
+
+    def _opened(self, repository: str, digest: str) -> FileIO:
         path = self.blob_path(repository, digest)
         try:
-            file = path.open("rb", buffering=0)
+            with readable(path):
+                return FileIO(str(path))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise _unknown_blob(repository, digest) from error
-        except OSError as error:
-            raise PlatformError(f"cannot read {path}: {error.strerror}", code="unreadable", fix="Check the folder.") from error
-        return verified(file, digest, os.fstat(file.fileno()).st_size, str(path))
 
     def blob_size(self, repository: str, digest: str) -> int:
         """Bytes of a blob. Raises NotFound."""
@@ -315,15 +323,15 @@ class Layout:
         with explained(self.root):
             self._leases.hold(repository, digest)
         pooled = self.pooled(digest)
-        if not (_has(path, size) or _has(pooled, size)):
+        if not (has_size(path, size) or has_size(pooled, size)):
             return False
         with explained(self.root), self._locked(repository), suppress(FileNotFoundError):
-            if not _has(path, size):
+            if not has_size(path, size):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with suppress(FileExistsError):
                     os.link(pooled, path)
             os.utime(path)
-            return _has(path, size)
+            return has_size(path, size)
         return False
 
     def _pool(self, path: Path, digest: str) -> None:
@@ -362,7 +370,7 @@ class Layout:
         """The entries of a repository; empty for an unknown one. Read once: a replaced file has another inode or time."""
         path = self.folder(repository) / "index.json"
         try:
-            with path.open("rb") as file:
+            with readable(path), path.open("rb") as file:
                 status = os.fstat(file.fileno())
                 stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
                 known = self._indexes.get(repository)
@@ -371,8 +379,6 @@ class Layout:
                 index = parse_index(file.read(), str(path))
         except (FileNotFoundError, NotADirectoryError):
             return Index()
-        except OSError as error:
-            raise PlatformError(f"cannot read {path}: {error.strerror}", code="unreadable", fix="Check the folder.") from error
         self._indexes[repository] = (stamp, index)
         return index
 
@@ -385,14 +391,6 @@ class Layout:
 
 def _lock_file(root: Path, what: str, repository: str) -> Path:
     return root / "_locks" / f"{check_repository(repository).replace('/', '%2F')}.{what}"
-
-
-def _has(path: Path, size: int) -> bool:
-    """Whether a file of this size is there."""
-    try:
-        return path.stat().st_size == size
-    except OSError:
-        return False
 
 
 def _unknown_blob(repository: str, digest: str) -> NotFound:

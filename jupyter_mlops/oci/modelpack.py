@@ -11,7 +11,7 @@ No two publishers get the same number (``numbering.py``). On a registry every ma
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from jupyter_mlops.errors import Corrupt, NotFound, WrongUsage
 from jupyter_mlops.oci.artifact import artifact_document, push_artifact
 from jupyter_mlops.oci.canonical import canonical, parse_object
-from jupyter_mlops.oci.descriptor import to_dict
+from jupyter_mlops.oci.descriptor import manifest_of, to_dict
 from jupyter_mlops.oci.digest import digest_of
 from jupyter_mlops.oci.names import (
     ANNOTATION,
@@ -92,7 +92,14 @@ def model_repository(name: str) -> str:
 
 
 def publish_model(
-    store: Store, name: str, folder: Path, *, key: str, annotations: Mapping[str, str], metrics: Mapping[str, float]
+    store: Store,
+    name: str,
+    folder: Path,
+    *,
+    key: str,
+    annotations: Mapping[str, str],
+    metrics: Mapping[str, float],
+    making: Callable[[str], None] = lambda _: None,
 ) -> PublishedModel:
     """Publish the files of a folder as the next version of a model.
 
@@ -103,6 +110,8 @@ def publish_model(
         key: ``<run>/<step>/<call>``. A second publication with the same key returns the first one's version.
         annotations: of the index; a key without a dot (``format``, ``run``, ``step``, ``pipeline``) is one of ours.
         metrics: repeated as annotations, and pushed as a referrer.
+        making: called with the digest of what is published, before it is; not where a version of that key is there already,
+            which somebody else may have put there.
 
     Raises:
         WrongUsage: code ``invalid-name`` or ``invalid-folder``.
@@ -116,7 +125,7 @@ def publish_model(
         notes = {**_annotations(name, key, annotations, metrics), **_shown(folder, layers)}
         with next_number(store, repository) as number:
             since = set(store.tags(repository)).difference(before)
-            found = _by_key(store, repository, key, since) or _publish(store, repository, layers, notes, number)
+            found = _by_key(store, repository, key, since) or _publish(store, repository, layers, notes, number, making)
     tag, index = found
     _ensure_metrics(store, repository, index, metrics)
     return PublishedModel(name, tag, index.descriptor.digest)
@@ -134,7 +143,12 @@ def deleted_tag(tag: str) -> str:
 
 
 def _publish(
-    store: Store, repository: str, layers: Sequence[_Layer], notes: Mapping[str, str], number: int
+    store: Store,
+    repository: str,
+    layers: Sequence[_Layer],
+    notes: Mapping[str, str],
+    number: int,
+    making: Callable[[str], None],
 ) -> tuple[str, Manifest]:
     """Push the index under the number that is ours, and what it points to first."""
     tag, notes = f"v{number}", {**notes, VERSION: str(number)}
@@ -151,6 +165,7 @@ def _publish(
         "manifests": [to_dict(child) for child in (*images, pack)],
         "annotations": notes,
     }
+    making(manifest_of(canonical(document), None, "the index").descriptor.digest)
     if not remote:
         return tag, store.put_manifest(repository, document, tags=[tag, "latest"])
     index = store.put_manifest(repository, document, tags=[key_tag(notes[KEY]), tag])

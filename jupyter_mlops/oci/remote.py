@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from jupyter_mlops.oci.descriptor import (
 )
 from jupyter_mlops.oci.digest import CHUNK, SHA256, algorithm_of, digest_of, hex_of, is_digest
 from jupyter_mlops.oci.disk import Upload, explained, read_chunks
-from jupyter_mlops.oci.download import Download
+from jupyter_mlops.oci.download import Download, read_part
 from jupyter_mlops.oci.http import Transport
 from jupyter_mlops.oci.reference import check_repository, check_tag
 from jupyter_mlops.oci.store import Descriptor, Manifest
@@ -133,6 +134,12 @@ class Remote:
         self._note(repository, digest)
         patience = self._transport.patience(patient=True)
         return Download(answer, size, lambda headers: self._ask("GET", repository, path, headers), patience), size
+
+    def read_range(self, repository: str, digest: str, start: int, count: int) -> bytes:
+        """Up to ``count`` bytes of a blob from ``start``, unverified. Raises as :meth:`open_blob`."""
+        hex_of(digest)
+        ask = partial(self._ask, "GET", repository, f"blobs/{digest}")
+        return read_part(ask, start, count, self._transport.patience(patient=False))
 
     def mount(self, repository: str, digest: str, source: str) -> bool:
         """Take a blob over from another repository, without sending it; False if the registry does not do that."""

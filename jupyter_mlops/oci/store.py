@@ -50,6 +50,12 @@ class Store(Protocol):
     def open_blob(self, repository: str, digest: str) -> AbstractContextManager[BinaryIO]:
         """A stream that raises Corrupt at its end if the bytes do not have the digest; NotFound if there is no such blob."""
 
+    def read_range(self, repository: str, digest: str, start: int, count: int) -> bytes:
+        """Up to ``count`` bytes of a blob from ``start``, fewer where it ends; NotFound if there is no such blob.
+
+        A part has no digest: this is for looking at what a blob says of itself, never for what is loaded.
+        """
+
     def put_manifest(self, repository: str, document: Mapping[str, Any], *, tags: Sequence[str] = ()) -> Manifest:
         """Store a manifest (canonical JSON, deterministic) and point tags at it. Its ``subject`` makes it a referrer."""
 

@@ -31,6 +31,7 @@ from jupyter_mlops.oci.names import (
     BUNDLE_CONFIG,
     BUNDLE_DATA,
     BUNDLE_IPYTHON,
+    BUNDLE_LEXERS,
     BUNDLE_RUNNER,
 )
 from jupyter_mlops.oci.store import Descriptor, Store
@@ -42,7 +43,7 @@ from jupyter_mlops.registry.ipythonlayer import ipython_layer
 from jupyter_mlops.registry.localmodules import local_modules
 
 VERSION = 1
-ROOMS = ("oci", "session", "runner")
+ROOMS = ("formats", "oci", "session", "runner")
 """Rooms of this package that travel."""
 
 _KEPT_OF_NOTEBOOK = ("kernelspec", "mlops")
@@ -125,6 +126,7 @@ class _Bundle:
             (_tar_gzip(content), BUNDLE_CODE),
             (runner_layer(), BUNDLE_RUNNER),
             *(((ipython.data, BUNDLE_IPYTHON),) if ipython.data else ()),
+            *(((ipython.lexers, BUNDLE_LEXERS),) if ipython.lexers else ()),
             *(((_tar_gzip(data), BUNDLE_DATA),) if data else ()),
             *(((compiled, BUNDLE_COMPILED),) if compiled else ()),
         )

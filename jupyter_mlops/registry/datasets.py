@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -225,6 +225,18 @@ def to_json(version: Dataset) -> dict[str, Any]:
         "run": version.run,
         "rows": version.facts.get("rows"),
         "columns": list(version.facts.get("columns") or ()),
+    }
+
+
+def changes_json(changes: Changes) -> dict[str, Any]:
+    """What differs, as REST and ``--json`` show it."""
+    return {
+        "added": [asdict(file) for file in changes.added],
+        "removed": [asdict(file) for file in changes.removed],
+        "changed": [{"path": new.path, "from": old.digest, "to": new.digest} for old, new in changes.changed],
+        "same": changes.same,
+        "columns": [{"name": name, "from": was, "to": now} for name, was, now in changes.columns],
+        "rows": {"from": changes.rows[0], "to": changes.rows[1]},
     }
 
 

@@ -125,7 +125,7 @@ class Index:
         except sqlite3.Error as error:
             if not _passes(error):
                 self.clear()
-        except FileExistsError:  # something else has the folder's name
+        except (FileExistsError, UnicodeDecodeError):  # something else has the folder's name; the error tells of broken text
             self.clear()
         except OSError:
             pass  # a folder that cannot be written: lists are made without the index

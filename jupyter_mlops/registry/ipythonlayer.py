@@ -1,12 +1,13 @@
-"""IPython and what it needs as a layer of the bundle, for images that have Python and no IPython.
+"""IPython and what it needs as layers of the bundle, for images that have Python and no IPython.
 
-It is made from what is installed here: pure-Python files, with their licences, the same bytes each time. Only what a step uses
+They are made from what is installed here: pure-Python files, with their licences, the same bytes each time. Only what a step uses
 without a terminal: completion (jedi, parso), the process list (psutil) and, since IPython no longer loads it at once,
-prompt_toolkit stay behind. There is no ``dist-info`` in it but one, so that nothing in a step takes it for installed. Where
-IPython does not fit the pipeline's Python there is no layer but a reason, which a step that needs it repeats.
+prompt_toolkit stay behind. There is no ``dist-info`` in them but one, so that nothing in a step takes it for installed. Where
+IPython does not fit the pipeline's Python there is no layer but a reason, which a step that needs it repeats. What is seldom
+asked for (``lexers``) is a second layer, which a step fetches only then.
 
-Packing takes half a second, which no run on this machine may pay: the layer is kept beside unpacked bundles, under the names of
-what is installed.
+Packing takes half a second, which no run on this machine may pay: the layers are kept beside unpacked bundles, under the names
+of what is installed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlops.oci.digest import digest_of
 from jupyter_mlops.oci.tar import tar_chunks
 from jupyter_mlops.registry.keptlayer import KeptLayer
+from jupyter_mlops.registry.lexers import fetched_when_asked
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -45,7 +47,7 @@ _NOWHERE = frozenset({"..", "tests", "sphinxext", "plugin"})
 _WINDOW = ("IPython", "terminal")
 """The folder of IPython's terminal, which cannot be imported without ``TERMINAL``."""
 
-_VERSION = 4
+_VERSION = 5
 """Changes with what is taken into the layer."""
 
 
@@ -55,6 +57,8 @@ class IPythonLayer:
 
     data: bytes = b""
     why: str = ""
+    lexers: bytes = b""
+    """Of the second layer; b'' where there is nothing to put into it."""
 
     @property
     def digest(self) -> str:
@@ -70,16 +74,25 @@ def ipython_layer(python: str) -> IPythonLayer:
         return IPythonLayer(why="IPython is not installed where the run was submitted")
     site = Path(found.origin).parents[1]
     installed = sorted(entry.name for entry in os.scandir(site) if entry.name.endswith(".dist-info"))
-    kept = KeptLayer("ipython", str(_VERSION), python, str(site), *installed)
-    data = kept.read()
-    if data:
-        return IPythonLayer(data)
+    place = (str(_VERSION), python, str(site), *installed)
+    parts = [KeptLayer(kind, *place) for kind in ("ipython", "lexers")]
+    data, lexers = (part.read() for part in parts)
+    if data and lexers:
+        return IPythonLayer(data, lexers=lexers)
     try:
-        data = gzip.compress(b"".join(bytes(chunk) for chunk in tar_chunks(_files(python))), compresslevel=9, mtime=0)
+        content = _files(python)
     except _DoesNotFitError as error:
         return IPythonLayer(why=str(error))
-    kept.write(data)
-    return IPythonLayer(data)
+    seldom = fetched_when_asked(content)
+    data = _packed({name: file for name, file in content.items() if name not in seldom})
+    lexers = _packed({name: content[name] for name in seldom}) if seldom else b""
+    for part, packed in zip(parts, (data, lexers), strict=True):
+        part.write(packed)
+    return IPythonLayer(data, lexers=lexers)
+
+
+def _packed(content: dict[str, Path | bytes]) -> bytes:
+    return gzip.compress(b"".join(bytes(chunk) for chunk in tar_chunks(content)), compresslevel=9, mtime=0)
 
 
 class _DoesNotFitError(Exception):

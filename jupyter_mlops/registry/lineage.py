@@ -46,6 +46,8 @@ class Origin:
     inputs: tuple[Thing, ...]
     engine: str = "local"
     finished: str = ""
+    siblings: tuple[Thing, ...] = ()
+    """What else the run made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,9 @@ class Node:
     next: tuple[Node, ...] = field(default=())
     missing: bool = False
     """It was deleted."""
+
+    again: bool = False
+    """What leads on from it stands at another place of the tree, so that no tree is larger than what there is."""
 
 
 class Lineage:
@@ -88,11 +93,11 @@ class Lineage:
 
     def up(self, thing: Thing) -> Node:
         """What made it, and what made that."""
-        return self._up(thing, frozenset())
+        return self._up(thing, set(), frozenset())
 
     def down(self, thing: Thing) -> Node:
         """What was made of it, and of that."""
-        return self._down(thing, self._children(), frozenset())
+        return self._down(thing, self._children(), set(), frozenset())
 
     def made_of(self, repository: str, digest: str) -> Sequence[Thing]:
         """The versions that are there and were made of this one."""
@@ -119,17 +124,25 @@ class Lineage:
 
     # -- inside ------------------------------------------------------------------------------------------------------------
 
-    def _up(self, thing: Thing, above: frozenset[str]) -> Node:
-        origins = tuple(self.origins(thing))
+    def _up(self, thing: Thing, drawn: set[str], above: frozenset[str]) -> Node:
+        if thing.digest in drawn:
+            return Node(thing, again=True)
+        drawn.add(thing.digest)
         seen = above | {thing.digest}
+        origins = tuple(self.origins(thing))
         inputs = {one.digest: one for origin in origins for one in origin.inputs if one.digest not in seen}
-        following = () if len(seen) > DEPTH else tuple(self._up(one, seen) for one in inputs.values())
+        following = () if len(seen) > DEPTH else tuple(self._up(one, drawn, seen) for one in inputs.values())
         return Node(thing, origins, following, missing=not self._is_there(thing))
 
-    def _down(self, thing: Thing, children: Mapping[tuple[str, str], Sequence[Thing]], above: frozenset[str]) -> Node:
+    def _down(
+        self, thing: Thing, children: Mapping[tuple[str, str], Sequence[Thing]], drawn: set[str], above: frozenset[str]
+    ) -> Node:
+        if thing.digest in drawn:
+            return Node(thing, again=True)
+        drawn.add(thing.digest)
         seen = above | {thing.digest}
         made = [one for one in children.get((thing.repository, thing.digest), ()) if one.digest not in seen]
-        following = () if len(seen) > DEPTH else tuple(self._down(one, children, seen) for one in made)
+        following = () if len(seen) > DEPTH else tuple(self._down(one, children, drawn, seen) for one in made)
         return Node(thing, tuple(self.origins(thing)), following, missing=not self._is_there(thing))
 
     def _children(self) -> Mapping[tuple[str, str], Sequence[Thing]]:
@@ -205,6 +218,7 @@ def to_json(node: Node) -> dict[str, Any]:
         "tag": node.thing.tag,
         "digest": node.thing.digest,
         "missing": node.missing,
+        "again": node.again,
         "origins": [
             {
                 "run": one.run, "pipeline": one.pipeline, "notebook": one.notebook, "commit": one.commit, "dirty": one.dirty,
@@ -225,6 +239,7 @@ def _origin(repository: str, said: Mapping[str, Any]) -> Origin:
     subject = said["subject"][0]
     git = next((one for one in dependencies if one.get("name") == "git"), {})
     inputs = [thing for one in dependencies if (thing := _thing(str(one.get("uri") or ""))) is not None]
+    besides = [one for one in details.get("byproducts") or () if isinstance(one, Mapping)]
     return Origin(
         thing=Thing(repository, str(subject.get("name", "")).rpartition(":")[2], f"sha256:{subject['digest']['sha256']}"),
         run=str(metadata.get("invocationId") or ""),
@@ -237,6 +252,7 @@ def _origin(repository: str, said: Mapping[str, Any]) -> Origin:
         inputs=tuple(inputs),
         engine=str(_part(details, "builder").get("id") or "").rpartition("/")[2],
         finished=str(metadata.get("finishedOn") or ""),
+        siblings=tuple(thing for one in besides if (thing := _thing(str(one.get("uri") or ""))) is not None),
     )
 
 

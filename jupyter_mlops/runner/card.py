@@ -7,36 +7,58 @@ import pickle
 import platform
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.errors import NotStorable, WrongUsage
+from jupyter_mlops.errors import NotStorable
+from jupyter_mlops.formats.calling import predict_of
+from jupyter_mlops.formats.modules import as_rows
+from jupyter_mlops.formats.table import keepers, write
 from jupyter_mlops.runner.signature import describe, plain
 
 VERSION = 1
 CARD = "mlops.json"
-_NAMED = ("numpy", "pandas", "scipy", "joblib", "scikit-learn", "xgboost", "lightgbm", "catboost", "torch", "cloudpickle")
-"""Distributions whose version is recorded if they are loaded: those that a model file depends on."""
+_NAMED = {
+    "numpy": "numpy", "pandas": "pandas", "scipy": "scipy", "joblib": "joblib", "scikit-learn": "sklearn", "skops": "skops",
+    "xgboost": "xgboost", "lightgbm": "lightgbm", "catboost": "catboost", "torch": "torch", "onnx": "onnx",
+    "onnxruntime": "onnxruntime", "safetensors": "safetensors", "transformers": "transformers", "cloudpickle": "cloudpickle",
+}  # fmt: skip
+"""Distributions whose version is recorded if their module is loaded: those that a model file depends on."""
 
 
 def write_model(
-    folder: Path, model: Any, name: str, *, data: Any, metrics: Mapping[str, float], kernel: str = "python3", image: str = ""
+    folder: Path,
+    model: Any,
+    name: str,
+    *,
+    data: Any,
+    metrics: Mapping[str, float],
+    wanted: str = "",
+    kernel: str = "python3",
+    image: str = "",
 ) -> dict[str, Any]:
-    """Write the model and its card into a folder and return the card; ``kernel`` is that of the notebook, ``image`` the step's.
+    """Write the model and its card into a folder and return the card.
+
+    Args:
+        folder: an empty one.
+        model: what is registered.
+        name: under which name.
+        data: a few rows of what it takes, or None.
+        metrics: numbers that belong to it.
+        wanted: name of a format; '' for the first that keeps the model.
+        kernel: that of the notebook.
+        image: the step's; '' where there is none.
 
     Raises:
-        WrongUsage: it is no model, or does not take the data.
+        WrongUsage: it is no model, the format does not keep it, or it does not take the data.
         NotStorable: it cannot be pickled.
     """
-    kind = format_of(model)
-    file = "model.joblib" if kind == "sklearn" else "model.pkl"
-    signature, sample = describe(data, getattr(model, "predict", model))
-    if kind == "sklearn":
-        signature = _with_features(signature, model)
+    keepers(model, wanted)  # before it is called with anything
+    signature, sample = describe(as_rows(data), None if data is None else predict_of(model))
     try:
-        _write(model, folder / file, kind)
+        written = write(model, folder, wanted)
     except (TypeError, pickle.PicklingError, AttributeError, RecursionError) as error:
         raise NotStorable(
             f"the model {name} cannot be stored: {error}",
@@ -44,42 +66,25 @@ def write_model(
         ) from error
     card: dict[str, Any] = {
         "version": VERSION,
-        "format": kind,
-        "file": file,
-        "pickle": True,  # both files are: joblib's too, which its name does not tell
+        "format": written.format,
+        "file": written.file,
+        "pickle": written.pickle,  # joblib's file is one too, which its name does not tell
         "name": name,
         "class": class_of(model),
         "python": platform.python_version(),
         "kernel": kernel,
         "packages": _packages(),
-        "signature": signature,
+        "signature": _with_features(signature, model),
         "metrics": {key: plain(value) for key, value in metrics.items()},
     }
+    if written.note:
+        card["format_note"] = written.note
     if image:
         card["image"] = image
     if sample:
         card["sample"] = {"instances": sample}
     (folder / CARD).write_text(json.dumps(card, indent=1, sort_keys=True, allow_nan=False), encoding="utf-8")
     return card
-
-
-def format_of(model: Any) -> str:
-    """``sklearn`` for its estimators, ``python`` for what has ``predict`` or is a function.
-
-    Raises:
-        WrongUsage: code ``not-a-model``.
-    """
-    base = sys.modules.get("sklearn.base")
-    predicts = callable(getattr(model, "predict", None))
-    if base is not None and isinstance(model, base.BaseEstimator) and predicts:
-        return "sklearn"
-    if (predicts and not isinstance(model, type)) or isinstance(model, (types.FunctionType, types.MethodType)):
-        return "python"
-    raise WrongUsage(
-        f"a {type(model).__name__} is not a model",
-        code="not-a-model",
-        fix="Give a scikit-learn estimator with predict, an object with a method predict(rows), or a function of rows.",
-    )
 
 
 def class_of(model: Any) -> str:
@@ -102,82 +107,12 @@ def _with_features(signature: dict[str, Any], model: Any) -> dict[str, Any]:
 def _packages() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
-    modules = {"scikit-learn": "sklearn"}
     found = {}
-    for name in _NAMED:
-        if modules.get(name, name) in sys.modules:
+    for name, module in _NAMED.items():
+        if module in sys.modules:
             with suppress(PackageNotFoundError):
                 found[name] = version(name)
     return found
-
-
-def _write(model: Any, path: Path, kind: str) -> None:
-    """By joblib for an estimator of importable classes; else by value, since ``__main__`` is another module where it is served."""
-    if kind == "sklearn" and not _of_notebook(model):
-        import joblib
-
-        joblib.dump(model, path)
-        return
-    import cloudpickle
-
-    with path.open("wb") as file, _local_by_value():
-        cloudpickle.dump(model, file, protocol=5)
-
-
-class _Finder(pickle.Pickler):
-    """Walks a value and notes whether a class or function of the notebook or of a module beside it is in it."""
-
-    found = False
-
-    def reducer_override(self, value: Any) -> Any:
-        if isinstance(value, (type, types.FunctionType)) and is_local(getattr(value, "__module__", None)):
-            self.found = True
-            return str, ()
-        return NotImplemented
-
-
-class _Nowhere:
-    """A file that keeps nothing."""
-
-    def write(self, data: Any) -> int:
-        return len(data)
-
-
-def _of_notebook(model: Any) -> bool:
-    finder = _Finder(_Nowhere(), protocol=5)
-    with suppress(Exception):  # not picklable by name: then by value is the only way
-        finder.dump(model)
-        return finder.found
-    return True
-
-
-def is_local(module: str | None) -> bool:
-    """Whether a module is the notebook or lies in the working folder, so that it is not there where a model is served."""
-    if module in {"__main__", None}:
-        return True
-    file = getattr(sys.modules.get(str(module)), "__file__", None)
-    if not isinstance(file, str):
-        return False
-    path = Path(file)
-    return path.is_relative_to(Path.cwd()) and not {"site-packages", "dist-packages"}.intersection(path.parts)
-
-
-@contextmanager
-def _local_by_value() -> Iterator[None]:
-    """Let cloudpickle take local modules by value too."""
-    import cloudpickle
-
-    modules = [module for name, module in list(sys.modules.items()) if name != "__main__" and is_local(name)]
-    registered = []
-    for module in modules:
-        with suppress(ValueError, TypeError, AttributeError):
-            cloudpickle.register_pickle_by_value(module)
-            registered.append(module)
-    try:
-        yield
-    finally:
-        for module in registered:
-            cloudpickle.unregister_pickle_by_value(module)
 
 
 def predictor(model: Any) -> Callable[[Any], Any]:

@@ -1,7 +1,8 @@
 """IPython for an image that has none: from a layer of the bundle, behind everything that the image has.
 
 The layer goes to the end of the import path, so that a package which the image has is the image's. What comes with it can be
-imported by the notebook too (traitlets, pygments, …); a notebook should not rely on that.
+imported by the notebook too (traitlets, pygments, …); a notebook should not rely on that. What a step seldom asks for is fetched
+when it is imported.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ import shutil
 import sys
 import tarfile
 import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 
-from jupyter_mlops.errors import Corrupt, Refused
+from jupyter_mlops.errors import Corrupt, MlopsError, Refused
 from jupyter_mlops.oci.artifact import layers_of
 from jupyter_mlops.oci.digest import hex_of
 from jupyter_mlops.oci.disk import explained
-from jupyter_mlops.oci.names import BUNDLE_IPYTHON
+from jupyter_mlops.oci.names import BUNDLE_IPYTHON, BUNDLE_LEXERS
 from jupyter_mlops.oci.store import Store
 
 FIX = "Install ipython in the step's image, or submit from an environment whose IPython runs with the step's Python."
@@ -43,20 +48,58 @@ def provide_ipython(store: Store, bundle: str, why: str, cache: Path) -> None:
     if importlib.util.find_spec("IPython"):
         return
     repository, _, digest = bundle.rpartition("@")
-    layers = [layer.digest for layer in layers_of(store.get_manifest(repository, digest)) if layer.media_type == BUNDLE_IPYTHON]
-    if not layers:
+    layers = {layer.media_type: layer.digest for layer in layers_of(store.get_manifest(repository, digest))}
+    if BUNDLE_IPYTHON not in layers:
         raise Refused(f"the step's image has no IPython: {why or 'the bundle brings none'}", code="no-ipython", fix=FIX)
-    folder = cache / "ipython" / hex_of(layers[0])
-    if not folder.is_dir():
-        with store.open_blob(repository, layers[0]) as stream:
-            _unpack(stream.read(), folder)
+    folder = _fetched(store, repository, layers[BUNDLE_IPYTHON], cache)
     sys.path.append(str(folder))
     importlib.invalidate_caches()
+    if BUNDLE_LEXERS in layers:
+        lexers = partial(_fetched, store, repository, layers[BUNDLE_LEXERS], cache)
+        sys.meta_path.append(WhenAsked("pygments.lexers", folder, lexers))
     try:
         importlib.import_module("IPython.core.interactiveshell")
     except Exception as error:
         said = f"the step's image has no IPython, and packages that the bundle's does not run with: {type(error).__name__}: {error}"
         raise Refused(said, code="no-ipython", fix="Install ipython in the step's image.") from error
+
+
+def _fetched(store: Store, repository: str, digest: str, cache: Path) -> Path:
+    """The folder with what a layer holds."""
+    folder = cache / "ipython" / hex_of(digest)
+    if not folder.is_dir():
+        with store.open_blob(repository, digest) as stream:
+            _unpack(stream.read(), folder)
+    return folder
+
+
+class WhenAsked:
+    """Finds the modules of a package that stayed behind, once a cell asks for one: they are fetched then, all together."""
+
+    def __init__(self, package: str, folder: Path, fetched: Callable[[], Path]) -> None:
+        self._package = package
+        self._folder = folder
+        self._fetched = fetched
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """As Python's import asks, after all other finders.
+
+        Raises:
+            ModuleNotFoundError: they cannot be fetched; the text says why.
+        """
+        package, _, name = fullname.rpartition(".")
+        mine = str(self._folder.joinpath(*self._package.split(".")))
+        if package != self._package or not path or path[0] != mine or not name.isidentifier():
+            return None  # the image's own package is whole
+        try:
+            there = self._fetched()
+        except MlopsError as error:
+            said = f"No module named {fullname!r}: it is in the run's registry, and {error}"
+            raise ModuleNotFoundError(said, name=fullname) from error
+        place = str(there.joinpath(*self._package.split(".")))
+        if place not in path:
+            sys.modules[package].__path__.append(place)
+        return PathFinder.find_spec(fullname, [place], target)
 
 
 def _unpack(layer: bytes, folder: Path) -> None:

@@ -88,7 +88,8 @@ class _Step:
         self.log.event("step", phase="started", step=self.step.name, time=now())
         failed: failure.Failure | None
         try:
-            with tempfile.TemporaryDirectory(prefix="mlops-step-", ignore_cleanup_errors=True) as scratch:
+            place = os.environ.get("MLOPS_SCRATCH") or None  # where somebody tidies up after a step that was killed
+            with tempfile.TemporaryDirectory(prefix="mlops-step-", dir=place, ignore_cleanup_errors=True) as scratch:
                 failed = self._work(Path(scratch))
         except MlopsError as error:
             failed = failure.of_error(error, self.step.name, self.plan.sources, self.step.cells, ran=self.report.cells != [])

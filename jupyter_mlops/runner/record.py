@@ -13,14 +13,15 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.errors import NotFound, WrongUsage
+from jupyter_mlops.oci.made import note_made
 from jupyter_mlops.oci.modelpack import model_repository, publish_model
 from jupyter_mlops.oci.reference import check_repository
 from jupyter_mlops.oci.store import Store
-from jupyter_mlops.runner.card import write_model
 from jupyter_mlops.runner.patience import patiently
 from jupyter_mlops.runner.progress import Log, now
 
@@ -161,7 +162,8 @@ class Recorder:
         notes["format"] = str(one.facts["format"])
         if self.image:
             notes["image"] = self.image
-        made = publish_model(store, one.name, one.folder, key=key, annotations=notes, metrics=metrics)
+        mine = partial(note_made, store)
+        made = publish_model(store, one.name, one.folder, key=key, annotations=notes, metrics=metrics, making=mine)
         return Logged("model", made.name, made.tag, made.digest, metrics)
 
 
@@ -181,7 +183,14 @@ def begin(recorder: Recorder) -> None:
     _PROCESS.step = recorder
 
 
-def log_model(model: Any, name: str, *, data: Any = None, metrics: Mapping[str, float] | None = None) -> Logged:
+def log_model(
+    model: Any,
+    name: str,
+    *,
+    data: Any = None,
+    metrics: Mapping[str, float] | None = None,
+    format: str = "",  # noqa: A002 - its name everywhere
+) -> Logged:
     """Register a model as the next version of ``name``.
 
     Args:
@@ -190,18 +199,24 @@ def log_model(model: Any, name: str, *, data: Any = None, metrics: Mapping[str, 
         data: a few rows of what it takes: its signature and the sample that is published with it come from these, and only
             from these.
         metrics: numbers that belong to this version.
+        format: ``skops``, ``sklearn`` (joblib), ``python`` or another; by default the first that keeps the model and that
+            needs no pickle, where there is one.
 
     Raises:
         WrongUsage: the name, the model, the data or a metric cannot be right.
         NotStorable: the model holds something that cannot be stored.
     """
+    from jupyter_mlops.runner.card import write_model  # most steps register none
+
     model_repository(name)
     numbers = _numbers(metrics or {})
-    recorder = _recorder()
+    recorder = recorder_of_process()
     folder = recorder.folder()
     try:
         known = {**recorder.metrics, **numbers}
-        card = write_model(folder, model, name, data=data, metrics=known, kernel=recorder.kernel, image=recorder.image)
+        card = write_model(
+            folder, model, name, data=data, metrics=known, wanted=format, kernel=recorder.kernel, image=recorder.image
+        )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -219,7 +234,7 @@ def log_metrics(metrics: Mapping[str, float] | None = None, /, *, step: int | No
     Raises:
         WrongUsage: a value is no number.
     """
-    recorder = _recorder()
+    recorder = recorder_of_process()
     for name, value in _numbers({**(metrics or {}), **named}).items():
         recorder.metric(name, value, step)
 
@@ -233,7 +248,7 @@ def log_dataset(data: Any, name: str) -> Logged:
     from jupyter_mlops.runner.dataset import write_dataset
 
     check_repository(f"datasets/{name}")
-    recorder = _recorder()
+    recorder = recorder_of_process()
     folder = recorder.folder()
     try:
         facts = write_dataset(data, folder)
@@ -268,7 +283,7 @@ def log_figure(figure: Any, name: str) -> Logged:
 
 def _written(kind: str, name: str, write: Callable[[Path], None]) -> Logged:
     """Write something into a folder of its own and note it."""
-    recorder = _recorder()
+    recorder = recorder_of_process()
     folder = recorder.folder()
     try:
         write(folder)
@@ -297,8 +312,8 @@ def load_dataset(reference: str, folder: str | Path | None = None) -> Any:
     """
     from jupyter_mlops.runner.load import find_dataset, read_dataset, read_written
 
-    recorder = _recorder()
-    store = recorder.store or _home_store()
+    recorder = recorder_of_process()
+    store = recorder.store or home_store()
     name, _, tag = reference.partition(":")
     place = Path(folder) if folder is not None else Path(name.partition("@")[0].rpartition("/")[2])
     own = [one for one in recorder.pending if (one.kind, one.name) == ("dataset", name)]
@@ -337,13 +352,14 @@ def _done(recorder: Recorder, pending: _Pending) -> Logged:
     if recorder is _PROCESS.step:
         return Logged(pending.kind, pending.name, metrics=pending.metrics)
     try:
-        return recorder.publish_one(_home_store(), pending)
+        return recorder.publish_one(home_store(), pending)
     finally:
         recorder.pending.clear()
         shutil.rmtree(pending.folder, ignore_errors=True)
 
 
-def _recorder() -> Recorder:
+def recorder_of_process() -> Recorder:
+    """The step's recorder; in an ordinary kernel one that publishes at once."""
     if _PROCESS.step is not None:
         return _PROCESS.step
     if _PROCESS.kernel is None:
@@ -351,7 +367,7 @@ def _recorder() -> Recorder:
     return _PROCESS.kernel
 
 
-def _home_store() -> Store:
+def home_store() -> Store:
     """The registry of this machine.
 
     ``settings`` is looked up by name: this module travels into steps, where settings do not exist, so that an import

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_server._tz import utcnow
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Bool, Float, Int, Unicode
+from traitlets import Bool, Enum, Float, Int, Unicode
 
 import jupyter_mlops
 from jupyter_mlops.server.events.cluster import ClusterWatches
 from jupyter_mlops.server.events.watcher import Watcher
 from jupyter_mlops.server.handlers import table
 from jupyter_mlops.server.places import Places
-from jupyter_mlops.settings import Settings, default_home
+from jupyter_mlops.settings import PICKLES, UNSIGNED, Settings, default_home
 
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
@@ -51,6 +51,20 @@ class MlopsApp(ExtensionApp):
         allow_none=True,
         config=True,
         help="Seconds that a step runs before later ones are tried beside it; -1: never. None: as JUPYTER_MLOPS_EARLY_AFTER says.",
+    )
+    unsigned = Enum(
+        UNSIGNED,
+        None,
+        allow_none=True,
+        config=True,
+        help="Models that no trusted key signed: allow or refuse. None: as JUPYTER_MLOPS_UNSIGNED says.",
+    )
+    pickles = Enum(
+        PICKLES,
+        None,
+        allow_none=True,
+        config=True,
+        help="Models that may run code in services: never, listed, own or any. None: JUPYTER_MLOPS_PICKLES, which kernels read.",
     )
     stop_grace = Float(5.0, min=0, config=True, help="Seconds between asking a step to stop and killing it.")
     ready_timeout = Float(60.0, min=1, config=True, help="Seconds that a deployment may take to become ready.")
@@ -91,7 +105,13 @@ class MlopsApp(ExtensionApp):
                 stop_grace=self.stop_grace,
                 early_after=base.steps.early_after if self.early_after is None else self.early_after,
             ),
-            serving=replace(base.serving, ready_timeout=self.ready_timeout, body_limit=self.body_limit),
+            serving=replace(
+                base.serving,
+                ready_timeout=self.ready_timeout,
+                body_limit=self.body_limit,
+                unsigned=base.serving.unsigned if self.unsigned is None else self.unsigned,
+                pickles=base.serving.pickles if self.pickles is None else self.pickles,
+            ),
         )
 
     @cached_property

@@ -126,9 +126,10 @@ class PredictRequest(msgspec.Struct, frozen=True):
 
 
 class AliasRequest(msgspec.Struct, frozen=True):
-    """The tag that an alias shall name."""
+    """The tag that an alias shall name, and why."""
 
     tag: str
+    reason: str = ""
 
 
 class DefaultTargetRequest(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from jupyter_mlops.errors import PlatformError
 
 VENDORED = ("tornado", "prometheus_client", "cloudpickle")
 OURS = ("__init__.py", "_version.py", "errors.py", "serving/__init__.py")
+ROOMS = ("serving/server", "formats")
 SKIPPED = frozenset({"test", "__pycache__"})
 
 
@@ -23,8 +24,9 @@ def server_files() -> Iterator[tuple[str, Path]]:
     for own in OURS:
         if (ours / own).is_file():
             yield f"jupyter_mlops/{own}", ours / own
-    for path in (ours / "serving" / "server").glob("*.py"):
-        yield f"jupyter_mlops/serving/server/{path.name}", path
+    for room in ROOMS:
+        for path in (ours / room).glob("*.py"):
+            yield f"jupyter_mlops/{room}/{path.name}", path
     for package in VENDORED:
         folder = folder_of(package)
         for path in folder.rglob("*.py"):

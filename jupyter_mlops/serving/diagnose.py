@@ -89,7 +89,16 @@ def _gone(match: re.Match[str]) -> Cause:
     return Cause("supervisor-gone", match[0], "Start the service again.")
 
 
+def _refused(match: re.Match[str]) -> Cause:
+    return Cause(
+        "pickle-refused",
+        match[0],
+        "Register it in a format that runs no code (skops, ONNX), or allow it: jupyter mlops models allow MODEL:VERSION.",
+    )
+
+
 ROWS: tuple[tuple[re.Pattern[str], Make], ...] = (
+    (re.compile(r"\S+ may run code when it is loaded.*"), _refused),
     (re.compile(r"port (\d+) (is in use|may not be used by this user)"), _port),
     (re.compile(r"version mismatch: .*"), _mismatch),
     (re.compile(r"MemoryError|Unable to allocate|Cannot allocate memory|CUDA out of memory"), _memory),

@@ -16,6 +16,7 @@ from jupyter_mlops.oci.names import LABEL
 from jupyter_mlops.settings import LOCAL_REGISTRY, Target
 
 if TYPE_CHECKING:
+    from jupyter_mlops.formats.gate import Rule
     from jupyter_mlops.registry.models import ModelVersion
 
 API_VERSION = "serving.kserve.io/v1beta1"
@@ -56,6 +57,7 @@ def inference_service(
     env: Mapping[str, str] | None = None,
     secrets: Sequence[Mapping[str, str]] = (),
     runtime: str = "",
+    rule: Rule = "listed",
 ) -> dict[str, Any]:
     """The document that serves one model version.
 
@@ -73,8 +75,10 @@ def inference_service(
         env: variables of the server.
         secrets: variables from Secrets: ``{"env", "secret", "key"}`` each.
         runtime: one of the cluster's own runtimes instead of our server.
+        rule: what loading the model may run.
 
     Raises:
+        NotAllowed: code ``pickle-refused``: the model may run code, and the runtime would not ask.
         WrongUsage: name, namespace, port or option cannot be used; the fix says what can.
     """
     chosen = service_name(version.name, namespace) if name is None else name
@@ -85,7 +89,7 @@ def inference_service(
 
     options: dict[str, Any] = {"image": image, "gpu": gpu, "resources": resources, "env": env, "secrets": secrets}
     return cluster_document(
-        version, name=chosen, namespace=namespace, target=target, mode=mode, reason=reason, runtime=runtime, **options
+        version, name=chosen, namespace=namespace, target=target, mode=mode, reason=reason, runtime=runtime, rule=rule, **options
     )
 
 

@@ -88,10 +88,9 @@ _IMMUTABLE_BY_LIBRARY = (
     ("numpy", "dtype"),
     ("numpy", "generic"),
     ("pandas.api.extensions", "ExtensionDtype"),
-    ("pandas", "Timedelta"),
-    ("pandas", "Period"),
-    ("pandas", "Interval"),
+    *(("pandas", name) for name in ("Timedelta", "Period", "Interval")),
     ("pandas.tseries.offsets", "BaseOffset"),
+    *(("torch", name) for name in ("dtype", "device", "layout", "memory_format")),  # one object each, in all tensors
 )
 
 

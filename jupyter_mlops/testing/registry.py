@@ -60,6 +60,17 @@ class StoreConformance:
         with store.open_blob(REPOSITORY, blob.digest) as stream:
             assert b"".join(iter(lambda: stream.read(4097), b"")) == data
 
+    @pytest.mark.parametrize(
+        ("start", "count"), [(0, 8), (7, 100_000), (99_990, 10), (99_990, 500), (100_000, 1), (200_000, 5), (3, 0), (0, 200_000)]
+    )
+    def test_a_part_of_a_blob(self, store: Store, start: int, count: int) -> None:
+        """From any byte on; what is past the end is not there, which is no error."""
+        data = b"".join(number.to_bytes(4, "big") for number in range(25_000))
+        blob = store.put_blob(REPOSITORY, data, OCI_LAYER)
+        assert store.read_range(REPOSITORY, blob.digest, start, count) == data[start : start + count]
+        with pytest.raises(NotFound):
+            store.read_range(REPOSITORY, ABSENT, start, count or 1)
+
     def test_bytes_a_path_and_chunks_are_the_same_blob(self, store: Store, tmp_path: Path) -> None:
         """Three ways in, one digest; a reused buffer as a chunk is taken as it was when it was handed over."""
         path = tmp_path / "file"
@@ -94,6 +105,7 @@ class StoreConformance:
         for ask in (
             lambda: store.put_blob(name, b"", OCI_LAYER),
             lambda: store.open_blob(name, ABSENT),
+            lambda: store.read_range(name, ABSENT, 0, 1),
             lambda: store.tags(name),
             lambda: store.get_manifest(name, "v1"),
         ):

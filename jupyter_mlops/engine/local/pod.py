@@ -112,7 +112,8 @@ def make_pod(
         command[:1] = list(host.interpreter)
     env = {**inherited(host.environ), "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "MLOPS_CACHE": str(host.cache)}
     env |= _declared(container.get("env") or (), mounts, host.environ)
-    env |= {"MLOPS_TERMINATION": str(termination), MARK: f"{folder.name}/{task.name}/{'early' if early else attempt}/"}
+    env |= {"MLOPS_TERMINATION": str(termination), "MLOPS_SCRATCH": str(root)}
+    env |= {MARK: f"{folder.name}/{task.name}/{'early' if early else attempt}/"}
     outputs = {
         output.name: (Path(here(replace(replace(output.path, common), own), mounts)), output.default)
         for output in task.template.outputs

@@ -5,7 +5,21 @@ Path pieces are matched by the characters that names may have, so that nothing e
 
 from __future__ import annotations
 
-from jupyter_mlops.server.handlers import check, convert, doctor, models, options, runs, serve, services, status, steps, targets
+from jupyter_mlops.server.handlers import (
+    check,
+    convert,
+    datasets,
+    doctor,
+    lineage,
+    models,
+    options,
+    runs,
+    serve,
+    services,
+    status,
+    steps,
+    targets,
+)
 from jupyter_mlops.server.handlers.base import MlopsHandler, NoSuchRoute
 
 API = "/jupyter-mlops/api/v1"
@@ -15,6 +29,9 @@ LABEL = r"[a-z0-9](?:[-a-z0-9]{0,251}[a-z0-9])?"
 """A DNS label or a run's name."""
 
 MODEL = r"[a-z0-9][a-z0-9._-]{0,127}"
+DATASET = rf"{MODEL}(?:%2[Ff]{MODEL}){{0,7}}"
+"""``team/rows`` is one too, its slash percent-encoded."""
+
 TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 """A tag of the OCI distribution specification."""
 
@@ -42,8 +59,15 @@ ROUTES: dict[str, type[MlopsHandler]] = {
     "/runs/{run}/files": runs.RunFilesHandler,
     "/models": models.ModelsHandler,
     "/models/{model}": models.ModelHandler,
+    "/models/{model}/history": models.HistoryHandler,
+    "/models/{model}/diff": models.DiffHandler,
     "/models/{model}/aliases/{alias}": models.AliasHandler,
     "/models/{model}/versions/{tag}": models.VersionHandler,
+    "/datasets": datasets.DatasetsHandler,
+    "/datasets/{dataset}": datasets.DatasetHandler,
+    "/datasets/{dataset}/diff": datasets.DatasetDiffHandler,
+    "/datasets/{dataset}/versions/{tag}": datasets.DatasetVersionHandler,
+    "/lineage": lineage.LineageHandler,
     "/services": services.ServicesHandler,
     "/services/{namespace}/{service}": services.ServiceHandler,
     "/services/{namespace}/{service}/stop": services.ServiceStopHandler,
@@ -64,6 +88,7 @@ PIECES = {
     "check": LABEL,
     "run": LABEL,
     "model": MODEL,
+    "dataset": DATASET,
     "alias": TAG,
     "tag": TAG,
     "namespace": LABEL,

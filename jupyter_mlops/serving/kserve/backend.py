@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlops.cluster.base import INFERENCE_SERVICES, Cluster, Document
 from jupyter_mlops.diagnose.cause import Cause
 from jupyter_mlops.errors import MlopsError, NotAllowed, NotFound, Refused, Unavailable, Where, WrongUsage
+from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.names import LABEL
+from jupyter_mlops.registry.policy import rule_elsewhere
+from jupyter_mlops.registry.signing import require
 from jupyter_mlops.serving.base import Request, Response, Service, Verb
 from jupyter_mlops.serving.decode import service_of, stamp
 from jupyter_mlops.serving.kserve import modes
@@ -90,9 +93,15 @@ class KServeBackend:
         if wanted := options.get("runtime"):
             runtimes(self._cluster, self._namespace).get(wanted)
         found = self.mode(mode, shell=has_shell(self._store, version), puller=not options.get("runtime"))
-        return inference_service(
-            version, name=name, namespace=self._namespace, target=self._target, mode=found.name, reason=found.reason, **options
+        serving, repository = self._settings.serving, f"models/{version.name}"
+        require(serving.unsigned, self._settings.storage.home, self._store, repository, version.digest)
+        rule = rule_elsewhere(
+            self._settings.serving.pickles, self._settings.storage.home, Layout(self._settings.storage.registry), version.reference
         )
+        return inference_service(
+            version, name=name, namespace=self._namespace, target=self._target, mode=found.name, reason=found.reason, rule=rule,
+            **options,
+        )  # fmt: skip
 
     # -- the port ------------------------------------------------------------------------------------------------------------
 

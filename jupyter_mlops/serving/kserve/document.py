@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.errors import Where, WrongUsage
+from jupyter_mlops.errors import NotAllowed, Where, WrongUsage
 from jupyter_mlops.serving.kserve.modes import FETCH, MODES, PULLER
 from jupyter_mlops.serving.kserve.predictor import MODE, REASON, host_of, in_mode, predictor, stamped
 from jupyter_mlops.serving.kserve.runtimes import runtime_predictor
 from jupyter_mlops.serving.manifest import annotations_of, document_of
 
 if TYPE_CHECKING:
+    from jupyter_mlops.formats.gate import Rule
     from jupyter_mlops.registry.models import ModelVersion
     from jupyter_mlops.settings import Target
 
@@ -33,8 +34,16 @@ def cluster_document(
     env: Mapping[str, str] | None = None,
     secrets: Sequence[Mapping[str, str]] = (),
     runtime: str = "",
+    rule: Rule = "listed",
 ) -> dict[str, Any]:
     """See ``manifest.inference_service``; name and namespace are checked."""
+    if runtime and rule != "any":  # its card is no help: whoever pushed the version wrote it
+        shown = f"{version.name}:{version.tag}"
+        raise NotAllowed(
+            f"{shown} was not made here, and the runtime '{runtime}' does not ask what loading it may run",
+            code="pickle-refused",
+            fix=f"Leave --runtime out: our own server asks. Or: jupyter mlops models allow {shown} --reason WHY",
+        )
     if not target.registry:
         raise WrongUsage(
             f"target '{target.name}' has no registry",
@@ -61,5 +70,7 @@ def cluster_document(
             spec["imagePullSecrets"] = [{"name": target.pull_secret}]
         notes = {MODE: chosen} | ({REASON: reason} if reason else {})
         return stamped(document_of(name, namespace, annotations | notes, spec))
-    spec = predictor(version, name=name, target=target, image=image, gpu=gpu, resources=resources, env=env, secrets=secrets)
+    spec = predictor(
+        version, name=name, target=target, image=image, gpu=gpu, resources=resources, env=env, secrets=secrets, rule=rule
+    )
     return in_mode(document_of(name, namespace, annotations, spec), mode or PULLER, reason)

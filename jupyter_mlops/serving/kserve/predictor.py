@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from jupyter_mlops.errors import Where, WrongUsage
+from jupyter_mlops.formats.gate import Rule
 from jupyter_mlops.oci.names import LABEL
 from jupyter_mlops.serving.kserve.bundle import START, server_bundle
 from jupyter_mlops.serving.kserve.modes import PULLER
@@ -51,6 +52,7 @@ PAUSE = 3
 RESERVED = frozenset({"PYTHONPATH", STORAGE_URI, "PROTOCOL"})
 """The first is refused by KServe's webhook, the others are how KServe is told what to do."""
 
+_LISTENING = ("--host", "", "--port", str(PORT), "--grace", str(GRACE))
 SAFE = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
@@ -65,6 +67,7 @@ def predictor(
     resources: Mapping[str, str] | None = None,
     env: Mapping[str, str] | None = None,
     secrets: Sequence[Mapping[str, str]] = (),
+    rule: Rule = "listed",
 ) -> dict[str, Any]:
     """``spec.predictor`` for our own server, by our own puller; ``in_mode`` makes another mode of it.
 
@@ -78,6 +81,7 @@ def predictor(
         resources: ``cpu``, ``memory`` and others, requested and allowed alike.
         env: variables of the server.
         secrets: ``{"env", "secret", "key"}`` each: a variable from a key of a Secret.
+        rule: what loading the model may run.
 
     Raises:
         WrongUsage: a variable that the platform keeps for itself.
@@ -96,7 +100,9 @@ def predictor(
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "initContainers": [_fetcher(chosen, target, version)],
-        "containers": [_server(version, name, chosen, _resources(version, resources, gpu, gpu_resource), variables(env, secrets))],
+        "containers": [
+            _server(version, name, chosen, rule, _resources(version, resources, gpu, gpu_resource), variables(env, secrets))
+        ],
         "volumes": [{"name": "mlops", "emptyDir": {}}, *_registry_volumes(target)],
     }
     if target.pull_secret:
@@ -216,7 +222,7 @@ def _fetcher(image: str, target: Target, version: ModelVersion) -> dict[str, Any
 
 
 def _server(
-    version: ModelVersion, name: str, image: str, resources: Mapping[str, Any], env: Sequence[Mapping[str, Any]]
+    version: ModelVersion, name: str, image: str, rule: Rule, resources: Mapping[str, Any], env: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """The model server: it starts from the shared volume and speaks to no registry."""
     folder = f"{MOUNT}/cache/bundles/{server_bundle().digest.partition(':')[2]}"
@@ -225,7 +231,7 @@ def _server(
         "name": CONTAINER,
         "image": image,
         "command": ["python3", f"{folder}/{START}"],
-        "args": [PULLED, "--name", name, "--version", version.tag, "--host", "", "--port", str(PORT), "--grace", str(GRACE)],
+        "args": [PULLED, "--name", name, "--version", version.tag, *_LISTENING, "--pickles", rule],
         "workingDir": MOUNT,
         "env": [{"name": "HOME", "value": MOUNT}, {"name": "PROTOCOL", "value": "v2"}, *env],
         "ports": [{"containerPort": PORT, "protocol": "TCP"}],

@@ -12,12 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jupyter_mlops.errors import Corrupt, MlopsError
-from jupyter_mlops.oci.artifact import layers_of
-from jupyter_mlops.oci.descriptor import children_of
+from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.oci.modelfiles import fetch_model
 from jupyter_mlops.oci.open import open_store
-from jupyter_mlops.oci.store import Manifest, Store
-from jupyter_mlops.oci.tar import extract_all
 
 FAILED = 3
 LIMIT = 4096
@@ -32,36 +29,19 @@ def main(argv: Sequence[str], bundle: str) -> int:
     if "--model" not in option:
         return 0
     try:
-        size = pull(open_store(option["--registry"]), option["--model"], Path(option["--into"]))
+        size = pulled(option["--registry"], option["--model"], Path(option["--into"]))
     except MlopsError as error:
         return _end(error)
     sys.stderr.write(f"{option['--model']} is in {option['--into']}, {size} bytes of layers\n")
     return 0
 
 
-def pull(store: Store, reference: str, folder: Path) -> int:
-    """Unpack ``models/…`` of a version into a folder, which appears whole and verified, or not at all; bytes of its layers.
-
-    Raises:
-        NotFound, NotAllowed, Unavailable: the registry does not give it.
-        Corrupt: bytes without their digest, or no model.
-    """
+def pulled(registry: str, reference: str, folder: Path) -> int:
+    """Bytes of layers that were unpacked; none where an earlier start of this pod did it. Raises as ``fetch_model``."""
     if (folder / "models").is_dir():
-        return 0  # an earlier start of this pod did it
+        return 0
     repository, _, digest = reference.rpartition("@")
-    layers = layers_of(_image(store, repository, store.get_manifest(repository, digest)))
-    extract_all((store.open_blob(repository, layer.digest) for layer in layers), folder, below="models/")
-    return sum(layer.size for layer in layers)
-
-
-def _image(store: Store, repository: str, index: Manifest) -> Manifest:
-    """An image of the index; any for linux will do, since all share the layers that are the model."""
-    if "manifests" not in index.document:
-        return index
-    for child in children_of(index.document):
-        if (child.platform or {}).get("os") == "linux":
-            return store.get_manifest(repository, child.digest)
-    raise Corrupt(f"{index.descriptor.digest} in {repository} holds no image for linux", code="not-a-model")
+    return fetch_model(open_store(registry), repository, digest, folder)
 
 
 def _end(error: MlopsError) -> int:

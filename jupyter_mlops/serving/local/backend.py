@@ -143,8 +143,11 @@ class LocalBackend:
 
     def _check_model(self, document: Mapping[str, Any]) -> None:
         from jupyter_mlops.registry.models import Models
+        from jupyter_mlops.registry.signing import require
 
-        Models(self._store).find(checked_reference(document))
+        version = Models(self._store).find(checked_reference(document))
+        settings = self._settings
+        require(settings.serving.unsigned, settings.storage.home, self._store, f"models/{version.name}", version.digest)
 
     def _check_port(self, document: Mapping[str, Any]) -> None:
         """Tell at once when a chosen port is taken; the server's own bind decides."""
@@ -201,6 +204,9 @@ class LocalBackend:
             "body_limit": self._settings.serving.body_limit,
             "grace": GRACE,
             "version": document["metadata"]["annotations"].get(MODEL_TAG, "1"),
+            "unsigned": self._settings.serving.unsigned,
+            "pickles": self._settings.serving.pickles,
+            "home": str(self._settings.storage.home.absolute()),
         }
         try:
             place.request.write_text(json.dumps(request))

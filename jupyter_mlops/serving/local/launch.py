@@ -59,7 +59,7 @@ def launch(
     command = [
         *interpreter.command, "-m", "jupyter_mlops.serving.server", str(model), "--name", metadata["name"],
         "--version", limits.get("version") or "1", "--port", str(port), "--token-file", str(place.secret),
-        "--body-limit", str(limits["body_limit"]), "--grace", str(limits["grace"]),
+        "--pickles", limits["rule"], "--body-limit", str(limits["body_limit"]), "--grace", str(limits["grace"]),
         "--announce-fd", str(says), "--lifeline-fd", str(lived),
     ]  # fmt: skip
     place.rotate()

@@ -112,8 +112,9 @@ class Supervisor:
 
         try:
             model, bundle, interpreter = self._prepare()
+            limits = {**self.request, "rule": self._rule()}
             self.say(f"starting {' '.join(interpreter.command)}")
-            server = launch(self.place, model, interpreter, bundle, port, self.document, self.request)
+            server = launch(self.place, model, interpreter, bundle, port, self.document, limits)
         except MlopsError as error:
             lines = [str(error), *([f"fix: {error.fix}"] if error.fix else [])]
             self.say("\n".join(lines))
@@ -149,6 +150,18 @@ class Supervisor:
             models.extract(models.find(reference), folder)  # appears verified and whole, or not at all
         place, card = read_card(folder)
         return place, server_bundle(Path(self.request["cache"])), interpreter_of(card)
+
+    def _rule(self) -> str:
+        """What loading the model may run; asked at every start: what was allowed meanwhile is. Raises Corrupt, NotAllowed."""
+        from jupyter_mlops.oci.open import open_store
+        from jupyter_mlops.registry.policy import rule_of
+        from jupyter_mlops.registry.signing import require
+        from jupyter_mlops.serving.local.trust import checked_reference
+
+        name, _, digest = checked_reference(self.document).rpartition("@")
+        home, store = Path(self.request["home"]), open_store(self.request["registry"])
+        require(self.request["unsigned"], home, store, f"models/{name}", digest)
+        return rule_of(self.request["pickles"], home, store, digest)
 
     def _watch(self, server: Server, warnings: list[str]) -> int | None:
         """Follow the server until its pipe ends; the port if it became ready. Raises Stopped on SIGTERM."""

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jupyter_mlops.formats.gate import RULES
 from jupyter_mlops.serving.server.app import Options, run
 
 
@@ -30,12 +31,16 @@ def options_of(argv: Sequence[str] | None = None) -> Options:
     parser.add_argument("--token-file", type=Path, help='JSON file with {"token": …} that callers must send as a bearer token')
     parser.add_argument("--body-limit", type=int, default=64 << 20, help="bytes of one request at most")
     parser.add_argument("--grace", type=float, default=10.0, help="seconds for requests in flight after SIGTERM")
+    parser.add_argument(
+        "--pickles", choices=RULES, default="listed",
+        help="models that may run code when they are loaded: never, those of known names (default: listed), or any",
+    )  # fmt: skip
     parser.add_argument("--announce-fd", type=int, help="file descriptor for events, a JSON object a line")
     parser.add_argument("--lifeline-fd", type=int, help="file descriptor whose end ends the server")
     args = parser.parse_args(argv)
     token = json.loads(args.token_file.read_text())["token"] if args.token_file else ""
     return Options(
-        args.folder, args.name, args.version, args.host, args.port, args.socket, token, args.body_limit, args.grace,
+        args.folder, args.name, args.version, args.host, args.port, args.socket, token, args.body_limit, args.grace, args.pickles,
         args.announce_fd, args.lifeline_fd,
     )  # fmt: skip
 

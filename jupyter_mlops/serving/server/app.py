@@ -26,6 +26,7 @@ import tornado.web
 
 import jupyter_mlops
 from jupyter_mlops.errors import Conflict, MlopsError
+from jupyter_mlops.formats.gate import Rule
 from jupyter_mlops.serving.server.handlers import Context
 from jupyter_mlops.serving.server.loaders import drift
 from jupyter_mlops.serving.server.metrics import Metrics
@@ -54,6 +55,9 @@ class Options:
     grace: float = 10.0
     """Seconds that requests in flight are waited for after SIGTERM."""
 
+    rule: Rule = "listed"
+    """What loading the model may run."""
+
     announce_fd: int | None = None
     lifeline_fd: int | None = None
 
@@ -69,7 +73,7 @@ def make_app(context: Context) -> tornado.web.Application:
 async def serve(options: Options) -> int:
     """Serve until SIGTERM, SIGINT or the end of the lifeline; returns the exit code."""
     announce = Announcer(options.announce_fd)
-    model = Model(options.name, options.folder, options.version)
+    model = Model(options.name, options.folder, options.version, options.rule)
     context = Context({options.name: model}, Metrics(), options.token, options.body_limit, jupyter_mlops.__version__)
     server = tornado.httpserver.HTTPServer(make_app(context), max_body_size=UNLIMITED)
     place = _listen(server, options)

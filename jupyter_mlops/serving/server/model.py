@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jupyter_mlops.errors import Bug, MlopsError, PredictionRejected, Unavailable
+from jupyter_mlops.formats.gate import Rule
 from jupyter_mlops.serving.server import loaders
 from jupyter_mlops.serving.server.inputs import from_instances
 from jupyter_mlops.serving.server.outputs import predictions
@@ -47,6 +48,9 @@ class Model:
     name: str
     folder: Path
     version: str = "1"
+    rule: Rule = "listed"
+    """What loading it may run."""
+
     state: State = "loading"
     card: Mapping[str, Any] = field(default_factory=dict)
     signature: Signature = field(default_factory=Signature)
@@ -62,7 +66,7 @@ class Model:
         try:
             place, self.card = loaders.read_card(self.folder)
             self.signature = signature_of(self.card)
-            self._predict = loaders.load(place, self.card)
+            self._predict = loaders.load(place, self.card, self.rule)
             if self.signature.kind == "columns":
                 import_module("pandas")  # now, so that a lack of it fails the load and the first call does not wait for it
         except BaseException as error:

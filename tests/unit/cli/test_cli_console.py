@@ -33,6 +33,7 @@ def test_only_colours_pass(text: str, shown: str) -> None:
     assert clean(text) == shown
 
 
+@pytest.mark.slow
 @given(st.text(alphabet=st.characters(codec="utf-8") | st.sampled_from("\x1b[]0;m\x07\\")))
 def test_nothing_that_commands_a_terminal_is_left(text: str) -> None:
     left = COLOUR.sub("", clean(text))

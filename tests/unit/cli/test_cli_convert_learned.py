@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.unit.notebook_building import Spec, document
 
 CELLS: list[Spec] = [
@@ -25,6 +27,7 @@ def needs(text: str) -> dict[str, str]:
     return {task["name"]: task.get("depends", "") for task in dag["tasks"]}
 
 
+@pytest.mark.slow
 def test_a_workflow_for_a_place_has_the_order_that_its_runs_taught(mlops: Callable[..., Any], tmp_path: Path) -> None:
     notebook, written = tmp_path / "nb.ipynb", tmp_path / "workflow.yaml"
     notebook.write_text(json.dumps(document(*CELLS)))

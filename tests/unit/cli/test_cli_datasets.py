@@ -24,6 +24,7 @@ def recorded(mlops_home: Path, tmp_path: Path) -> None:
         publish_dataset(Layout(mlops_home / "registry"), "rides", folder, facts, key=str(number), annotations={"run": "r-1"})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("recorded")
 def test_from_list_to_deletion(mlops: Callable[..., Any], tmp_path: Path) -> None:
     assert "rides" in mlops("datasets").out

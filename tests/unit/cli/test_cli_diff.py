@@ -55,6 +55,7 @@ def test_against_the_last_commit(mlops: Mlops, tmp_path: Path) -> None:
     assert "+x = 2" in mlops("diff", "project/deep/a.ipynb").out
 
 
+@pytest.mark.slow
 def test_against_a_run(mlops: Mlops, tmp_path: Path) -> None:
     write(tmp_path / "a.ipynb", "x = 1", "y = x")
     run = mlops("run", "a.ipynb", "--json").json["run"]
@@ -82,6 +83,7 @@ def test_what_cannot_be_compared(words: tuple[str, ...], code: str, mlops: Mlops
     assert (done.code, done.json["error"]["code"]) == (2, code)
 
 
+@pytest.mark.slow
 def test_a_script(mlops: Mlops, tmp_path: Path) -> None:
     write(tmp_path / "a.ipynb", "x = 1", "x + 1")
     assert mlops("convert", "a.ipynb", "--to", "python", "-o", "a.py").code == 0

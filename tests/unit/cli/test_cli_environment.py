@@ -8,6 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.unit.notebook_building import Spec, document
 
 
@@ -17,6 +19,7 @@ def write(folder: Path, *cells: Spec) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_a_conversion_and_a_run_say_what_is_imported(mlops: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("1\n")
     (tmp_path / "helper.py").write_text("import cloudpickle\n")
@@ -32,6 +35,7 @@ def test_a_conversion_and_a_run_say_what_is_imported(mlops: Callable[..., Any], 
     assert kept == {key: value for key, value in shown.items() if key not in {"data", "left"}}
 
 
+@pytest.mark.slow
 def test_a_run_that_lacks_a_package_does_not_start(mlops: Callable[..., Any], tmp_path: Path) -> None:
     done = mlops("run", write(tmp_path, "print('never')", "import nowhere_at_all"), "--json")
     assert done.code == 2

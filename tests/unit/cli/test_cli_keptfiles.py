@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 CELLS = [
     "from jupyter_mlops import log_artifact, log_metrics\nimport pathlib\npathlib.Path('note.txt').write_text('hello')\nlog_artifact('note.txt')",
     "for epoch in range(3):\n    log_metrics(loss=1 / (epoch + 1), step=epoch)",
 ]
 
 
+@pytest.mark.slow
 def test_files_and_series(mlops: Callable[..., Any], tmp_path: Path) -> None:
     cells = [
         {

@@ -59,6 +59,7 @@ def old(mlops_home: Path, tmp_path: Path) -> None:
     publish_dataset(Layout(mlops_home / "registry"), "old", folder, {"source": "frame"}, key="old", annotations={})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("old")
 def test_a_run_tells_what_it_made(mlops: Callable[..., Any], notebook: Path) -> None:
     ran = mlops("run", str(notebook), "-p", "trees=7", "--json")
@@ -82,6 +83,7 @@ def test_a_run_tells_what_it_made(mlops: Callable[..., Any], notebook: Path) -> 
     assert "there is no version" in mlops("lineage", "ecco").err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("old")
 def test_reindex_tells_what_it_found(mlops: Callable[..., Any], mlops_home: Path, notebook: Path) -> None:
     assert mlops("registry", "reindex", "--json").json == {"models": 0, "datasets": 1, "statements": 0, "new": 0}
@@ -91,6 +93,7 @@ def test_reindex_tells_what_it_found(mlops: Callable[..., Any], mlops_home: Path
     assert "2 versions say what made them" in mlops("registry", "reindex").out
 
 
+@pytest.mark.slow
 def test_what_something_was_made_of_is_not_deleted_without_a_reason(
     mlops: Callable[..., Any], mlops_home: Path, tmp_path: Path
 ) -> None:

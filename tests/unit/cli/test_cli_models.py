@@ -71,6 +71,7 @@ def test_a_version_is_pulled_into_a_new_folder(mlops: Callable[..., Any], tmp_pa
     assert "two" in again.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("registered")
 def test_history_says_who_and_why(mlops: Callable[..., Any]) -> None:
     assert "No alias" in mlops("models", "history", "churn").err
@@ -91,7 +92,7 @@ def test_history_says_who_and_why(mlops: Callable[..., Any]) -> None:
     ("words", "said"),
     [
         (["diff", "churn:v1"], "models diff NAME:TAG NAME:TAG"),
-        (["churn", "v1"], "models NAME, models diff"),
+        (["churn", "v1"], "models NAME, models show"),
         (["alias", "churn", "champion"], "alias NAME ALIAS --remove"),
         (["alias", "churn", "v1", "champion", "--remove"], "alias NAME ALIAS --remove"),
         (["churn", "--remove"], "--remove is for an alias"),
@@ -113,6 +114,7 @@ class Runs:
         return print, ("loaded",)
 
 
+@pytest.mark.slow
 def test_what_a_pickle_would_call_is_told_and_nothing_is_loaded(
     mlops: Callable[..., Any], mlops_home: Path, tmp_path: Path
 ) -> None:

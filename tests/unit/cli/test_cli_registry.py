@@ -71,6 +71,7 @@ def test_fsck_exits_with_1_until_all_is_mended(mlops: Callable[..., Any], layout
     assert mlops("registry", "fsck").out == "nothing is wrong\n"
 
 
+@pytest.mark.slow
 def test_copies_to_a_server_and_back(mlops: Callable[..., Any], layout: Layout, tmp_path: Path) -> None:
     digest = layout.get_manifest("models/a", "v1").descriptor.digest
     with embedded_registry(tmp_path / "other") as address:
@@ -151,6 +152,7 @@ def test_what_is_refused(
     assert "fix:" in done.err
 
 
+@pytest.mark.slow
 def test_a_team_s_registry(mlops: Callable[..., Any], environment: dict[str, str], layout: Layout, tmp_path: Path) -> None:
     """Tokens are made, the server asks for them, and a login is kept for the next command."""
     environment["DOCKER_CONFIG"] = str(tmp_path / "docker")

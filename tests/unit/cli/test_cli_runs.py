@@ -70,6 +70,7 @@ def test_convert_keeps_its_contract(mlops: Callable[..., Any], write: Write) -> 
     assert (parameter["name"], parameter["type"], parameter["default"], parameter["cell"]) == ("scale", "int", 2, 1)
 
 
+@pytest.mark.slow
 def test_convert_in_words_and_as_a_workflow(mlops: Callable[..., Any], write: Write, tmp_path: Path) -> None:
     import yaml
 
@@ -103,6 +104,7 @@ def test_a_refused_notebook_keeps_the_contract_too(mlops: Callable[..., Any], wr
     assert (run.json["run"], run.json["error"]["cell"], run.json["error"]["line"]) == (None, 1, 1)
 
 
+@pytest.mark.slow
 def test_run_keeps_its_contract(mlops: Callable[..., Any], write: Write) -> None:
     write("sum.ipynb", *SUM)
     done = mlops("run", "sum.ipynb", "-p", "scale=5", "--json")
@@ -131,6 +133,7 @@ def test_run_keeps_its_contract(mlops: Callable[..., Any], write: Write) -> None
     assert mlops("runs", "--json").json == {"runs": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -148,6 +151,7 @@ def test_a_run_that_cannot_start_leaves_nothing(mlops: Callable[..., Any], write
     assert mlops("runs", "--json").json == {"runs": []}
 
 
+@pytest.mark.slow
 def test_a_cell_that_raises(mlops: Callable[..., Any], write: Write) -> None:
     write("fails.ipynb", "a = 1", "b = 0\nprint(a / b)")
     done = mlops("run", "fails.ipynb", "--json")
@@ -180,6 +184,7 @@ def running(mlops: Callable[..., Any]) -> str | None:
     return None
 
 
+@pytest.mark.slow
 def test_detach_stop_and_delete(mlops: Callable[..., Any], write: Write) -> None:
     write("slow.ipynb", *SLOW)
     done = mlops("run", "slow.ipynb", "--detach", "--json")
@@ -194,6 +199,7 @@ def test_detach_stop_and_delete(mlops: Callable[..., Any], write: Write) -> None
     assert mlops("stop", name).code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "phase"), [([], "Running"), (["--stop-on-interrupt"], "Stopped")])
 def test_ctrl_c_ends_the_waiting_and_the_run_only_if_asked(
     mlops: Callable[..., Any], write: Write, environment: dict[str, str], tmp_path: Path, words: list[str], phase: str
@@ -215,6 +221,7 @@ def test_ctrl_c_ends_the_waiting_and_the_run_only_if_asked(
     until(lambda: mlops("runs", name, "--json").json["phase"] == phase)
 
 
+@pytest.mark.slow
 def test_logs_are_followed_to_the_end(mlops: Callable[..., Any], write: Write, environment: dict[str, str], tmp_path: Path) -> None:
     write("short.ipynb", "import time\nprint('first', flush=True)\ntime.sleep(1)\nprint('last')")
     name = mlops("run", "short.ipynb", "--detach", "--json").json["run"]
@@ -223,6 +230,7 @@ def test_logs_are_followed_to_the_end(mlops: Callable[..., Any], write: Write, e
     assert texts == ["first", "last"]
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_steps_bars_and_the_end_of_the_log(write: Write, environment: dict[str, str], tmp_path: Path) -> None:
     write("bars.ipynb", "import time\nprint('hello from the cell', flush=True)", "time.sleep(0.7)", "x = 1")
     leader, follower = pty.openpty()

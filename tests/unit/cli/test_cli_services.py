@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.oci.layout import Layout
+from jupyter_mlops.oci.made import note_made
 from jupyter_mlops.oci.modelpack import publish_model
 from tests.unit.serving.support import python_model
 
@@ -39,7 +40,9 @@ def publish(mlops_home: Path, tmp_path: Path) -> Callable[..., Any]:
         number = time.monotonic_ns()
         folder = python_model(tmp_path / str(number), predict, name=name, sample=ROWS)
         store = Layout(mlops_home / "registry")
-        return publish_model(store, name, folder, key=f"run/step/{number}", annotations={}, metrics={"loss": 0.25})
+        made = publish_model(store, name, folder, key=f"run/step/{number}", annotations={}, metrics={"loss": 0.25})
+        note_made(store, made.digest)
+        return made
 
     return make
 
@@ -53,6 +56,7 @@ def _clean(mlops: Callable[..., Any], mlops_home: Path) -> Iterator[None]:
             assert mlops("services", "delete", service["name"], "--namespace", service["namespace"]).code == 0
 
 
+@pytest.mark.slow
 def test_models(mlops: Callable[..., Any], publish: Callable[..., Any]) -> None:
     publish()
     publish()
@@ -122,6 +126,7 @@ def test_a_port_in_use_is_told(mlops: Callable[..., Any], publish: Callable[...,
     assert done.json["error"]["fix"]
 
 
+@pytest.mark.slow
 def test_a_model_that_raises_fails_the_call_and_not_the_service(mlops: Callable[..., Any], publish: Callable[..., Any]) -> None:
     publish("unwell", broken)
     assert mlops("deploy", "unwell").code == 0
@@ -131,6 +136,7 @@ def test_a_model_that_raises_fails_the_call_and_not_the_service(mlops: Callable[
     assert mlops("services", "unwell", "--json").json["ready"] is True
 
 
+@pytest.mark.slow
 def test_detach_and_too_short_a_wait(mlops: Callable[..., Any], publish: Callable[..., Any]) -> None:
     publish()
     done = mlops("deploy", "total", "--detach", "--json", "--name", "later")

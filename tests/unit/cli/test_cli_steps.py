@@ -36,6 +36,7 @@ def test_steps_are_listed(mlops: Mlops, path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_change_is_written_and_taken_back(mlops: Mlops, path: Path) -> None:
     before = path.read_bytes()
     path.chmod(0o640)

@@ -168,6 +168,7 @@ def test_wrong_usage_is_one_line_and_a_fix(words: list[str], said: str, fix: str
 # -- a check -------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_check_shows_every_finding_and_its_exit_code(capsys: pytest.CaptureFixture[str], dev: FakeCluster) -> None:
     assert main(["targets", "--check", "dev"]) == 0
     shown = capsys.readouterr().out
@@ -184,6 +185,7 @@ def test_a_check_shows_every_finding_and_its_exit_code(capsys: pytest.CaptureFix
     assert "fail (rights to run)" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_doctor_looks_at_the_default_target(capsys: pytest.CaptureFixture[str], dev: FakeCluster) -> None:
     checks = {check["id"]: check for check in call(capsys, "doctor", "--only", "TD01")["checks"]}
     assert checks["TD01"]["why"].startswith("this machine")
@@ -228,6 +230,7 @@ def values(workflow: dict[str, Any]) -> dict[str, str]:
     return {one["name"]: one["value"] for one in workflow["spec"]["arguments"]["parameters"]}
 
 
+@pytest.mark.slow
 def test_run_submits_there(capsys: pytest.CaptureFixture[str], dev: FakeCluster, registry: str, mlops_home: Path) -> None:
     document, workflow = submitted(capsys, dev, "--target", "dev", "-p", "trees=7")
     assert (document["target"], document["phase"]) == ("dev", "Pending")
@@ -241,6 +244,7 @@ def test_run_submits_there(capsys: pytest.CaptureFixture[str], dev: FakeCluster,
     assert call(capsys, "runs")["runs"] == []
 
 
+@pytest.mark.slow
 def test_the_default_target_is_where_commands_go(capsys: pytest.CaptureFixture[str], dev: FakeCluster) -> None:
     main(["targets", "use", "dev"])
     capsys.readouterr()
@@ -249,6 +253,7 @@ def test_the_default_target_is_where_commands_go(capsys: pytest.CaptureFixture[s
     assert call(capsys, "runs", "--target", "local")["runs"] == []
 
 
+@pytest.mark.slow
 def test_hints_name_the_target(capsys: pytest.CaptureFixture[str], dev: FakeCluster) -> None:
     assert main(["run", "a.ipynb", "--detach", "--target", "dev"]) == 0
     shown = capsys.readouterr()
@@ -257,6 +262,7 @@ def test_hints_name_the_target(capsys: pytest.CaptureFixture[str], dev: FakeClus
     assert f"jupyter mlops logs {name} -f --target dev" in shown.err
 
 
+@pytest.mark.slow
 def test_pause_and_unpause(capsys: pytest.CaptureFixture[str], dev: FakeCluster) -> None:
     document, _ = submitted(capsys, dev, "--target", "dev")
     assert call(capsys, "pause", document["run"], "--target", "dev")["paused"] is True
@@ -265,6 +271,7 @@ def test_pause_and_unpause(capsys: pytest.CaptureFixture[str], dev: FakeCluster)
     assert call(capsys, "unpause", document["run"], "--target", "dev")["paused"] is False
 
 
+@pytest.mark.slow
 def test_resume_names_the_run_and_its_parameters(capsys: pytest.CaptureFixture[str], dev: FakeCluster) -> None:
     first, _ = submitted(capsys, dev, "--target", "dev", "-p", "trees=7")
     again = call(capsys, "resume", first["run"], "--notebook", "a.ipynb", "--detach", "--target", "dev")
@@ -275,6 +282,7 @@ def test_resume_names_the_run_and_its_parameters(capsys: pytest.CaptureFixture[s
     assert values(dict(dev.get(WORKFLOWS, other["run"])))["trees"] == "5"
 
 
+@pytest.mark.slow
 def test_a_run_of_another_notebook_is_not_resumed(capsys: pytest.CaptureFixture[str], dev: FakeCluster, person: Path) -> None:
     first, _ = submitted(capsys, dev, "--target", "dev")
     (person / "b.ipynb").write_text(json.dumps(NOTEBOOK))
@@ -283,6 +291,7 @@ def test_a_run_of_another_notebook_is_not_resumed(capsys: pytest.CaptureFixture[
     assert "runs --pipeline b" in document["error"]["fix"]
 
 
+@pytest.mark.slow
 def test_an_image_with_another_python_is_refused_before_anything_is_submitted(
     capsys: pytest.CaptureFixture[str], dev: FakeCluster
 ) -> None:
@@ -294,6 +303,7 @@ def test_an_image_with_another_python_is_refused_before_anything_is_submitted(
     assert dev.list(WORKFLOWS).items == ()
 
 
+@pytest.mark.slow
 def test_convert_writes_for_a_target_and_pushes_when_asked(
     capsys: pytest.CaptureFixture[str], dev: FakeCluster, registry: str, person: Path
 ) -> None:
@@ -333,6 +343,7 @@ def test_a_model_that_is_nowhere(capsys: pytest.CaptureFixture[str], dev: FakeCl
     assert call(capsys, "deploy", "nothing", "--target", "dev", code=2)["error"]["code"] == "model-not-found"
 
 
+@pytest.mark.slow
 def test_a_cluster_without_argo_is_told(capsys: pytest.CaptureFixture[str], registry: str, monkeypatch: pytest.MonkeyPatch) -> None:
     bare = FakeCluster(namespace="ml", context="dev", kinds=[kind for kind in KINDS if kind.group != "argoproj.io"])
     monkeypatch.setattr("jupyter_mlops.cluster.client.connect", lambda *_: bare)

@@ -75,6 +75,7 @@ def test_a_token_that_is_refused_again_is_an_error(start: Any, tmp_path: Path) -
     assert "plugin" in info.value.fix
 
 
+@pytest.mark.slow
 def test_many_threads_log_in_once(start: Any, tmp_path: Path) -> None:
     cluster, _ = start(only("good"), login(tmp_path, "good"))
     found: list[Any] = []
@@ -87,6 +88,7 @@ def test_many_threads_log_in_once(start: Any, tmp_path: Path) -> None:
     assert runs(tmp_path) == 1
 
 
+@pytest.mark.slow
 def test_many_threads_whose_token_is_refused_log_in_once_more(start: Any, tmp_path: Path) -> None:
     cluster, _ = start(only("good"), login(tmp_path, "bad", "good"))
     found: list[Any] = []

@@ -8,6 +8,7 @@ import dis
 import symtable
 import types
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,6 +87,7 @@ def compiles(source: str) -> bool:
     return True
 
 
+@pytest.mark.slow
 @settings(law, max_examples=60)
 @given(PROGRAMS.filter(compiles))
 def test_a_function_reads_the_names_that_the_compiler_loads(source: str) -> None:
@@ -121,6 +123,7 @@ def global_names(code: types.CodeType) -> tuple[set[str], set[str]]:
     return {name for name in loaded if not name.startswith("__")} - own, stored
 
 
+@pytest.mark.slow
 @settings(law, max_examples=60)
 @given(PROGRAMS.filter(compiles))
 def test_a_cell_binds_and_reads_only_names_of_its_symbol_table(source: str) -> None:
@@ -142,6 +145,7 @@ def tables(table: symtable.SymbolTable) -> list[symtable.SymbolTable]:
     return [table, *(deep for inner in table.get_children() for deep in tables(inner))]
 
 
+@pytest.mark.slow
 @settings(law, max_examples=60)
 @given(st.lists(PROGRAMS, min_size=1, max_size=5))
 def test_links_point_down_and_carry_what_the_source_binds(sources: list[str]) -> None:
@@ -159,6 +163,7 @@ def test_links_point_down_and_carry_what_the_source_binds(sources: list[str]) ->
     assert found == analyse([Cell(2 * index, "code", source) for index, source in enumerate(sources)])
 
 
+@pytest.mark.slow
 @settings(law, max_examples=60)
 @given(
     st.lists(

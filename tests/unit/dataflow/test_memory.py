@@ -83,6 +83,7 @@ def test_the_memory_has_an_end(scanned: list[int]):
     assert scanned == [0]
 
 
+@pytest.mark.slow
 @settings(law, max_examples=40)
 @given(st.lists(PROGRAMS, min_size=1, max_size=5), st.lists(st.tuples(st.integers(0, 4), PROGRAMS), max_size=4))
 def test_an_analysis_with_memory_is_one_without(sources: list[str], edits: list[tuple[int, str]]) -> None:

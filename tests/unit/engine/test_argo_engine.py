@@ -142,6 +142,7 @@ def test_a_watch_tells_each_change_and_ends_with_the_run(engine: ArgoEngine, arg
     assert [now.phase for now in engine.watch(run.name)] == ["Succeeded"]
 
 
+@pytest.mark.slow
 def test_what_only_silence_tells_reaches_whoever_watches(engine: ArgoEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """No controller takes the run up, so nothing ever changes."""
     monkeypatch.setattr("jupyter_mlops.engine.argo.stage.TICK", 0.05)

@@ -49,6 +49,7 @@ def said(run: Run) -> str:
     return f"{run.phase} {phases(run)} {run.failure}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", EQUAL)
 def test_a_notebook_gives_what_plain_python_gives(lab: Lab, key: str) -> None:
     cells, equivalent = EQUAL[key]
@@ -64,6 +65,7 @@ def test_a_notebook_gives_what_plain_python_gives(lab: Lab, key: str) -> None:
 RATES: Cell = ("rates = [1, 0, 2]", {"step": "load"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cells", "code", "cell", "words"),
     [
@@ -122,6 +124,7 @@ def test_what_cannot_be_is_said_with_its_cell(lab: Lab, cells: list[Cell], code:
     assert run.failure.fix
 
 
+@pytest.mark.slow
 def test_what_branches_hang_on_the_process_stays_with_them_and_is_said(lab: Lab) -> None:
     run = Flow(
         lab,
@@ -135,6 +138,7 @@ def test_what_branches_hang_on_the_process_stays_with_them_and_is_said(lab: Lab)
     assert "[1, 2] False" in text
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_in_one_branch_goes_on_from_there(lab: Lab) -> None:
     flow = Flow(
         lab,
@@ -164,6 +168,7 @@ def test_a_run_that_failed_in_one_branch_goes_on_from_there(lab: Lab) -> None:
     assert flow.texts(third)[-1] == "[10.0, 2.5, 5.0]\n"
 
 
+@pytest.mark.slow
 def test_finished_branches_are_taken_over(lab: Lab, tmp_path: Any) -> None:
     gate = tmp_path / "gate"
     flow = Flow(
@@ -184,6 +189,7 @@ def test_finished_branches_are_taken_over(lab: Lab, tmp_path: Any) -> None:
     assert flow.texts(again)[-1] == "['aaa', 'bbb']\n"
 
 
+@pytest.mark.slow
 def test_the_end_runs_after_a_failure_with_the_state_of_what_finished(lab: Lab) -> None:
     flow = Flow(
         lab,
@@ -198,6 +204,7 @@ def test_the_end_runs_after_a_failure_with_the_state_of_what_finished(lab: Lab) 
     assert flow.texts(run)[-1] == "Failed [1]\n"
 
 
+@pytest.mark.slow
 def test_outputs_of_branches_stand_below_each_other_in_the_order_of_items(lab: Lab) -> None:
     flow = Flow(lab, ("import time\nprint(n)\ntime.sleep(0.3 / n)", {"step": "many", "each": "n in [1, 2, 3]"}))
     run = flow.run()
@@ -206,12 +213,14 @@ def test_outputs_of_branches_stand_below_each_other_in_the_order_of_items(lab: L
     assert [line.step for line in lab.engine.logs(run.name, step="many") if line.event is None] == ["many(0)", "many(1)", "many(2)"]
 
 
+@pytest.mark.slow
 def test_a_step_without_cache_runs_again(lab: Lab) -> None:
     flow = Flow(lab, ("a = 1", {"step": "first"}), ("b = 2", {"step": "second", "cache": "off"}), ("c = 3", {"step": "third"}))
     again = flow.run(resume=flow.run().name)
     assert [step.name for step in again.steps if step.cached] == ["first", "third"]
 
 
+@pytest.mark.slow
 def test_a_claim_is_a_folder_that_outlives_the_run(lab: Lab) -> None:
     options = {"step": "a", "volumes": [{"claim": "data", "mount": "/data"}, {"mount": "/scratch"}], "env": {"DATA": "/data/in"}}
     source = (
@@ -222,6 +231,7 @@ def test_a_claim_is_a_folder_that_outlives_the_run(lab: Lab) -> None:
     assert [flow.texts(run)[0] for run in (flow.run(), flow.run())] == ["0\n", "1\n"]
 
 
+@pytest.mark.slow
 def test_only_what_an_expression_reads_reaches_a_step(lab: Lab) -> None:
     flow = Flow(
         lab,
@@ -234,6 +244,7 @@ def test_only_what_an_expression_reads_reaches_a_step(lab: Lab) -> None:
     assert flow.texts(run) == ["", "[3, 4] 5\n", "3\n4\n"]
 
 
+@pytest.mark.slow
 def test_a_list_that_is_a_parameter_needs_no_step_before(lab: Lab) -> None:
     flow = Flow(
         lab,
@@ -246,6 +257,7 @@ def test_a_list_that_is_a_parameter_needs_no_step_before(lab: Lab) -> None:
     assert flow.texts(run)[-1] == "[5] [10]\n"
 
 
+@pytest.mark.slow
 def test_a_branch_is_tried_again_like_any_step(lab: Lab, tmp_path: Any) -> None:
     once = tmp_path / "once"
     flow = Flow(
@@ -266,6 +278,7 @@ def test_a_branch_is_tried_again_like_any_step(lab: Lab, tmp_path: Any) -> None:
     assert {"many", "many(0:0:1)", "many(1:1:2)", "many(1:1:2)(0)", "many(1:1:2)(1)", "show"} <= set(nodes)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_stops_its_branches_and_runs_its_end(lab: Lab) -> None:
     flow = Flow(
         lab,

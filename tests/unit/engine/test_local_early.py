@@ -79,6 +79,7 @@ DIAMOND = {
 }
 
 
+@pytest.mark.slow
 def test_an_attempt_that_met_nothing_is_the_step(lab: Lab, tmp_path: Path) -> None:
     book = Book(lab, tmp_path, DIAMOND)
     run = book.start()
@@ -115,6 +116,7 @@ MET = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fit", "plot", "message"), MET.values(), ids=MET)
 def test_an_attempt_that_met_something_is_run_again_in_order(lab: Lab, tmp_path: Path, fit: str, plot: str, message: str) -> None:
     load = "import os, random\nrandom.seed(3)\nx = [1]\nheld = []\nheld += [x]\nkeep = []"
@@ -144,6 +146,7 @@ OUTSIDE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fit", "plot"), OUTSIDE.values(), ids=OUTSIDE)
 def test_what_acts_outside_is_never_tried_nor_anything_beside_it(lab: Lab, tmp_path: Path, fit: str, plot: str) -> None:
     book = Book(lab, tmp_path, {"load": "from jupyter_mlops import log_metrics", "fit": fit, "plot": plot})
@@ -155,6 +158,7 @@ def test_what_acts_outside_is_never_tried_nor_anything_beside_it(lab: Lab, tmp_p
     assert not [line for line in lab.text(run).splitlines() if "early" in line]
 
 
+@pytest.mark.slow
 def test_nothing_is_tried_beside_a_step_that_takes_no_time_nor_where_it_is_switched_off(lab: Lab, tmp_path: Path) -> None:
     for after in (1000.0, -1.0):
         book = Book(lab, tmp_path, DIAMOND, after=after)
@@ -168,6 +172,7 @@ def test_nothing_is_tried_beside_a_step_that_takes_no_time_nor_where_it_is_switc
 FAILING = {**DIAMOND, "fit": "HOLD\na = sum(x)\nraise ValueError('no')"}
 
 
+@pytest.mark.slow
 def test_what_was_tried_beside_a_step_that_fails_is_nothing(lab: Lab, tmp_path: Path) -> None:
     book = Book(lab, tmp_path, FAILING)
     run = book.start()
@@ -182,6 +187,7 @@ def test_what_was_tried_beside_a_step_that_fails_is_nothing(lab: Lab, tmp_path: 
     assert book.texts(again)[3] == "6 3 5\n"
 
 
+@pytest.mark.slow
 def test_a_stop_ends_attempts_too(lab: Lab, tmp_path: Path) -> None:
     book = Book(lab, tmp_path, {**DIAMOND, "plot": DIAMOND["plot"] + "\nHOLD\n"})
     run = book.start()
@@ -192,6 +198,7 @@ def test_a_stop_ends_attempts_too(lab: Lab, tmp_path: Path) -> None:
     lab.until(lambda: not (lab.folder(run).path / "early").exists())
 
 
+@pytest.mark.slow
 def test_an_attempt_of_a_run_that_is_paused_waits(lab: Lab, tmp_path: Path) -> None:
     book = Book(lab, tmp_path, DIAMOND)
     run = book.start()
@@ -205,6 +212,7 @@ def test_an_attempt_of_a_run_that_is_paused_waits(lab: Lab, tmp_path: Path) -> N
     assert (done.phase, messages(done)) == ("Succeeded", {"plot": "ran beside fit, verified"})
 
 
+@pytest.mark.slow
 def test_a_run_that_lost_its_supervisor_shows_nothing_of_an_attempt(lab: Lab, tmp_path: Path) -> None:
     book = Book(lab, tmp_path, {**DIAMOND, "plot": DIAMOND["plot"] + "\nHOLD\n"})
     run = book.start()
@@ -228,6 +236,7 @@ def pid_of(pod: Path) -> int | None:
     return None
 
 
+@pytest.mark.slow
 def test_an_attempt_is_good_for_whichever_try_of_the_step_before_ends_well(lab: Lab, tmp_path: Path) -> None:
     book = Book(lab, tmp_path, DIAMOND)
     cells = json.loads(book.path.read_text())
@@ -244,6 +253,7 @@ def test_an_attempt_is_good_for_whichever_try_of_the_step_before_ends_well(lab: 
     assert (messages(done), book.texts(done)[3]) == ({"plot": "ran beside fit, verified"}, "6 3 5\n")
 
 
+@pytest.mark.slow
 def test_what_met_once_is_not_tried_again_nor_is_what_a_person_pinned(lab: Lab, tmp_path: Path) -> None:
     steps = {
         "load": "import random\nx = [1]",

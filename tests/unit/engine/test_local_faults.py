@@ -42,6 +42,7 @@ def started(lab: Lab, source: str, **options: Any) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_stop_ends_children_grandchildren_and_daemons(lab: Lab) -> None:
     run = started(lab, FAMILY + "time.sleep(600)")
     assert len(lab.left_of(run)) >= 4
@@ -51,12 +52,14 @@ def test_stop_ends_children_grandchildren_and_daemons(lab: Lab) -> None:
     lab.until(lambda: not lab.left_of(run))
 
 
+@pytest.mark.slow
 def test_what_a_finished_step_left_running_ends_with_it(lab: Lab) -> None:
     run = wait(lab.engine, started(lab, FAMILY).name)
     assert run.phase == "Succeeded"
     lab.until(lambda: not lab.left_of(run))
 
 
+@pytest.mark.slow
 def test_a_step_that_is_deaf_to_sigterm_is_killed_after_its_grace(lab: Lab) -> None:
     run = started(lab, "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)")
     assert lab.engine.control(run.name, "stop").phase == "Stopped"
@@ -101,6 +104,7 @@ def test_kill_9_of_the_supervisor_is_said_by_the_next_engine_and_nothing_is_left
     assert [again.phase for again in lab.engine.watch(run.name)] == ["Error"]
 
 
+@pytest.mark.slow
 def test_whoever_watches_or_follows_sees_the_end_of_a_killed_supervisor(lab: Lab) -> None:
     run = started(lab, "print('ready', flush=True); time.sleep(600)")
     watch, lines = lab.engine.watch(run.name), lab.another().logs(run.name, follow=True)
@@ -125,6 +129,7 @@ def test_a_killed_supervisor_of_a_run_that_was_being_stopped_is_a_stop(lab: Lab)
     assert lab.engine.get(run.name).phase == "Stopped"
 
 
+@pytest.mark.slow
 def test_a_supervisor_that_hangs_does_not_keep_stop_waiting(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jupyter_mlops.engine.local.engine.STOP_MARGIN", 0.5)
     run = started(lab, "print('ready', flush=True); time.sleep(600)")

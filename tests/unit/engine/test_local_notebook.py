@@ -55,6 +55,7 @@ def outputs(run: Run) -> list[list[dict[str, Any]]]:
     return [cell["outputs"] for cell in document.cells if cell.cell_type == "code"]
 
 
+@pytest.mark.slow
 def test_a_notebook_comes_back_with_all_its_outputs(lab: Lab) -> None:
     notebook = Notebook(
         lab,
@@ -78,6 +79,7 @@ def test_a_notebook_comes_back_with_all_its_outputs(lab: Lab) -> None:
     assert all(cell.outputs == [] for cell in nbformat.read(notebook.path, as_version=4).cells if cell.cell_type == "code")
 
 
+@pytest.mark.slow
 def test_a_display_is_updated_by_a_later_step_where_it_stands(lab: Lab) -> None:
     run = Notebook(
         lab,
@@ -94,6 +96,7 @@ def test_a_display_is_updated_by_a_later_step_where_it_stands(lab: Lab) -> None:
     assert fourth == []
 
 
+@pytest.mark.slow
 def test_a_figure_of_an_earlier_step_is_shown_as_a_picture(lab: Lab) -> None:
     run = Notebook(
         lab,
@@ -109,6 +112,7 @@ def test_a_figure_of_an_earlier_step_is_shown_as_a_picture(lab: Lab) -> None:
     assert fourth[0]["text"] == "W: hey\n"
 
 
+@pytest.mark.slow
 def test_a_failure_is_at_its_cell_and_line_and_keeps_what_was_shown(lab: Lab) -> None:
     run = Notebook(lab, "print('before')", "y = 1\nprint('here')\nraise ValueError('no good')", "print('never')").run()
     assert (run.phase, phases(run)) == ("Failed", {"s0": "Succeeded", "s1": "Failed", "s2": "Skipped"})
@@ -121,6 +125,7 @@ def test_a_failure_is_at_its_cell_and_line_and_keeps_what_was_shown(lab: Lab) ->
     assert [path.name for path in lab.project.iterdir()] == ["nb.ipynb"]
 
 
+@pytest.mark.slow
 def test_a_value_that_cannot_be_handed_on_is_named(lab: Lab) -> None:
     run = Notebook(lab, "gen = (n for n in [1, 2, 3])", "print(list(gen))").run()
     assert run.phase == "Failed"
@@ -130,6 +135,7 @@ def test_a_value_that_cannot_be_handed_on_is_named(lab: Lab) -> None:
     assert run.failure.fix
 
 
+@pytest.mark.slow
 def test_parameters_change_a_run_and_the_next_one_has_its_own(lab: Lab) -> None:
     notebook = Notebook(lab, ("rate = 0.5\nname = 'a'", ["parameters"]), "print(rate * 2, name)")
     default, other = notebook.run(), notebook.run(rate=4.0, name="{{workflow.name}} 'q'")
@@ -139,6 +145,7 @@ def test_parameters_change_a_run_and_the_next_one_has_its_own(lab: Lab) -> None:
     assert other.source_digest == default.source_digest
 
 
+@pytest.mark.slow
 def test_files_travel_between_steps_and_to_the_folder_at_the_end(lab: Lab) -> None:
     (lab.project / "in.csv").write_text("a\n1\n")
     (lab.project / "helper.py").write_text("def double(n):\n    return 2 * n\n")
@@ -150,6 +157,7 @@ def test_files_travel_between_steps_and_to_the_folder_at_the_end(lab: Lab) -> No
     assert sorted(path.name for path in lab.project.iterdir()) == ["helper.py", "in.csv", "mid.txt", "nb.ipynb"]
 
 
+@pytest.mark.slow
 def test_the_notebook_may_change_while_its_run_goes_on(lab: Lab) -> None:
     notebook = Notebook(lab, "import time\nprint('ready', flush=True)\ntime.sleep(1)", "print('old')")
     run = notebook.start()
@@ -165,6 +173,7 @@ def started(lab: Lab, notebook: Notebook) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_a_cell_that_is_killed_is_shown_where_it_was(lab: Lab) -> None:
     run = started(
         lab, Notebook(lab, ("print('done')", ["step:s"]), ("import time\nprint('ready', flush=True)\ntime.sleep(600)", ["step:s"]))
@@ -179,6 +188,16 @@ def test_a_cell_that_is_killed_is_shown_where_it_was(lab: Lab) -> None:
     assert "killed" in second[-1]["evalue"]
 
 
+def test_a_step_that_is_killed_leaves_nothing_outside_of_its_run(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    run = Notebook(lab, "import os, signal", "os.kill(os.getpid(), signal.SIGKILL)").run()
+    assert run.phase == "Failed"
+    assert not list(temporary.glob("mlops-*"))
+
+
+@pytest.mark.slow
 def test_a_run_can_be_stopped_in_the_middle_of_a_cell(lab: Lab) -> None:
     run = started(lab, Notebook(lab, "import time\nprint('ready', flush=True)\ntime.sleep(600)", "pass"))
     began = time.monotonic()
@@ -188,6 +207,7 @@ def test_a_run_can_be_stopped_in_the_middle_of_a_cell(lab: Lab) -> None:
     assert outputs(run)[0][0]["text"].startswith("ready")
 
 
+@pytest.mark.slow
 def test_outputs_grow_while_a_step_runs(lab: Lab) -> None:
     run = started(
         lab, Notebook(lab, ("print('first')", ["step:s"]), ("import time\nprint('ready', flush=True)\ntime.sleep(600)", ["step:s"]))
@@ -198,6 +218,7 @@ def test_outputs_grow_while_a_step_runs(lab: Lab) -> None:
     lab.engine.control(run.name, "stop")
 
 
+@pytest.mark.slow
 def test_a_killed_supervisor_costs_no_output(lab: Lab) -> None:
     run = started(
         lab,
@@ -216,6 +237,7 @@ def test_a_killed_supervisor_costs_no_output(lab: Lab) -> None:
     assert RunRecords(Workbench(lab.settings).store).get(run.pipeline, run.name)["phase"] == "Error"
 
 
+@pytest.mark.slow
 def test_deleting_a_run_leaves_its_models_and_nothing_else(lab: Lab) -> None:
     source = "from jupyter_mlops import log_model, log_metrics\nlog_metrics(acc=0.5)\nclass M:\n    def predict(self, rows):\n        return [1 for _ in rows]\nlog_model(M(), 'mine')"
     run = Notebook(lab, "x = 1", source).run()
@@ -245,6 +267,7 @@ print(json.dumps([run.phase, run.failure and [run.failure.code, run.failure.blam
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     sys.platform != "linux" or subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode != 0,
     reason="needs a mount namespace for a disk that can be filled",
@@ -263,6 +286,7 @@ def test_a_full_disk_in_the_registry_is_told_as_the_platforms(lab: Lab, tmp_path
     assert failure[2]
 
 
+@pytest.mark.slow
 def test_what_a_run_leaves_on_this_machine_is_little(lab: Lab) -> None:
     run = Notebook(lab, "data = bytes(3 << 20)", "len(data)").run()
     lab.until(lambda: not alive(lab.supervisor(run)))

@@ -47,6 +47,7 @@ def test_doing_it_twice_is_no_error(lab: Lab, tmp_path: Path) -> None:
     wait(lab.engine, run.name)
 
 
+@pytest.mark.slow
 def test_a_paused_run_can_be_stopped_and_deleted(lab: Lab, tmp_path: Path) -> None:
     run = held(lab, tmp_path / "gate")
     lab.engine.control(run.name, "pause")

@@ -121,6 +121,7 @@ def test_attempts_are_nodes_of_their_own_and_share_a_log(lab: Lab) -> None:
     assert run.failure.step == "a"
 
 
+@pytest.mark.slow
 def test_independent_steps_fail_without_each_other_but_nothing_new_starts(lab: Lab) -> None:
     document = workflow(("bad", "sys.exit(1)"), ("good", "time.sleep(1)"), ("later", "pass"), chain=False)
     document["spec"]["templates"][0]["dag"]["tasks"][2]["depends"] = "good.Succeeded"
@@ -128,6 +129,7 @@ def test_independent_steps_fail_without_each_other_but_nothing_new_starts(lab: L
     assert phases(run) == {"bad": "Failed", "good": "Succeeded", "later": "Skipped"}
 
 
+@pytest.mark.slow
 def test_the_runs_own_deadline_ends_it(lab: Lab) -> None:
     document = workflow(("a", "time.sleep(600)"), ("b", "pass"))
     document["spec"]["activeDeadlineSeconds"] = 1
@@ -157,6 +159,7 @@ def test_a_gpu_that_is_not_here_stops_the_run_before_it_starts(lab: Lab) -> None
     assert lab.engine.list() == []
 
 
+@pytest.mark.slow
 def test_more_memory_than_there_is_is_said_and_tried(lab: Lab) -> None:
     resources = {"requests": {"memory": "900Ti", "cpu": "4096"}}
     run = lab.submit(("a", "time.sleep(0.5)"), container={"resources": resources})
@@ -202,6 +205,7 @@ def test_two_engines_share_one_folder(lab: Lab) -> None:
         lab.engine.get(run.name)
 
 
+@pytest.mark.slow
 def test_twenty_submissions_at_once_all_run(lab: Lab) -> None:
     with ThreadPoolExecutor(8) as pool:
         runs = list(pool.map(lambda n: lab.engine.submit(Submission(workflow(("a", f"print({n})"), name=f"p{n}"))), range(20)))
@@ -214,6 +218,7 @@ def test_twenty_submissions_at_once_all_run(lab: Lab) -> None:
     assert {run.name for run in listed} == {run.name for run in runs}
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_when_its_submitter_ends(lab: Lab) -> None:
     source = (
         "import sys, json, pathlib\n"
@@ -255,6 +260,7 @@ def test_a_finished_run_is_in_the_registry(lab: Lab) -> None:
         assert json.loads(document.read())["status"]["phase"] == "Succeeded"
 
 
+@pytest.mark.slow
 def test_only_so_many_finished_runs_are_kept(lab: Lab) -> None:
     other = lab.run(("a", "pass"), name="other")
     names = [lab.run(("a", "pass")).name for _ in range(5)]

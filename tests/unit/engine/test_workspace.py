@@ -299,6 +299,7 @@ def test_a_run_that_fails_leaves_the_folder_as_it_was(lab: Lab, end: str) -> Non
     assert [path.name for path in lab.project.iterdir()] == ["nb.ipynb"]
 
 
+@pytest.mark.slow
 def test_what_a_person_should_know_is_in_the_runs_message(lab: Lab) -> None:
     run = lab.submit(("a", ADD + "; print('ready', flush=True); time.sleep(0.5)"), notebook=True)
     assert next(lab.engine.logs(run.name, follow=True)).text == "ready"
@@ -321,6 +322,7 @@ def test_a_notebook_beside_more_than_a_run_copies_runs_at_once(lab: Lab) -> None
     assert (lab.project / "huge.bin").stat().st_size == 2 << 30
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_folder_do_not_meet(lab: Lab) -> None:
     source = "assert not os.path.exists('mark'); open('mark', 'w').close(); time.sleep(0.5); os.remove('mark')"
     runs = [lab.submit(("a", source), notebook=True) for _ in range(2)]

@@ -64,6 +64,7 @@ def ask(client: Any, code: str, **expressions: str) -> Any:
     return reply["content"]
 
 
+@pytest.mark.slow
 def test_a_live_kernel_answers_and_stays_as_it_is(client: Any) -> None:
     ask(client, CODE)
     names = {"names": "sorted(globals())", "count": "get_ipython().execution_count"}

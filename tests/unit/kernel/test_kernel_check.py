@@ -43,6 +43,7 @@ def test_values_are_text_in_html():
     assert "<1>" not in page
 
 
+@pytest.mark.slow
 def test_the_magic(shell, tmp_path, capsys):
     cells = [
         {"cell_type": "code", "id": f"c{n}", "metadata": {"tags": [f"step:s{n}"]}, "source": source, "outputs": [],

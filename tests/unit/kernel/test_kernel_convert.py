@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from jupyter_mlops.flow import Workbench
 from jupyter_mlops.kernel.magics import register
 from jupyter_mlops.settings import Settings, Storage
@@ -14,6 +16,7 @@ from tests.unit.kernel.test_kernel_magics import ran
 from tests.unit.notebook_building import document
 
 
+@pytest.mark.slow
 def test_a_written_workflow_has_the_order_that_runs_taught(shell: Any, tmp_path: Path) -> None:
     notebook, written = tmp_path / "nb.ipynb", tmp_path / "workflow.yaml"
     notebook.write_text(json.dumps(document(*CELLS)))

@@ -121,6 +121,7 @@ def test_malformed_cells_are_all_named(cell: Any, words: str) -> None:
     assert error.where.cell == 1
 
 
+@pytest.mark.slow
 @law
 @given(
     st.recursive(

@@ -31,6 +31,7 @@ def test_a_text_that_only_speaks_of_escapes_is_not_escaped() -> None:
     assert text_of({"source": "é"}, text) == '{\n "source": "é"\n}'
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(st.text(), st.recursive(st.none() | st.text() | st.integers(), st.lists)),
     st.sampled_from([None, 1, 2, "\t"]),

@@ -207,6 +207,7 @@ def test_a_writer_waits_on_for_a_registry_that_answered(scripted_server, limits)
     assert ATTEMPTS < PATIENT
 
 
+@pytest.mark.slow
 def test_a_large_body_is_no_first_contact(scripted_server, monkeypatch):
     """Such as a blob that is sent on to where a redirect leads: its registry answers after it has hashed all of it."""
     ended = threading.Event()

@@ -110,6 +110,7 @@ def check_clean(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     check_whole(layout)
 
 
+@pytest.mark.slow
 def test_killed_while_publishing(tmp_path, monkeypatch):
     from jupyter_mlops.oci.modelpack import publish_model
     from jupyter_mlops.registry.models import Models
@@ -127,6 +128,7 @@ def test_killed_while_publishing(tmp_path, monkeypatch):
         check_clean(layout, monkeypatch)
 
 
+@pytest.mark.slow
 def test_killed_while_deleting(tmp_path, monkeypatch):
     from jupyter_mlops.errors import NotFound
     from jupyter_mlops.registry.models import Models

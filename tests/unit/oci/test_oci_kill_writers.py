@@ -87,6 +87,7 @@ def there(operation, base, layout):
     return [version.tag for version in Datasets(layout).versions("rows")] == ["v1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("operation", "deaths"), [("mount", 5), ("copy", 50), ("run", 20), ("dataset", 20)])
 def test_killed_and_done_again(tmp_path, monkeypatch, operation, deaths):
     done = subprocess.run(

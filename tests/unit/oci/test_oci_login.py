@@ -289,6 +289,7 @@ def test_a_token_that_the_registry_forgot_is_renewed_once(logged_in, scripted_se
     assert len(service.asked) == 4
 
 
+@pytest.mark.slow
 def test_threads_share_a_token(logged_in, scripted_server):
     service = Service()
     store = logged_in(scripted_server(service))

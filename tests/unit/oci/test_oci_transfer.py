@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from jupyter_mlops.errors import Corrupt, NotFound, StorageFull, Unavailable, WrongUsage
+from jupyter_mlops.errors import Corrupt, NotAllowed, NotFound, StorageFull, Unavailable, WrongUsage
 from jupyter_mlops.oci import upload
 from jupyter_mlops.oci.names import OCI_LAYER
 from jupyter_mlops.oci.parallel import each, put_blobs
@@ -275,6 +275,39 @@ def test_a_registry_with_and_one_without_ranges(ranges, scripted_server):
 
     server = scripted_server(answer)
     assert read(Remote(f"http://{server.host}"), BIG) == BIG
+
+
+@pytest.mark.parametrize(("start", "count"), [(0, 10), (1_500_000, 700_000), (len(BIG) - 5, 5), (len(BIG) - 5, 900), (len(BIG), 7)])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_part_comes_from_any_registry(ranges, start, count, scripted_server):
+    """One without ranges sends all from the first byte on, and breaks off the first time."""
+
+    def answer(method, path, headers, body):
+        first, last = map(int, re.findall(r"\d+", headers["Range"]))
+        if ranges and first >= len(BIG):
+            return 416, {"Connection": "close"}, b""
+        whole = BIG[first : last + 1] if ranges else BIG
+        known = {"Content-Range": f"bytes {first}-{last}/{len(BIG)}"} if ranges else {}
+        sent = whole[: len(whole) // 2] if len(server.asked) == 1 else whole
+        return 206 if ranges else 200, {"Content-Length": str(len(whole)), "Connection": "close", **known}, sent
+
+    server = scripted_server(answer)
+    assert Remote(f"http://{server.host}").read_range("a", digest(BIG), start, count) == BIG[start : start + count]
+    assert len(server.asked) <= 2
+
+
+def test_another_part_than_was_asked_for_is_refused(scripted_server):
+    server = scripted_server(lambda *_: (206, {"Content-Range": f"bytes 0-9/{len(BIG)}"}, BIG[:10]))
+    with pytest.raises(Unavailable, match="bytes 0-9") as refused:
+        Remote(f"http://{server.host}").read_range("a", digest(BIG), 5, 10)
+    assert refused.value.code == "registry-failed"
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, NotFound), (403, NotAllowed), (405, WrongUsage), (502, Unavailable)])
+def test_a_part_that_cannot_be_had_says_why(status, kind, scripted_server):
+    server = scripted_server(lambda *_: (status, {}, b""))
+    with pytest.raises(kind):
+        Remote(f"http://{server.host}").read_range("a", digest(BIG), 5, 10)
 
 
 # -- a registry that has no room, or is none -------------------------------------------------------------------------------

@@ -113,6 +113,7 @@ RUNS: dict[str, tuple[list[Any], dict[str, Any], str, str, tuple[int, int], str]
 """Cells, metadata, and the failure of the run: code, step, cell and line, a word of it."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", RUNS)
 def test_what_only_a_run_can_see_is_told_as_well(tmp_path: Path, row: str) -> None:
     cells, metadata, code, step, place, words = RUNS[row]

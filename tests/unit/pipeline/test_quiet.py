@@ -135,6 +135,7 @@ PARTS = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(law, max_examples=300)
 @given(MADE, SHARED, PARTS, PARTS)
 def test_steps_that_are_certainly_independent_commute(made: str, shared: list[str], first: list[str], second: list[str]) -> None:

@@ -50,6 +50,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(["execution", "ExecuteTime", "papermill"]), JSON))
 def test_nothing_that_stands_there_breaks_it(metadata: dict[str, Any]) -> None:
     found = recorded_seconds(Cell(0, "code", "x", metadata=metadata))

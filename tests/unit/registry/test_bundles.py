@@ -15,7 +15,7 @@ import pytest
 from jupyter_mlops.errors import WrongUsage
 from jupyter_mlops.notebook.document import Cell, Notebook
 from jupyter_mlops.oci.layout import Layout
-from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_COMPILED, BUNDLE_IPYTHON, BUNDLE_RUNNER
+from jupyter_mlops.oci.names import BUNDLE, BUNDLE_CODE, BUNDLE_COMPILED, BUNDLE_IPYTHON, BUNDLE_LEXERS, BUNDLE_RUNNER
 from jupyter_mlops.pipeline.pipeline import Options, Parameter, Pipeline, Step
 from jupyter_mlops.registry import localmodules
 from jupyter_mlops.registry.bundles import bundle_reference, push_bundle, runner_layer, source_digest
@@ -57,7 +57,7 @@ def test_the_name_is_known_before_anything_is_written(tmp_path: Path) -> None:
     assert reference == f"runs/nb@{manifest.descriptor.digest}"
     assert manifest.document["artifactType"] == BUNDLE
     compiled = [BUNDLE_COMPILED] if sys.version_info[:2] == (3, 11) else []
-    layers = [BUNDLE_CODE, BUNDLE_RUNNER, BUNDLE_IPYTHON, *compiled]
+    layers = [BUNDLE_CODE, BUNDLE_RUNNER, BUNDLE_IPYTHON, BUNDLE_LEXERS, *compiled]
     assert [layer["mediaType"] for layer in manifest.document["layers"]] == layers
 
 
@@ -86,7 +86,7 @@ def test_it_is_small() -> None:
     ipython = ipython_layer(this).data
     compiled = compiled_layer(this, runner_layer(), ipython)
     assert compiled
-    assert len(runner_layer()) + len(ipython) + len(compiled) < 3 << 20, "what the container of a step fetches"
+    assert len(runner_layer()) + len(ipython) + len(compiled) < 2_600_000, "what the container of a step fetches"
 
 
 SAME = {

@@ -61,6 +61,7 @@ def packed(**files: str) -> bytes:
     return gzip.compress(b"".join(bytes(chunk) for chunk in tar_chunks(named)), mtime=0)
 
 
+@pytest.mark.slow
 def test_it_holds_what_a_step_imports_of_the_other_layers() -> None:
     layers = (runner_layer(), ipython_layer(THIS).data)
     found, known = table(compiled_layer(THIS, *layers)), sources(*layers)
@@ -75,6 +76,7 @@ def test_it_holds_what_a_step_imports_of_the_other_layers() -> None:
         assert isinstance(marshal.loads(entry[HASH:]), types.CodeType)
 
 
+@pytest.mark.slow
 def test_it_is_the_same_each_time_and_kept(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layers = (runner_layer(), ipython_layer(THIS).data)
     first = compiled_layer(THIS, *layers)
@@ -111,6 +113,7 @@ def test_a_machine_that_starts_no_process_makes_no_layer(monkeypatch: pytest.Mon
     assert compiled_layer(THIS, runner_layer(), b"") == b""
 
 
+@pytest.mark.slow
 def test_without_ipython_ours_is_compiled() -> None:
     found = table(compiled_layer(THIS, runner_layer(), b""))
     assert "jupyter_mlops.runner.main" in found

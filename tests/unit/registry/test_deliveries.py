@@ -101,6 +101,7 @@ def test_reports_that_are_damaged_or_of_another_time_are_left_out(tmp_path: Path
     assert deliveries_of_run(store, "nb", "nb-1", {}) is None
 
 
+@pytest.mark.slow
 def test_a_run_tells_what_was_delivered(tmp_path: Path) -> None:
     bench = Workbench(Settings(Storage(tmp_path / "home")))
     path = written(tmp_path)

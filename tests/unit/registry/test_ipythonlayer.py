@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_mlops.registry import ipythonlayer
 from jupyter_mlops.registry.ipythonlayer import LICENSES, IPythonLayer, ipython_layer
+from jupyter_mlops.registry.lexers import fetched_when_asked
 
 THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -26,13 +27,17 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     ipython_layer.cache_clear()
 
 
-def members(layer: IPythonLayer) -> list[str]:
-    with tarfile.open(fileobj=io.BytesIO(layer.data)) as archive:
-        return [member.name for member in archive if member.isreg()]
+def members(*layers: bytes) -> list[str]:
+    found = []
+    for layer in layers:
+        with tarfile.open(fileobj=io.BytesIO(layer)) as archive:
+            found += [member.name for member in archive if member.isreg()]
+    return found
 
 
+@pytest.mark.slow
 def test_what_is_in_it() -> None:
-    found = members(ipython_layer(THIS))
+    found = members(ipython_layer(THIS).data)
     tops = {name.partition("/")[0] for name in found}
     assert {"IPython", "traitlets", "pygments", "pexpect", "matplotlib_inline", "stack_data", LICENSES} <= tops
     assert not tops & {"jedi", "parso", "psutil", "numpy"}
@@ -41,22 +46,44 @@ def test_what_is_in_it() -> None:
     }, "nothing else looks installed"
     assert not [name for name in found if name.endswith((".so", ".pyc")) or "/tests/" in name]
     assert len([name for name in found if name.startswith(LICENSES)]) >= 8
-    assert len(ipython_layer(THIS).data) < 2_800_000, "with the runner a bundle has 3 MB"
+    assert len(ipython_layer(THIS).data) < 1_500_000
 
 
+def test_what_is_fetched_only_when_it_is_asked_for() -> None:
+    import pygments.lexers
+
+    layer = ipython_layer(THIS)
+    first, second = set(members(layer.data)), set(members(layer.lexers))
+    assert not first & second
+    assert all(name.startswith("pygments/lexers/") for name in second)
+    there = {f"pygments/lexers/{path.name}" for path in Path(str(pygments.lexers.__file__)).parent.glob("*.py")}
+    assert there == {name for name in first | second if name.startswith("pygments/lexers/")}
+    assert {f"pygments/lexers/{name}.py" for name in ("__init__", "_mapping", "python", "shell", "html")} <= first
+    assert {f"pygments/lexers/{name}.py" for name in ("r", "sql", "julia", "fortran")} <= second
+
+
+def test_a_pygments_that_is_not_known_is_brought_along_whole() -> None:
+    files: dict[str, Path | bytes] = {"pygments/lexers/_mapping.py": b"LEXERS = load()", "pygments/lexers/r.py": b""}
+    assert fetched_when_asked(files) == frozenset()
+
+
+@pytest.mark.slow
 def test_it_is_the_same_each_time_and_kept(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = ipython_layer(THIS)
-    [kept] = fresh.iterdir()
+    kept = list(fresh.iterdir())
+    assert len(kept) == 2
     ipython_layer.cache_clear()
     monkeypatch.setattr(ipythonlayer, "_files", None)
-    assert ipython_layer(THIS).digest == first.digest, "it was read, not made"
+    assert ipython_layer(THIS) == first, "it was read, not made"
     monkeypatch.undo()
-    kept.write_bytes(b"damaged")
-    ipython_layer.cache_clear()
     monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(fresh.parents[1]))
-    assert ipython_layer(THIS).digest == first.digest
+    for one in kept:
+        one.write_bytes(b"damaged")
+        ipython_layer.cache_clear()
+        assert ipython_layer(THIS) == first
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written_only_costs_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "file"))

@@ -80,6 +80,7 @@ def joined(run: Any) -> list[str]:
     return [task["name"] for task in tasks if any(one["name"] == "join" for one in task["arguments"]["parameters"])]
 
 
+@pytest.mark.slow
 def test_runs_teach_and_are_checked_again(tmp_path: Path) -> None:
     bench = Workbench(Settings(Storage(tmp_path / "home")))
     path = written(tmp_path, "count")

@@ -342,6 +342,22 @@ def test_a_circle_ends(store, world):
     assert tree(Lineage(store).down(two)) == ("two", ("one",))
 
 
+def test_a_tree_is_no_larger_than_what_there_is(store, world):
+    """Each version is made of two that were made of the same two: told once each, and not once for each way that leads there."""
+    left, right = world.run("r0", datasets=["left0", "right0"])
+    for number in range(1, 25):
+        left, right = world.run(f"r{number}", datasets=[f"left{number}", f"right{number}"], used=[left, right])
+    (model,) = world.run("end", models=["churn"], used=[left, right])
+
+    def nodes(node):
+        return [node, *(one for each in node.next for one in nodes(each))]
+
+    found = nodes(Lineage(store).up(model))
+    assert len({node.thing.digest for node in found}) == 51
+    assert len(found) < 110
+    assert all(node.origins for node in found if not node.again)
+
+
 # -- git -------------------------------------------------------------------------------------------------------------------
 
 

@@ -67,6 +67,7 @@ def test_a_login_is_kept_beside_all_that_was_there(registry, config):
         log_out(registry)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [None, {"auths": {}}, {"auths": {"x": {"auth": "eDp5"}}}])
 def test_a_login_that_is_not_taken_leaves_no_trace(registry, config, before):
     if before is not None:

@@ -68,6 +68,7 @@ def counted(monkeypatch):
     return counting
 
 
+@pytest.mark.slow
 def test_a_list_of_fifty_models_asks_for_no_blob_and_the_second_for_little(layout, store, folder, counted):
     for number in range(50):
         for key in "ab":
@@ -143,6 +144,7 @@ def test_datasets(store):
     assert [(each.name, each.tag, each.facts) for each in Datasets(store).list()] == [("d", "v1", {"rows": 1})]
 
 
+@pytest.mark.slow
 def test_a_damaged_version_hides_no_other(layout, store, folder, caplog):
     for key in "ab":
         publish_model(store, "m", folder, key=key, annotations={}, metrics={})

@@ -189,6 +189,7 @@ def test_a_weak_reference_is_what_it_refers_to() -> None:
     assert first(weakref.ref(one), weakref.ref(other)) is None
 
 
+@pytest.mark.slow
 def test_a_figure_is_what_it_shows() -> None:
     from matplotlib.figure import Figure
 

@@ -83,7 +83,7 @@ def test_a_figure_is_the_same_bytes_each_time(tmp_path: Path, name: str) -> None
 
 def test_in_a_kernel_nothing_is_kept_and_all_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = Layout(tmp_path / "registry")
-    monkeypatch.setattr(record, "_home_store", lambda: layout)
+    monkeypatch.setattr(record, "home_store", lambda: layout)
     (tmp_path / "a.txt").write_text("a")
     assert str(record.log_artifact(tmp_path / "a.txt")) == "artifact a.txt"
     assert layout.repositories() == []

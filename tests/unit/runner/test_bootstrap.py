@@ -216,6 +216,7 @@ def test_a_login_goes_only_to_its_host(key: str, tmp_path: Path, registry: Any) 
     assert not [auth for _, auth in registry.book["asked"] if auth]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("faults", [[503], [429, 500], ["reset"], ["short"], [502, "reset"]], ids=str)
 def test_what_may_pass_is_tried_again(faults: list[Any], tmp_path: Path, registry: Any) -> None:
     registry.book["faults"] = list(faults)
@@ -295,6 +296,7 @@ def test_nothing_is_unpacked_outside(layer: bytes, tmp_path: Path) -> None:
     assert not list((tmp_path / "cache" / "bundles").iterdir())
 
 
+@pytest.mark.slow
 def test_an_unreachable_registry_is_said(tmp_path: Path, registry: Any) -> None:
     registry.shutdown()
     registry.server_close()

@@ -28,6 +28,7 @@ def _marked(names: list[str], quick: set[str]) -> list[Any]:
     return [pytest.param(name, id=name, marks=[] if name in quick else [pytest.mark.slow]) for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _marked([case["name"] for case in CASES], QUICK_CASES))
 def test_hard_case(name: str, tmp_path: Path) -> None:
     case = next(case for case in CASES if case["name"] == name)
@@ -46,6 +47,7 @@ def test_hard_case(name: str, tmp_path: Path) -> None:
         assert differences(expect, got, case["cells"]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _marked([name for name in NOTEBOOKS if name not in UNSEEN], QUICK_NOTEBOOKS))
 def test_hidden_state(name: str, tmp_path: Path) -> None:
     cells = NOTEBOOKS[name]

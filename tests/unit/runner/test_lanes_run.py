@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from jupyter_mlops.flow import Workbench
 from jupyter_mlops.settings import Settings, Storage
 from tests.unit.notebook_building import document
@@ -17,6 +19,7 @@ CELLS = {
 }
 
 
+@pytest.mark.slow
 def test_a_run_with_lanes_looks_like_one_kernel(tmp_path: Path) -> None:
     bench = Workbench(Settings(Storage(tmp_path / "home")))
     path = tmp_path / "nb.ipynb"

@@ -31,12 +31,13 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """The registry of this machine, and a working folder."""
     layout = Layout(tmp_path / "home")
-    monkeypatch.setattr(record, "_home_store", lambda: layout)
+    monkeypatch.setattr(record, "home_store", lambda: layout)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return layout
 
 
+@pytest.mark.slow
 def test_a_step_loads_what_an_earlier_one_recorded(tmp_path: Path) -> None:
     stage = Stage(
         tmp_path,
@@ -54,6 +55,7 @@ def test_a_step_loads_what_an_earlier_one_recorded(tmp_path: Path) -> None:
     assert second.report["used"] == [{"kind": "dataset", **entry}], "once, however often it was loaded"
 
 
+@pytest.mark.slow
 def test_what_the_step_itself_recorded_is_the_newest(tmp_path: Path, home: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     """In a kernel it is published at once, in a step at its end: both load it."""
     cell = (
@@ -80,7 +82,7 @@ def test_a_value_comes_back(home: Layout, data: Any, check: Any) -> None:
     record.log_dataset(data, "it")
     for reference in ("it", "it:latest", "it:v1", f"it@{home.get_manifest('datasets/it', 'v1').descriptor.digest}"):
         assert check(record.load_dataset(reference))
-    (used,) = record._recorder().used
+    (used,) = record.recorder_of_process().used
     assert (used["kind"], used["name"], used["tag"]) == ("dataset", "it", "v1")
 
 
@@ -110,7 +112,7 @@ def test_damage_leaves_what_was_there(home: Layout, tmp_path: Path) -> None:
     with pytest.raises(Corrupt):
         record.load_dataset("files")
     assert [(path.name, path.read_text()) for path in Path("files").iterdir()] == [("a.txt", "mine")]
-    assert record._recorder().used == []
+    assert record.recorder_of_process().used == []
 
 
 def test_a_frame_in_parquet_without_pyarrow_says_so(home: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

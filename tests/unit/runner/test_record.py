@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.errors import NotStorable, WrongUsage
+from jupyter_mlops.formats import table
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.tar import extract_all
 from jupyter_mlops.pipeline.pipeline import Options
@@ -45,6 +46,7 @@ def unpacked(store: Layout, name: str, tag: str, folder: Path) -> Path:
 # -- in a step ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_step_publishes_once_however_often_it_runs(tmp_path: Path) -> None:
     cells = [
         MODEL,
@@ -71,6 +73,7 @@ def test_a_step_that_fails_publishes_nothing(tmp_path: Path) -> None:
     assert versions(stage.store, "mine") == []
 
 
+@pytest.mark.slow
 def test_metrics_of_earlier_steps_belong_to_later_models(tmp_path: Path) -> None:
     cells = [
         "from jupyter_mlops import log_metrics\nlog_metrics({'rows': 5}, loss=0.9)\nfor i in range(3):\n    log_metrics(loss=1 / (i + 1), step=i)",
@@ -114,6 +117,7 @@ def test_a_model_of_the_notebook_works_elsewhere(tmp_path: Path) -> None:
     assert done.stdout == "[110]\n", done.stderr
 
 
+@pytest.mark.slow
 def test_the_step_option_registers_a_variable(tmp_path: Path) -> None:
     options = {0: Options(outputs=("model:m",)), 1: Options(outputs=("model",)), 2: Options(outputs=("model:nope",))}
     stage = Stage(tmp_path, [MODEL, "model = m", "x = 1"], options=options)
@@ -159,15 +163,20 @@ def test_outside_a_step_it_is_published_at_once(tmp_path: Path, monkeypatch: pyt
 # -- the card ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_card_of_an_estimator(tmp_path: Path) -> None:
-    import joblib
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wanted", "format_", "file", "pickled"), [("", "skops", "model.skops", False), ("sklearn", "sklearn", "model.joblib", True)]
+)
+def test_the_card_of_an_estimator(tmp_path: Path, wanted: str, format_: str, file: str, pickled: bool) -> None:
     from sklearn.linear_model import LogisticRegression
 
     frame = pd.DataFrame({"age": [1, 2, 3, 4], "score": [0.5, float("nan"), 1.5, 2.0], "ok": [True, False, True, False]}).fillna(0)
     model = LogisticRegression().fit(frame, [0, 1, 0, 1])
-    about = card.write_model(tmp_path, model, "m", data=frame, metrics={"auc": float("nan"), "acc": 0.5}, kernel="py3-own")
+    about = card.write_model(
+        tmp_path, model, "m", data=frame, metrics={"auc": float("nan"), "acc": 0.5}, wanted=wanted, kernel="py3-own"
+    )
     assert about["kernel"] == "py3-own"
-    assert about["pickle"] is True
+    assert (about["format"], about["file"], about["pickle"]) == (format_, file, pickled)
     assert json.loads((tmp_path / "mlops.json").read_text()) == about
     assert about["signature"]["inputs"] == [
         {"name": "age", "datatype": "INT64"}, {"name": "score", "datatype": "FP64"}, {"name": "ok", "datatype": "BOOL"},
@@ -179,7 +188,7 @@ def test_the_card_of_an_estimator(tmp_path: Path) -> None:
     assert about["metrics"] == {"auc": None, "acc": 0.5}
     assert about["class"] == "sklearn.linear_model._logistic.LogisticRegression"
     assert about["packages"]["scikit-learn"]
-    assert joblib.load(tmp_path / about["file"]).predict(frame).tolist() == model.predict(frame).tolist()
+    assert table.read(tmp_path / file, about, "listed").predict(frame).tolist() == model.predict(frame).tolist()
 
 
 def test_no_data_no_rows(tmp_path: Path) -> None:
@@ -277,6 +286,7 @@ def test_a_metric_that_is_not_finite_is_kept_as_text(tmp_path: Path) -> None:
 # -- datasets ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_datasets_are_versions_keyed_by_run_and_call(tmp_path: Path) -> None:
     cells = [
         "import pandas as pd\nfrom jupyter_mlops import log_dataset\nlog_dataset(pd.DataFrame({'a': [1, 2]}), 'rows')\nopen('f.txt', 'w').write('x')\nlog_dataset('f.txt', 'file')"

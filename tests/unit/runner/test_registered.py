@@ -68,6 +68,7 @@ CASES: dict[str, tuple[Sequence[str], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_later_step_finds_it(name: str, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
@@ -78,6 +79,7 @@ def test_a_later_step_finds_it(name: str, tmp_path: Path) -> None:
     assert ran[-1].stream(len(cells)) == expected
 
 
+@pytest.mark.slow
 def test_a_package_that_is_imported_after_all_registers_its_own_again(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     cells = [

@@ -62,6 +62,7 @@ def text(one: Ran) -> str:
     return "".join(output["text"] for cell in one.outputs.values() for output in cell.get("outputs", []) if "text" in output)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fresh_folders", [False, True])
 def test_nothing_changed_runs_nothing(tmp_path: Path, fresh_folders: bool) -> None:
     twice = Twice(tmp_path, fresh_folders=fresh_folders)
@@ -78,6 +79,7 @@ def test_nothing_changed_runs_nothing(tmp_path: Path, fresh_folders: bool) -> No
         assert [event["phase"] for event in one.events if event["event"] == "step"] == ["started", "succeeded"]
 
 
+@pytest.mark.slow
 def test_the_failed_step_is_mended_and_those_before_it_are_taken_over(twice: Twice) -> None:
     broken = (*CELLS[:2], "rows.push(1)")
     first = twice.run(broken)
@@ -90,12 +92,14 @@ def test_the_failed_step_is_mended_and_those_before_it_are_taken_over(twice: Twi
     assert RAN_AGAIN + "it did not succeed in run-1" in mended[2].stdout
 
 
+@pytest.mark.slow
 def test_a_run_that_resumed_can_be_resumed(twice: Twice) -> None:
     twice.run(CELLS)
     twice.run(CELLS)
     assert cached(twice.run(CELLS)) == [True] * 3
 
 
+@pytest.mark.slow
 def test_what_follows_a_changed_step_runs_too_unless_it_is_given_the_same(twice: Twice) -> None:
     twice.run(("x = 1", "y = x + 1", "print(y)"))
     assert cached(twice.run(("x = 1", "y = x + 2", "print(y)"))) == [True, False, False]
@@ -105,6 +109,7 @@ def test_what_follows_a_changed_step_runs_too_unless_it_is_given_the_same(twice:
     assert text(said[2]) == "4\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -120,6 +125,7 @@ def test_comments_and_layout_change_nothing(twice: Twice, before: str, after: st
     assert cached(twice.run((start, after))) == [True, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after"),
     [("x = 1", "x = 1.0"), ("x = 1", "x = True"), ("'a doc'\nx = 1", "x = 1"), ("x = 1", "x = 1\nx"), ("!echo 1", "!echo 2")],
@@ -131,6 +137,7 @@ def test_what_means_something_else_runs_again(twice: Twice, before: str, after: 
     assert SAID["source"] in again[0].stdout
 
 
+@pytest.mark.slow
 def test_a_parameter_with_another_value_runs_its_step_again(twice: Twice) -> None:
     parameters = [Parameter("lr", "float", 0.1, 1, 1)]
     cells = ("a = 1", "lr = 0.1", "print(lr + a)")
@@ -141,6 +148,7 @@ def test_a_parameter_with_another_value_runs_its_step_again(twice: Twice) -> Non
     assert text(again[2]) == "1.5\n"
 
 
+@pytest.mark.slow
 def test_a_changed_file_of_the_folder_runs_again_and_the_notebook_itself_does_not_count(twice: Twice) -> None:
     cells = ("data = open('data.csv').read()", "print(data)")
     twice.files = {"data.csv": "1,2", "stage.ipynb": "{}"}
@@ -151,6 +159,7 @@ def test_a_changed_file_of_the_folder_runs_again_and_the_notebook_itself_does_no
     assert text(again[1]) == "1,2,3\n"
 
 
+@pytest.mark.slow
 def test_a_changed_module_runs_again(twice: Twice, tmp_path: Path) -> None:
     folder = tmp_path / "beside"
     folder.mkdir()
@@ -163,6 +172,7 @@ def test_a_changed_module_runs_again(twice: Twice, tmp_path: Path) -> None:
     assert text(again[1]) == "2\n"
 
 
+@pytest.mark.slow
 def test_the_environment_counts_and_a_secret_does_not(twice: Twice) -> None:
     options = {0: Options(env={"MODE": "a"}, secrets=({"env": "TOKEN", "secret": "s", "key": "k"},))}
     twice.env = {"MODE": "a", "TOKEN": "first-secret"}
@@ -177,6 +187,7 @@ def test_the_environment_counts_and_a_secret_does_not(twice: Twice) -> None:
     assert "secret" not in str(first[0].report)
 
 
+@pytest.mark.slow
 def test_metrics_and_models_are_told_again_and_registered_once(twice: Twice) -> None:
     cells = (
         "from jupyter_mlops import log_metrics, log_model\nfrom sklearn.dummy import DummyClassifier",
@@ -192,12 +203,14 @@ def test_metrics_and_models_are_told_again_and_registered_once(twice: Twice) -> 
     assert list(twice.stage.store.tags("models/net")) == ["latest", "v1", "v1.modelpack"]
 
 
+@pytest.mark.slow
 def test_the_files_that_a_step_made_are_there_again(twice: Twice, tmp_path: Path) -> None:
     twice.run(CELLS)
     twice.run(CELLS)
     assert (tmp_path / "work" / "made.txt").read_text() == "made"
 
 
+@pytest.mark.slow
 def test_what_was_taken_over_outlives_the_run_it_came_from(twice: Twice) -> None:
     from jupyter_mlops.registry.runs import RunRecords
 
@@ -215,6 +228,7 @@ def test_a_run_that_left_nothing_is_no_error(tmp_path: Path, resume: str) -> Non
     assert f"{resume} has left nothing of it" in ran[0].stdout
 
 
+@pytest.mark.slow
 def test_a_damaged_state_runs_again(twice: Twice) -> None:
     first = twice.run(("x = 1",))
     blob = twice.root / "registry" / "runs" / "stage" / "blobs" / "sha256" / first[0].state.removeprefix("sha256:")

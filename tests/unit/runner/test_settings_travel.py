@@ -97,6 +97,7 @@ def test_a_cell_that_may_raise_ends_nothing(tmp_path: Path) -> None:
     assert ran[1].failure["cell"] == 2
 
 
+@pytest.mark.slow
 def test_a_task_goes_on_in_the_next_cell_and_belongs_to_its_step(tmp_path: Path) -> None:
     cells = [
         "import asyncio\nasync def say(n):\n    await asyncio.sleep(0.01)\n    return n\nt = asyncio.create_task(say(3))",
@@ -120,6 +121,7 @@ def test_a_loop_is_running_as_in_a_kernel(tmp_path: Path) -> None:
     assert "running event loop" in ran.failure["message"]
 
 
+@pytest.mark.slow
 def test_source_of_a_function_of_an_earlier_step(tmp_path: Path) -> None:
     cells = ["# above\ndef use(o):\n    return o\n\n", "n = 1", "import inspect\nprint(inspect.getsource(use), end='')"]
     ran = Stage(tmp_path, cells).run()

@@ -166,6 +166,7 @@ def test_the_report_is_in_the_registry_however_the_step_ended(last: str, tmp_pat
         assert json.loads(stream.read()) == ran.outputs
 
 
+@pytest.mark.slow
 def test_the_state_manifest_holds_every_blob(tmp_path: Path) -> None:
     cells = [
         "import numpy as np, random\nnp.random.seed(1); random.seed(1)\nbig = np.zeros(50_000)\nopen('f', 'w').write('x')",
@@ -335,6 +336,7 @@ def test_a_parameter_is_set_right_after_its_cell(given: dict[str, Any], shown: s
     assert ran.stream(1) == shown + "\n"
 
 
+@pytest.mark.slow
 def test_declared_variables_and_secrets_never_reach_the_registry(tmp_path: Path) -> None:
     options = Options(env={"DECLARED": "x"}, secrets=({"env": "TOKEN", "secret": "s", "key": "k"},))
     cells = [

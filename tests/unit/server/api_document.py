@@ -33,6 +33,7 @@ def example(path: str) -> str:
         "check": "check-0123456789abcdef",
         "run": "churn-x7k2p",
         "model": "churn",
+        "dataset": "rows",
         "alias": "champion",
         "tag": "v1",
         "namespace": "default",

@@ -38,6 +38,13 @@ BODIES: dict[str, Any] = {
     "/services": {"model": "none"},
 }
 
+ASKED: dict[str, dict[str, str]] = {
+    "/models/{model}/diff": {"from": "v1", "to": "v2"},
+    "/datasets/{dataset}/diff": {"from": "v1", "to": "v2"},
+    "/lineage": {"of": "models/none:v1"},
+}
+"""Arguments that a path cannot be asked without."""
+
 
 class LookOnly(Authorizer):
     """Allows reading; remembers what it was asked."""
@@ -59,7 +66,8 @@ def jp_server_config(jp_server_config: dict[str, Any]) -> dict[str, Any]:
 
 async def test_reading_passes_and_the_rest_is_refused(call: Any) -> None:
     for path, verb, operation in operations():
-        answer = await call(verb.upper(), example(path), None if verb == "get" else BODIES.get(path))
+        asked = ASKED.get(path, {}) if verb == "get" else {}
+        answer = await call(verb.upper(), example(path), None if verb in {"get", "delete"} else BODIES.get(path), **asked)
         action, resource = expected(verb, operation)
         assert LookOnly.asked[-1] == (action, resource), f"{verb} {path}"
         if action == "read":

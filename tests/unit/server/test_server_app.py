@@ -28,6 +28,7 @@ def test_without_configuration_the_settings_are_those_of_the_product(mlops_home:
         ("copy_limit", 10, lambda settings: settings.workspace.copy_limit == 10),
         ("stop_grace", 0.5, lambda settings: settings.steps.stop_grace == 0.5),
         ("early_after", -1.0, lambda settings: settings.steps.early_after == -1.0),
+        ("pickles", "listed", lambda settings: settings.serving.pickles == "listed"),
         ("ready_timeout", 9.0, lambda settings: settings.serving.ready_timeout == 9.0),
         ("body_limit", 100, lambda settings: settings.serving.body_limit == 100),
     ],

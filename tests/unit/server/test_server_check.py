@@ -22,6 +22,7 @@ async def over(call: Any, name: str) -> dict[str, Any]:
         await asyncio.sleep(0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_a_check_from_start_to_verdict(call: Any, write_notebook: Any) -> None:
     write_notebook("sub/same.ipynb", "x = 1", "print(x)")
@@ -37,6 +38,7 @@ async def test_a_check_from_start_to_verdict(call: Any, write_notebook: Any) -> 
         assert (await call("GET", "/checks", schema="NotebookChecks", notebook=path)).body == {"checks": expected}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_a_clock_is_told_as_unsteady_with_its_cell(call: Any, write_notebook: Any) -> None:
     write_notebook("clock.ipynb", "import time", "print('at', time.time_ns())")

@@ -86,6 +86,7 @@ def test_a_watch_that_breaks_is_begun_anew(
         assert not thread.is_alive()
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_over_200_runs(watch: Any, at_cluster: FakeCluster, told: list[Any]) -> None:
     """What this product holds after 200 runs is what it held after 40; the cluster in memory itself is not counted."""
 

@@ -62,6 +62,7 @@ async def test_a_file_that_is_no_notebook_is_a_clear_error(call: Any, jp_root_di
     assert answer.body["fix"]
 
 
+@pytest.mark.slow
 async def test_version_3_is_refused_even_where_the_contents_service_upgrades_it(call: Any, jp_root_dir: Path) -> None:
     import nbformat
 

@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.unit.cli.test_cli_convert_learned import CELLS, needs
 from tests.unit.notebook_building import document
 
 
+@pytest.mark.slow
 async def test_a_target_that_is_named_has_the_order_that_its_runs_taught(call: Any, bench: Any, jp_root_dir: Path) -> None:
     path = jp_root_dir / "a.ipynb"
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}

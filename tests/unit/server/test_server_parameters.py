@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.parameter_values import TYPED, expected, notebook
 from tests.unit.server.test_server_runs import until
 
 
+@pytest.mark.slow
 async def test_values_arrive_exactly(call: Any, app: Any, jp_root_dir: Path) -> None:
     (jp_root_dir / "nb.ipynb").write_text(notebook(), encoding="utf-8")
     started = await call("POST", "/runs", {"path": "nb.ipynb", "parameters": TYPED})

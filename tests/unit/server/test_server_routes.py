@@ -102,7 +102,15 @@ async def test_the_front_door_is_closed_without_authentication(jp_fetch: Any, ve
 
 
 @pytest.mark.parametrize(
-    "path", ["nothing", "runs/UPPER", "runs/..%2f..%2fetc", "models/a%2fb/versions/v1", "services/default/x%00"]
+    "path",
+    [
+        "nothing",
+        "runs/UPPER",
+        "runs/..%2f..%2fetc",
+        "models/a%2fb/versions/v1",
+        "datasets/a%2f..%2fb/versions/v1",
+        "services/default/x%00",
+    ],
 )
 async def test_any_other_path_is_a_clear_404_and_asks_who_calls(call: Any, jp_fetch: Any, path: str) -> None:
     answer = await call("GET", path)

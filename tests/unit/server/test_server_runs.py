@@ -112,6 +112,7 @@ async def test_pages_of_runs_are_complete_and_do_not_overlap(call: Any, submit: 
     assert {run["pipeline"] for run in some["runs"]} == {"p0"}
 
 
+@pytest.mark.slow
 async def test_paths_are_those_of_the_file_browser_or_none(call: Any, submit: Any, write_notebook: Any, tmp_path: Path) -> None:
     inside = submit(("one", "pass"), notebook=str(write_notebook("sub/a.ipynb", "1"))).name
     elsewhere = tmp_path / "elsewhere.ipynb"
@@ -133,6 +134,7 @@ async def test_an_unknown_run_is_404(call: Any, path: str) -> None:
     assert answer.body["fix"]
 
 
+@pytest.mark.slow
 async def test_a_running_run_keeps_the_server_alive_and_polling_does_not(
     call: Any, submit: Any, jp_serverapp: Any, app: Any
 ) -> None:
@@ -173,6 +175,7 @@ async def test_a_stopped_server_leaves_runs_alone_and_the_next_one_finds_them(ca
     assert [run.name for run in other.engine.list()] == [name]
 
 
+@pytest.mark.slow
 async def test_a_new_run_says_where_it_is(call: Any, write_notebook: Any, bench: Any, jp_base_url: str) -> None:
     write_notebook("sub/numbers.ipynb", "x = 2", "print(x + 1)")
     answer = await call("POST", "/runs", {"path": "sub/numbers.ipynb"}, schema="StartedRun")
@@ -218,6 +221,7 @@ def failed(call: Any, write_notebook: Any, bench: Any) -> Any:
         bench.engine.control(run_.name, "delete")
 
 
+@pytest.mark.slow
 async def test_a_resumed_run_takes_over_what_finished_and_keeps_what_is_not_said(call: Any, failed: Any) -> None:
     before = await failed({"lr": 0.25})
     assert (before["phase"], before["resumed"]) == ("Failed", None)
@@ -232,6 +236,7 @@ async def test_a_resumed_run_takes_over_what_finished_and_keeps_what_is_not_said
     assert [line["text"] for line in logs["lines"]] == [f"runs again: it did not succeed in {before['name']}", "lr 0.25 6"]
 
 
+@pytest.mark.slow
 async def test_without_resume_every_step_runs(call: Any, failed: Any) -> None:
     await failed({})
     answer = await call("POST", "/runs", {"path": "resume.ipynb", "parameters": {"works": True}}, schema="Run")
@@ -240,6 +245,7 @@ async def test_without_resume_every_step_runs(call: Any, failed: Any) -> None:
     assert not any(step["cached"] for step in run["steps"])
 
 
+@pytest.mark.slow
 async def test_a_resumption_that_cannot_be(call: Any, failed: Any) -> None:
     run = await failed({})
     for body, status in (

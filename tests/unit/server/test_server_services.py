@@ -13,6 +13,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from jupyter_mlops.cli.door import front_doors, url_of
+from jupyter_mlops.oci.made import note_made
 from jupyter_mlops.oci.modelpack import publish_model
 from tests.unit.serving.support import python_model
 
@@ -30,7 +31,9 @@ def publish(bench: Any, tmp_path: Path) -> Any:
     def make(name: str = "total") -> Any:
         number = time.monotonic_ns()
         folder = python_model(tmp_path / str(number), total, name=name, sample=ROWS)
-        return publish_model(bench.store, name, folder, key=f"run/step/{number}", annotations={}, metrics={"loss": 0.25})
+        made = publish_model(bench.store, name, folder, key=f"run/step/{number}", annotations={}, metrics={"loss": 0.25})
+        note_made(bench.store, made.digest)
+        return made
 
     return make
 
@@ -72,6 +75,7 @@ async def test_models_versions_and_aliases(call: Any, publish: Any) -> None:
     assert (await call("GET", "/models/none")).status == 404
 
 
+@pytest.mark.slow
 async def test_a_service_from_deploy_to_deletion(call: Any, publish: Any, services: Any, jp_base_url: str, jp_fetch: Any) -> None:
     publish()
     made = await call("POST", "/services", {"model": "total"}, schema="Service")
@@ -107,6 +111,7 @@ async def test_a_service_from_deploy_to_deletion(call: Any, publish: Any, servic
     assert (await call("GET", "/models/total", schema="Model")).status == 200
 
 
+@pytest.mark.slow
 async def test_the_front_door(call: Any, publish: Any, services: Any, jp_fetch: Any) -> None:
     publish()
     await call("POST", "/services", {"model": "total"})
@@ -138,6 +143,7 @@ async def test_the_front_door(call: Any, publish: Any, services: Any, jp_fetch: 
     assert unknown.value.code == 404
 
 
+@pytest.mark.slow
 async def test_only_headers_of_the_protocol_reach_the_model_server(
     call: Any, publish: Any, services: Any, jp_fetch: Any, bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 
 from jupyter_mlops.oci.layout import Layout
+from jupyter_mlops.oci.made import note_made
 from jupyter_mlops.oci.modelpack import publish_model
 from jupyter_mlops.registry.models import Models
 from jupyter_mlops.serving.local.backend import LocalBackend
@@ -32,7 +33,9 @@ class Machine:
     scratch: Path
 
     def publish(self, name, folder):
-        return publish_model(self.store, name, folder, key=f"run/step/{time.monotonic_ns()}", annotations={}, metrics={})
+        made = publish_model(self.store, name, folder, key=f"run/step/{time.monotonic_ns()}", annotations={}, metrics={})
+        note_made(self.store, made.digest)
+        return made
 
     def publish_python(self, name, predict, **options):
         return self.publish(name, python_model(self.scratch / f"{name}-{time.monotonic_ns()}", predict, name=name, **options))

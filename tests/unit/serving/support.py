@@ -150,6 +150,8 @@ def serving(folder: Path, name: str, *options: str, wait: bool = True, log: Path
         name,
         "--announce-fd",
         str(says),
+        "--pickles",
+        "any",
         *options,
     ]
     with (log or folder.parent / f"{name}.log").open("ab") as output:

@@ -201,7 +201,7 @@ def test_the_type_of_json_values(values, datatype):
 def logged(folder, model, data=None):
     folder.mkdir()
     write_model(folder, model, "m", data=data, metrics={})
-    served = Model("m", folder)
+    served = Model("m", folder, rule="any")
     served.load()
     return served
 
@@ -290,7 +290,7 @@ def test_an_estimator_stored_with_a_notebooks_code_is_bound_to_its_python(tmp_pa
     card = json.loads((folder / "mlops.json").read_text())
     (folder / "mlops.json").write_text(json.dumps({**card, "python": "3.8.1"}))
     with pytest.raises(PlatformError, match="version mismatch"):
-        Model("m", folder).load()
+        Model("m", folder, rule="any").load()
 
 
 def test_a_model_that_is_none_is_refused(tmp_path):
@@ -298,7 +298,7 @@ def test_a_model_that_is_none_is_refused(tmp_path):
     import cloudpickle
 
     (folder / "model.pkl").write_bytes(cloudpickle.dumps({"weights": [1]}))
-    served = Model("m", folder)
+    served = Model("m", folder, rule="any")
     with pytest.raises(PlatformError, match=r"the model is builtins\.dict, which has no predict"):
         served.load()
     assert served.state == "failed"

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from jupyter_mlops.errors import WrongUsage
+from jupyter_mlops.errors import NotAllowed, WrongUsage
 from jupyter_mlops.registry.models import ModelVersion
 from jupyter_mlops.serving.decode import model_of, model_reference
 from jupyter_mlops.serving.kserve.bundle import server_bundle
@@ -184,7 +184,7 @@ def test_what_is_asked_for_and_nothing_else_changes_the_revision():
         ({"secrets": [{"env": "PROTOCOL", "secret": "s", "key": "k"}]}, "PROTOCOL"),
         ({"target": Target(name="t", namespace="ml")}, "registry"),
         ({"name": "No Name"}, "name"),
-        ({"runtime": "r", "version": ModelVersion("churn", "v3", DIGEST, format="python")}, "runtime"),
+        ({"runtime": "r", "rule": "any", "version": ModelVersion("churn", "v3", DIGEST, format="python")}, "runtime"),
     ],
 )
 def test_what_cannot_be_is_refused(options, field):
@@ -199,9 +199,19 @@ def test_a_mode_that_does_not_exist():
         document(mode="s3")
 
 
+@pytest.mark.parametrize("rule", ["never", "listed"])
+@pytest.mark.parametrize("card", [{"pickle": False}, {"pickle": True}, {}])
+def test_a_runtime_that_asks_nobody_gets_nothing_foreign(rule, card):
+    """Whatever the card says: who pushed the version wrote it."""
+    version = ModelVersion("churn", "v3", DIGEST, format="sklearn", card=card)
+    with pytest.raises(NotAllowed) as caught:
+        document(version=version, runtime="kserve-sklearnserver", rule=rule)
+    assert caught.value.code == "pickle-refused"
+
+
 def test_a_runtime_of_the_cluster():
     target = Target(name="t", namespace="ml", registry="http://r:5000", pull_secret="login")
-    made = document(target=target, runtime="kserve-sklearnserver", mode=NATIVE, reason="best", env={"A": "1"}, gpu=1)
+    made = document(target=target, runtime="kserve-sklearnserver", rule="any", mode=NATIVE, reason="best", env={"A": "1"}, gpu=1)
     spec = made["spec"]["predictor"]
     model = spec["model"]
     assert (model["runtime"], model["protocolVersion"], model["modelFormat"]) == ("kserve-sklearnserver", "v2", {"name": "sklearn"})

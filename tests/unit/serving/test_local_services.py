@@ -76,6 +76,7 @@ def condition(service, kind):
 # -- the usual -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_scikit_learn_model_from_the_registry_to_a_prediction(machine):
     version = machine.publish_iris()
     first = machine.backend.apply(machine.document("iris"))
@@ -100,6 +101,7 @@ def test_a_scikit_learn_model_from_the_registry_to_a_prediction(machine):
     machine.backend.control("iris", "delete")
 
 
+@pytest.mark.slow
 def test_stop_start_and_delete_leave_no_process(machine):
     machine.publish_python("double", double)
     machine.deploy("double")
@@ -124,6 +126,7 @@ def test_stop_start_and_delete_leave_no_process(machine):
         machine.backend.get("double")
 
 
+@pytest.mark.slow
 def test_applying_what_runs_changes_nothing_and_another_version_replaces_it(machine):
     machine.publish_python("model", double)
     first = machine.deploy("model")
@@ -143,6 +146,7 @@ def test_applying_what_runs_changes_nothing_and_another_version_replaces_it(mach
     machine.backend.control("model", "delete")
 
 
+@pytest.mark.slow
 def test_two_services_and_two_backends_see_the_same(machine):
     machine.publish_python("double", double)
     machine.publish_python("triple", triple)
@@ -167,6 +171,7 @@ def test_two_services_and_two_backends_see_the_same(machine):
     assert machine.backend.list() == []
 
 
+@pytest.mark.slow
 def test_logs_hold_every_start_and_following_ends_with_the_service(machine):
     def shout(rows):
         print("shouted", rows)
@@ -187,6 +192,7 @@ def test_logs_hold_every_start_and_following_ends_with_the_service(machine):
     machine.backend.control("shout", "delete")
 
 
+@pytest.mark.slow
 def test_a_fixed_port_is_used_and_kept(machine):
     machine.publish_python("double", double)
     with socket.socket() as free:
@@ -222,6 +228,7 @@ def outcome(act):
         return type(error).__name__
 
 
+@pytest.mark.slow
 def test_a_failed_service_is_tried_again_when_it_is_deployed_again(machine, tmp_path):
     marker = tmp_path / "installed"
     broken_model(
@@ -239,6 +246,7 @@ def test_a_failed_service_is_tried_again_when_it_is_deployed_again(machine, tmp_
     machine.backend.control("heals", "delete")
 
 
+@pytest.mark.slow
 def test_a_log_that_grows_is_put_aside_while_it_is_written_and_followed(machine):
     def shout(rows):
         print("\n".join(f"{rows[0]} {'x' * 1000}" for _ in range(10_000)), flush=True)
@@ -320,6 +328,7 @@ def test_headers_of_jupyter_are_not_handed_on(machine):
 # -- faults ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_killed_server_is_started_again(machine):
     machine.publish_python("double", double)
     machine.deploy("double")
@@ -332,6 +341,7 @@ def test_a_killed_server_is_started_again(machine):
     machine.backend.control("double", "delete")
 
 
+@pytest.mark.slow
 def test_a_killed_supervisor_is_noticed_takes_its_server_along_and_can_be_started_again(machine):
     machine.publish_python("double", double)
     machine.deploy("double")
@@ -384,6 +394,7 @@ def test_a_broken_model_fails_fast_with_its_cause(machine, name, source, code, s
     assert processes_of(machine.settings.storage.home) == []
 
 
+@pytest.mark.slow
 def test_a_broken_model_is_tried_again(machine, tmp_path):
     marker = tmp_path / "healed"
     broken_model(machine, "heals", f"import pathlib\nassert pathlib.Path({str(marker)!r}).exists(), 'not yet'")
@@ -495,6 +506,7 @@ def test_what_is_not_served(machine, change, error, said):
     assert machine.backend.list() == []
 
 
+@pytest.mark.slow
 def test_a_kernel_that_is_gone_is_said_in_the_condition(machine):
     machine.publish("iris", iris_model(machine.scratch / "iris", kernel="gone-kernel", packages={"scikit-learn": "0.1"}))
     service = machine.deploy("iris")
@@ -515,6 +527,7 @@ def test_a_function_of_another_python_is_not_run(machine):
     machine.backend.control("old", "delete")
 
 
+@pytest.mark.slow
 def test_waiting_has_an_end(machine):
     broken_model(machine, "slow", "import time; time.sleep(60)")
     machine.backend.apply(machine.document("slow"))

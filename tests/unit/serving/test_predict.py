@@ -88,6 +88,7 @@ def test_a_model_without_sample_that_fails(machine):
     machine.backend.control("fail", "delete")
 
 
+@pytest.mark.slow
 def test_text_columns_of_csv_stay_text(machine):
     def echo(frame):
         return [f"{kind.__name__}" for kind in map(type, frame["code"])]

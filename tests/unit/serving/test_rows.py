@@ -73,6 +73,7 @@ def test_numbers_survive_csv(records):
     assert parse_data(text.getvalue()) == [{name: record[name] for name in "abc"} for record in records]
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
                     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))  # fmt: skip
 def test_json_stays_what_it_is(value):

@@ -113,6 +113,7 @@ def test_versions_metadata_and_health(iris):
     assert iris.get("/v2")[1]["extensions"] == ["model_repository"]
 
 
+@pytest.mark.slow
 def test_mixed_columns_keep_their_types(churn):
     rows = [{"plan": "basic", "age": 30, "paid": True, "spend": 1.5}, {"plan": "pro", "age": 31.0, "paid": False, "spend": 20}]
     assert churn.post("/v1/models/churn:predict", {"instances": rows}) == (200, {"predictions": ["stays", "leaves"]})

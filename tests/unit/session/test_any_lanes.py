@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +48,7 @@ def ran(chain: Chain, base: State, step: str, cells: list[str]) -> Side:
     return Side(step, chain.state, whole)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(lanes(), lanes())
 def test_lanes_come_together_as_in_order_or_not_at_all(first: list[str], second: list[str]) -> None:

@@ -66,6 +66,7 @@ def programs(draw: st.DrawFn) -> list[str]:
     return PRELUDE + cells
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(programs())
 def test_cut_into_steps_it_is_the_same(cells: list[str]) -> None:

@@ -13,6 +13,7 @@ from tests.unit.session.processes import Steps, in_one_process, in_processes, wa
 warm()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HANGING)
 def test_a_process_a_cell_is_one_kernel(name: str) -> None:
     expected = in_one_process(HANGING[name])
@@ -27,6 +28,7 @@ def test_what_hangs_and_cannot_travel_is_told_by_name() -> None:
         assert steps.warned == ["time.held, a Held, cannot be handed to later steps (TypeError: cannot pickle 'generator' object)"]
 
 
+@pytest.mark.slow
 def test_the_work_of_a_step_is_not_done_with_functions_of_the_notebook() -> None:
     with tempfile.TemporaryDirectory() as folder:
         steps = Steps(Path(folder))
@@ -35,6 +37,7 @@ def test_the_work_of_a_step_is_not_done_with_functions_of_the_notebook() -> None
         assert steps.run("import json\nprint(json.dumps(1), kept)").printed == "patched [1]\n"
 
 
+@pytest.mark.slow
 def test_the_module_of_the_names_is_that_of_a_kernel() -> None:
     """A real kernel prints exactly this (``plot_*`` scripts of galleries show their ``__doc__``)."""
     asked = "print(__doc__, __name__, __package__, __spec__, __loader__)"

@@ -25,6 +25,7 @@ def _skip_without(module: str) -> None:
         pytest.skip(f"{module} is not installed: what it keeps is not tried here")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KEPT)
 def test_a_process_a_cell_is_one_kernel(name: str) -> None:
     needs, cells = KEPT[name]
@@ -36,6 +37,7 @@ def test_a_process_a_cell_is_one_kernel(name: str) -> None:
     assert in_processes(cells) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["reraised", "with cause"])
 def test_an_error_of_an_earlier_cell_stops_where_it_did(name: str) -> None:
     raised = {
@@ -48,6 +50,7 @@ def test_an_error_of_an_earlier_cell_stops_where_it_did(name: str) -> None:
     assert in_processes(cells) == expected
 
 
+@pytest.mark.slow
 def test_errors_of_rich_are_shown_by_rich_in_later_steps() -> None:
     _skip_without("rich")
     cells = ["from rich import traceback\n_ = traceback.install(width=60)", "loc = 5\n1/0"]
@@ -146,6 +149,7 @@ def test_seeds_of_opencv_are_noted_by_a_function_that_is_still_found_by_name() -
     assert in_processes(cells) == in_one_process(cells)
 
 
+@pytest.mark.slow
 def test_figures_that_another_test_left_open_are_in_no_kernel() -> None:
     _skip_without("matplotlib")
     cells = KEPT["figure numbers closed"][1]

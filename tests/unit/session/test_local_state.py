@@ -46,6 +46,7 @@ MODULES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_the_state_of_a_module_is_that_of_one_kernel(name: str) -> None:
     source, (first, second) = MODULES[name]

@@ -53,6 +53,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not sys.platform.startswith("linux"),
     reason="the peak of one program alone is told by Linux; that of getrusage begins with its parent's",

@@ -10,6 +10,7 @@ from tests.unit.session.processes import Failed, in_one_process, in_processes, w
 warm()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OBJECTS)
 def test_a_process_a_cell_is_one_kernel(name: str) -> None:
     expected = in_one_process(OBJECTS[name])
@@ -17,6 +18,7 @@ def test_a_process_a_cell_is_one_kernel(name: str) -> None:
     assert in_processes(OBJECTS[name]) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_cross_is_refused_by_name_when_it_is_asked_for(name: str) -> None:
     cells, said = REFUSED[name]

@@ -33,6 +33,7 @@ def test_entries_are_read_from_the_import_path(tmp_path: Path) -> None:
     assert plugins.entries([str(tmp_path), str(tmp_path / "not there")]) == {"Mine": "mine_lib:Mine", "other": "b.c:d.e"}
 
 
+@pytest.mark.slow
 def test_a_carrier_of_a_package_carries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine_lib.py").write_text(CARRIER)
     install(tmp_path, "mine-1", "[jupyter_mlops.carriers]\nmine = mine_lib:Mine\n")

@@ -146,3 +146,15 @@ def test_a_tensor_that_wants_its_gradient_is_told_of_nothing(tmp_path: Path) -> 
     steps.run("import torch\nw = torch.ones(2, requires_grad=True); a = w.detach(); b = torch.nn.Linear(2, 2)")
     assert steps.run("print(w.requires_grad, a.requires_grad, b.weight.requires_grad)").printed == "True False True\n"
     assert steps.warned == []
+
+
+def test_tensors_that_share_nothing_are_components_of_their_own(tmp_path: Path) -> None:
+    """Each holds the one object that is its type, as every tensor of that type does; those over one memory stay together."""
+    if find_spec("torch") is None:
+        pytest.skip("torch is not installed: its tensors are not tried here")
+    steps = Steps(tmp_path)
+    steps.run(
+        "import torch\na = torch.ones(2); b = torch.zeros(3); kind = torch.float32; view = a[:1]; net = torch.nn.Linear(1, 1)"
+    )
+    components = load_state(Layout(tmp_path / "registry"), "runs/steps", steps.state).components.values()
+    assert {("a", "view"), ("b",), ("kind",), ("net",)} <= {tuple(sorted(each.names)) for each in components}

@@ -365,6 +365,7 @@ def test_no_registry(good):
     assert "targets set dev registry=" in check.fix
 
 
+@pytest.mark.slow
 def test_a_registry_that_is_away(good):
     good.set("dev", {"registry": "http://127.0.0.1:1"})
     assert found(good, "TR01").level == "fail"
@@ -417,6 +418,7 @@ def test_kserve(good, cluster, monkeypatch):
 # -- what is remembered --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_health_is_remembered_for_a_while_and_for_these_settings(good, make, settings, monkeypatch):
     assert good.health("dev") is None
     health = good.check("dev")

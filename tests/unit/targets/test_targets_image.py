@@ -13,6 +13,7 @@ from jupyter_mlops.targets.image import python_of
 from jupyter_mlops.testing.embedded import embedded_registry
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("image", "minor"),
     [
@@ -77,6 +78,7 @@ def test_the_registrys_folder_is_part_of_its_name(registry):
     assert python_of(Target("dev", registry=f"{registry}/base"), f"{host}/other/team/image:v1") is None
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_not_known(registry):
     host = registry.partition("://")[2]
     assert python_of(Target("dev", registry=registry), f"{host}/team/none:v1") is None

@@ -227,6 +227,7 @@ def test_arguments_are_json_and_runs_may_replace_them() -> None:
     assert (run["s"], run["d"], run["mlops-registry"], run["mlops-image"]) == ('"x"', '{"ä": [null, true]}', "r:5000", "me:1")
 
 
+@pytest.mark.slow
 @law
 @given(
     st.recursive(
@@ -294,6 +295,7 @@ INJECTIONS = [
 ]
 
 
+@pytest.mark.slow
 @settings(law, max_examples=60)
 @given(st.lists(st.sampled_from(INJECTIONS) | st.text(min_size=4, max_size=30), min_size=1, max_size=4))
 def test_no_source_is_in_the_manifest_and_it_is_the_same_each_time(texts: list[str]) -> None:

@@ -18,6 +18,7 @@ PLAIN = st.recursive(
 )
 
 
+@pytest.mark.slow
 @law
 @given(st.dictionaries(st.text(), PLAIN))
 def test_what_is_written_is_read_again(document: dict[str, Any]) -> None:

@@ -25,8 +25,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlops.registry.allowed import is_allowed, judge, judged, loader_of
-from jupyter_mlops.registry.pickles import Loader, globals_of
+from jupyter_mlops.formats.allowed import is_allowed, judge, judged, loader_of
+from jupyter_mlops.formats.pickles import Loader, globals_of
 
 TOUCHED = "import os\nos.environ['TOUCHED'] = '1'"
 
@@ -318,7 +318,7 @@ def test_which_files_are_pickles(file: str, loader: str | None) -> None:
 
 
 def test_a_stream_that_ends_is_read_to_its_end() -> None:
-    from jupyter_mlops.registry.pickles import _Zlib
+    from jupyter_mlops.formats.pickles import _Zlib
 
     data = os.urandom(3 << 20)
     assert io.BufferedReader(_Zlib(io.BytesIO(zlib.compress(data)))).read() == data
