@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PUBLIC: dict[str, str] = {
-    "load_dataset": "jupyter_mlops.runner.record",
+    "load_dataset": "jupyter_mlops.runner.load",
     "load_model": "jupyter_mlops.runner.loadmodel",
     "log_artifact": "jupyter_mlops.runner.record",
     "log_dataset": "jupyter_mlops.runner.record",

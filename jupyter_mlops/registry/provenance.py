@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -149,7 +149,7 @@ def made_by(store: Store, pipeline: str, run: str, record: Mapping[str, Any], wo
     local = _arguments(workflow).get("mlops-registry", "file:").startswith("file:")
     outputs = {thing for report in (*reports, record) for thing in _outputs(report)}
     inputs = {thing for report in reports for thing in _inputs(report)}
-    known = {thing: _loaded_by(report, reports) for report in reports for thing in _outputs(report)}
+    known = {thing: _loaded_by(thing, report, reports) for report in reports for thing in _outputs(report)}
     return Made(
         pipeline=pipeline,
         run=run,
@@ -177,16 +177,22 @@ def _outputs(report: Mapping[str, Any]) -> set[Thing]:
 
 
 def _inputs(report: Mapping[str, Any]) -> set[Thing]:
-    """What a step loaded."""
-    named = (one for one in report.get("used") or () if one.get("kind") in _ROOMS)
+    """What a step loaded; what it had not published yet when it failed has no digest."""
+    return _named(report.get("used") or ())
+
+
+def _named(used: Iterable[Mapping[str, Any]]) -> set[Thing]:
+    named = (one for one in used if one.get("kind") in _ROOMS and one.get("digest"))
     return {Thing(_ROOMS[str(one["kind"])] + str(one["name"]), str(one["tag"]), str(one["digest"])) for one in named}
 
 
-def _loaded_by(report: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]) -> tuple[Thing, ...]:
-    """What had been loaded when a step made something: by it, and by those that started before it."""
+def _loaded_by(made: Thing, report: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]) -> tuple[Thing, ...]:
+    """What had been loaded when a step made something: by it until then, and by those that started before it."""
     began = str(report.get("started") or "")
-    earlier = [one for one in reports if one is report or str(one.get("started") or "") < began]
-    return tuple(sorted({thing for one in earlier for thing in _inputs(one)}, key=lambda one: one.uri))
+    earlier = [one for one in reports if one is not report and str(one.get("started") or "") < began]
+    used: Sequence[Mapping[str, Any]] = report.get("used") or ()
+    own = _named(used[: (report.get("known") or {}).get(made.digest, len(used))])
+    return tuple(sorted({thing for one in earlier for thing in _inputs(one)} | own, key=lambda one: one.uri))
 
 
 def _is_told(store: Store, thing: Thing, run: str) -> bool:

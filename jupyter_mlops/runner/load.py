@@ -1,6 +1,6 @@
-"""A recorded dataset read back: the frame or array that it was, or its files.
+"""``load_dataset``: a recorded dataset read back, the frame or array that it was, or its files.
 
-What is read is noted by who reads (``record.load_dataset``), so that lineage knows what a run's models were made of.
+What is read is noted, so that lineage knows what a run's models were made of.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from jupyter_mlops.oci.artifact import layers_of, read_config
 from jupyter_mlops.oci.modelpack import TITLE, version_number
 from jupyter_mlops.oci.reference import check_repository
 from jupyter_mlops.oci.store import Descriptor, Manifest, Store
+from jupyter_mlops.runner import record
 from jupyter_mlops.runner.croissant import CARD_TYPE
 
 VALUES = frozenset({"frame", "array"})
@@ -36,6 +37,37 @@ class Known:
     def used(self) -> dict[str, str]:
         """As a step's report names what it was made of."""
         return {"kind": "dataset", "name": self.name, "tag": self.tag, "digest": self.manifest.descriptor.digest}
+
+
+def load_dataset(reference: str, folder: str | Path | None = None) -> Any:
+    """A recorded dataset: the frame or array, or its files. What this run registers says that it was made of it.
+
+    A frame that was written without pyarrow comes from CSV: numbers and text are as they were, dates are text.
+
+    Args:
+        reference: ``NAME`` (the newest version), ``NAME:TAG`` or ``NAME@DIGEST``.
+        folder: where files go; the dataset's name by default. Files of the same names are replaced.
+
+    Returns:
+        The frame or array, or the path of the folder.
+
+    Raises:
+        WrongUsage: the name cannot be right, or the frame needs pyarrow.
+        NotFound: there is no such version.
+        Corrupt: it is damaged.
+    """
+    recorder = record.recorder_of_process()
+    store = recorder.store or record.home_store()
+    name, _, tag = reference.partition(":")
+    place = Path(folder) if folder is not None else Path(name.partition("@")[0].rpartition("/")[2])
+    own = [one for one in recorder.pending if (one.kind, one.name) == ("dataset", name)]
+    if own and tag in {"", "latest"}:  # it is the newest version in a kernel; here it becomes one when the step ends
+        recorder.loads(own[-1].version)
+        return read_written(own[-1].folder, str(own[-1].facts.get("source")), name, place)
+    known = find_dataset(store, reference)
+    found = read_dataset(store, known, place)
+    recorder.loads(known.used)
+    return found
 
 
 def find_dataset(store: Store, reference: str) -> Known:

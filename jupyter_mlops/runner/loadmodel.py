@@ -44,6 +44,7 @@ def load_model(reference: str, *, allow_pickle: bool = False) -> Any:
     repository = model_repository(name)
     own = [one for one in recorder.pending if (one.kind, one.name) == ("model", name)]
     if own and not digest and tag in {"", LATEST}:  # the newest version in a kernel; in a step it becomes one at its end
+        recorder.loads(own[-1].version)
         return _read(own[-1].folder, "any", name)
     store = recorder.store or record.home_store()
     manifest, shown = _found(store, repository, name, digest or tag or LATEST)
@@ -51,7 +52,7 @@ def load_model(reference: str, *, allow_pickle: bool = False) -> Any:
         folder = Path(scratch) / "model"
         fetch_model(store, repository, manifest, folder)
         model = _read(folder / "models", _rule(store, manifest, allow=allow_pickle), name)
-    _note(recorder, name, shown, manifest)
+    recorder.loads({"kind": "model", "name": name, "tag": shown, "digest": manifest})
     return model
 
 
@@ -95,9 +96,3 @@ def _rule(store: Store, digest: str, *, allow: bool) -> Rule:
         if not str(error.name).startswith("jupyter_mlops"):
             raise
     return rule_for(setting, Origin(was_made(store, digest), allowed))
-
-
-def _note(recorder: record.Recorder, name: str, tag: str, digest: str) -> None:
-    used = {"kind": "model", "name": name, "tag": tag, "digest": digest}
-    if used not in recorder.used:
-        recorder.used.append(used)

@@ -141,7 +141,7 @@ class _Step:
         )
         recorder = self._recorder(scratch, "" if here else os.environ.get("MLOPS_IMAGE", ""))
         context.metrics = recorder.metrics
-        recorder.store, self.report.used, self.report.artifacts = store, recorder.used, recorder.artifacts
+        recorder.store = store
         sources = execution.sources()
         branch = Branching(self.step, arguments, session)
         with execution.streams.redirected(), shell.builtin_trap:  # what is imported on arrival asks get_ipython, too
@@ -180,7 +180,8 @@ class _Step:
             arguments.run, arguments.label, plan.pipeline, self.log, kernel=plan.kernel or "python3", scratch=scratch, image=image
         )
         record.begin(recorder)
-        self.report.metrics = recorder.own
+        self.report.metrics, self.report.artifacts = recorder.own, recorder.artifacts
+        self.report.used, self.report.known = recorder.used, recorder.known
         return recorder
 
     def _answer(self, namespace: dict[str, Any], recorder: record.Recorder) -> None:

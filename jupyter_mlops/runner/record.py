@@ -65,6 +65,11 @@ class _Pending:
     call: int
     facts: Mapping[str, Any]
     metrics: dict[str, float] = field(default_factory=dict)
+    known: int = 0
+    """How many versions had been loaded by then: it may be made of these, and of none that came later."""
+
+    version: dict[str, str] = field(default_factory=dict)
+    """As what loads it notes it; tag and digest come with its publication."""
 
 
 @dataclass
@@ -90,7 +95,10 @@ class Recorder:
     """Image of the step's container; '' where there is none."""
 
     used: list[dict[str, str]] = field(default_factory=list)
-    """Versions that were loaded: ``{"kind", "name", "tag", "digest"}``, each once."""
+    """Versions that were loaded: ``{"kind", "name", "tag", "digest"}``, each once, in order."""
+
+    known: dict[str, int] = field(default_factory=dict)
+    """Digest of what was published → how many of ``used`` had been loaded when it was recorded."""
 
     artifacts: list[dict[str, str]] = field(default_factory=list)
     """Files and figures that were published: ``{"name", "digest"}``."""
@@ -115,8 +123,14 @@ class Recorder:
     def add(self, kind: str, name: str, folder: Path, facts: Mapping[str, Any], metrics: dict[str, float]) -> _Pending:
         """Note something to publish."""
         self.calls += 1
-        self.pending.append(_Pending(kind, name, folder, self.calls, facts, metrics))
+        version = {"kind": kind, "name": name, "tag": "", "digest": ""}
+        self.pending.append(_Pending(kind, name, folder, self.calls, facts, metrics, len(self.used), version))
         return self.pending[-1]
+
+    def loads(self, version: dict[str, str]) -> None:
+        """Note a version that was loaded: what is recorded from here on is made of it."""
+        if not any(one is version or (one["digest"] and one == version) for one in self.used):
+            self.used.append(version)
 
     def publish(self, store: Store) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
         """Publish all that is pending: (models, datasets), each ``{"name", "tag", "digest"}``.
@@ -130,6 +144,8 @@ class Recorder:
             one = self.pending[0]
             found = self._patiently(store, one)
             entry = {"name": found.name, "tag": found.tag, "digest": found.digest}
+            one.version.update(entry)
+            self.known[found.digest] = one.known
             {"model": models, "dataset": datasets}.get(one.kind, self.artifacts).append(entry)
             if self.log is not None:
                 self.log.event(one.kind, **entry)
@@ -291,39 +307,6 @@ def _written(kind: str, name: str, write: Callable[[Path], None]) -> Logged:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return _done(recorder, recorder.add(kind, name, folder, {}, {}))
-
-
-def load_dataset(reference: str, folder: str | Path | None = None) -> Any:
-    """A recorded dataset: the frame or array, or its files. What this run registers says that it was made of it.
-
-    A frame that was written without pyarrow comes from CSV: numbers and text are as they were, dates are text.
-
-    Args:
-        reference: ``NAME`` (the newest version), ``NAME:TAG`` or ``NAME@DIGEST``.
-        folder: where files go; the dataset's name by default. Files of the same names are replaced.
-
-    Returns:
-        The frame or array, or the path of the folder.
-
-    Raises:
-        WrongUsage: the name cannot be right, or the frame needs pyarrow.
-        NotFound: there is no such version.
-        Corrupt: it is damaged.
-    """
-    from jupyter_mlops.runner.load import find_dataset, read_dataset, read_written
-
-    recorder = recorder_of_process()
-    store = recorder.store or home_store()
-    name, _, tag = reference.partition(":")
-    place = Path(folder) if folder is not None else Path(name.partition("@")[0].rpartition("/")[2])
-    own = [one for one in recorder.pending if (one.kind, one.name) == ("dataset", name)]
-    if own and tag in {"", "latest"}:  # it is the newest version in a kernel; here it becomes one when the step ends
-        return read_written(own[-1].folder, str(own[-1].facts.get("source")), name, place)
-    known = find_dataset(store, reference)
-    found = read_dataset(store, known, place)
-    if known.used not in recorder.used:
-        recorder.used.append(known.used)
-    return found
 
 
 def register_outputs(recorder: Recorder, outputs: tuple[str, ...], namespace: Mapping[str, Any]) -> None:

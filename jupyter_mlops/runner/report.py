@@ -54,7 +54,10 @@ class Report:
     models: list[dict[str, Any]] = field(default_factory=list)
     datasets: list[dict[str, Any]] = field(default_factory=list)
     used: list[dict[str, str]] = field(default_factory=list)
-    """Versions of datasets that it loaded: what the run's models and datasets were made of."""
+    """Versions that it loaded, in order: what the run's models and datasets were made of."""
+
+    known: dict[str, int] = field(default_factory=dict)
+    """Digest of what it published → how many of ``used`` it had loaded by then."""
 
     artifacts: list[dict[str, str]] = field(default_factory=list)
     """Files and figures that it kept with the run."""
@@ -96,7 +99,8 @@ class Report:
             "cells": self.cells, "metrics": metrics, "models": self.models, "datasets": self.datasets,
             "failure": self.failure.to_json() if self.failure else None, "warnings": self.warnings,
             "key": self.key, "state": self.state, "cached": self.cached,
-            **({"used": self.used} if self.used else {}), **({"artifacts": self.artifacts} if self.artifacts else {}),
+            **({"used": self.used, "known": self.known} if self.used else {}),
+            **({"artifacts": self.artifacts} if self.artifacts else {}),
             **({"control": self.control} if self.control else {}), **({"account": self.account} if self.account else {}),
         }  # fmt: skip
 

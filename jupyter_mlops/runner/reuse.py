@@ -107,7 +107,7 @@ def take_over(earlier: Earlier, report: Report) -> None:
     report.metrics = dict(found.get("metrics") or {})
     report.models = list(found.get("models") or ())
     report.datasets = list(found.get("datasets") or ())
-    report.used = list(found.get("used") or ())
+    report.used, report.known = list(found.get("used") or ()), dict(found.get("known") or {})
     report.artifacts = list(found.get("artifacts") or ())
     report.account = dict(found.get("account") or {})
     report.warnings = list(found.get("warnings") or ())

@@ -219,6 +219,26 @@ def test_what_one_step_records_and_a_later_one_loads(layout):
     assert {thing: set(found) for thing, found in made.known.items()} == {a: {old}, m: {old, a}}
 
 
+def test_what_a_step_loads_after_it_recorded_something_did_not_make_that(layout):
+    """One step loads a, records b, loads b, records m; what it recorded and never published has no digest."""
+    a, b, m = (
+        Thing(f"{room}/x", "v1", "sha256:" + digit * 64) for room, digit in (("datasets", "a"), ("datasets", "b"), ("models", "d"))
+    )
+    lost = {"kind": "dataset", "name": "lost", "tag": "", "digest": ""}
+
+    def named(thing, **more):
+        return {"name": "x", "tag": thing.tag, "digest": thing.digest, **more}
+
+    report = {
+        "step": "all", "started": "2026-01-01T00:00:00.000Z", "datasets": [named(b)], "models": [named(m)],
+        "used": [named(a, kind="dataset"), named(b, kind="dataset"), lost], "known": {b.digest: 1, m.digest: 2},
+    }  # fmt: skip
+    push_artifact(layout, "runs/p", REPORT, report, config_type=REPORT_CONFIG, tags=["report.r.all"])
+    made = made_by(layout, "p", "r", {}, {}, "sha256:" + "0" * 64)
+    assert {thing: set(found) for thing, found in made.known.items()} == {b: {a}, m: {a, b}}
+    assert set(made.inputs) == {a, b}
+
+
 @BOTH
 def test_recording_again_tells_nothing_twice(world, store, family):
     records = RunRecords(store)

@@ -67,7 +67,10 @@ def test_what_the_step_itself_recorded_is_the_newest(tmp_path: Path, home: Layou
     assert ran.code == 0, ran.stdout
     exec(cell, {})
     assert ran.stream(0) == capsys.readouterr().out == "[0, 1, 2, 3, 4]\n['f.txt']\n"
-    assert "used" not in ran.report, "what a step makes is not what it was made of"
+    versions = {one["digest"]: (one["name"], one["tag"]) for one in ran.report["datasets"]}
+    assert [versions[one["digest"]] for one in ran.report["used"]] == [("numbers", "v2"), ("file", "v1")]
+    known = {versions[digest]: count for digest, count in ran.report["known"].items()}
+    assert known == {("numbers", "v1"): 0, ("numbers", "v2"): 0, ("file", "v1"): 1}, "made of what had been loaded by then"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,7 @@ def test_what_the_step_itself_recorded_is_the_newest(tmp_path: Path, home: Layou
 def test_a_value_comes_back(home: Layout, data: Any, check: Any) -> None:
     record.log_dataset(data, "it")
     for reference in ("it", "it:latest", "it:v1", f"it@{home.get_manifest('datasets/it', 'v1').descriptor.digest}"):
-        assert check(record.load_dataset(reference))
+        assert check(load.load_dataset(reference))
     (used,) = record.recorder_of_process().used
     assert (used["kind"], used["name"], used["tag"]) == ("dataset", "it", "v1")
 
@@ -91,12 +94,12 @@ def test_files_come_back(home: Layout, tmp_path: Path) -> None:
     (tmp_path / "in" / "sub" / "b.txt").write_text("b")
     (tmp_path / "in" / "a.txt").write_text("a")
     record.log_dataset(tmp_path / "in", "team/files")
-    assert record.load_dataset("team/files") == Path("files")
-    assert record.load_dataset("team/files:v1", tmp_path / "out") == tmp_path / "out"
+    assert load.load_dataset("team/files") == Path("files")
+    assert load.load_dataset("team/files:v1", tmp_path / "out") == tmp_path / "out"
     for folder in (Path("files"), tmp_path / "out"):
         assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {"a.txt", "sub/b.txt"}
     Path("files/a.txt").write_text("changed")
-    record.load_dataset("team/files")
+    load.load_dataset("team/files")
     assert Path("files/a.txt").read_text() == "a", "it is again as it was recorded"
 
 
@@ -110,7 +113,7 @@ def test_damage_leaves_what_was_there(home: Layout, tmp_path: Path) -> None:
     Path("files").mkdir()
     Path("files/a.txt").write_text("mine")
     with pytest.raises(Corrupt):
-        record.load_dataset("files")
+        load.load_dataset("files")
     assert [(path.name, path.read_text()) for path in Path("files").iterdir()] == [("a.txt", "mine")]
     assert record.recorder_of_process().used == []
 
@@ -122,7 +125,7 @@ def test_a_frame_in_parquet_without_pyarrow_says_so(home: Layout, monkeypatch: p
     push_artifact(home, "datasets/rows", DATASET, facts, [titled], config_type=DATASET_CONFIG, tags=["v1"])
     monkeypatch.setattr(load, "find_spec", lambda _: None)
     with pytest.raises(WrongUsage, match="pyarrow is not installed") as refused:
-        record.load_dataset("rows")
+        load.load_dataset("rows")
     assert refused.value.code == "needs-pyarrow"
 
 
@@ -138,7 +141,7 @@ def test_a_frame_in_parquet_without_pyarrow_says_so(home: Layout, monkeypatch: p
 def test_what_is_not_there(home: Layout, reference: str, error: type[Exception], code: str) -> None:
     record.log_dataset(np.arange(2), "rows")
     with pytest.raises(error) as raised:
-        record.load_dataset(reference)
+        load.load_dataset(reference)
     assert raised.value.code == code  # type: ignore[attr-defined]
 
 
@@ -148,5 +151,5 @@ def test_a_file_that_would_lie_outside_is_refused(home: Layout, title: str) -> N
     evil = Descriptor(layer.media_type, layer.digest, layer.size, {TITLE: title})
     push_artifact(home, "datasets/evil", DATASET, {"source": "x"}, [evil], config_type=DATASET_CONFIG, tags=["v1"])
     with pytest.raises(Corrupt, match="file named"):
-        record.load_dataset("evil")
+        load.load_dataset("evil")
     assert not Path("../up.txt").exists()

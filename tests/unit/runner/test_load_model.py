@@ -185,4 +185,6 @@ def test_a_step_loads_what_an_earlier_one_registered_and_what_it_registered_itse
     assert second.code == 0, second.stdout
     assert second.stream(1) == "3.0\n4.0\n"
     (entry,) = first.report["models"]
-    assert second.report["used"] == [{"kind": "model", **entry}]
+    (own,) = second.report["models"]
+    assert second.report["used"] == [{"kind": "model", **entry}, {"kind": "model", **own}]
+    assert second.report["known"] == {own["digest"]: 1}
