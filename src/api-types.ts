@@ -390,6 +390,162 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/models/{model}/history": {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path: {
+                model: components["parameters"]["model"];
+            };
+            cookie?: never;
+        };
+        get: operations["getModelHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/models/{model}/diff": {
+        parameters: {
+            query: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+                /** @description Tag or alias */
+                from: string;
+                /** @description Tag or alias */
+                to: string;
+            };
+            header?: never;
+            path: {
+                model: components["parameters"]["model"];
+            };
+            cookie?: never;
+        };
+        get: operations["diffModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/datasets": {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listDatasets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/datasets/{dataset}": {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path: {
+                dataset: components["parameters"]["dataset"];
+            };
+            cookie?: never;
+        };
+        get: operations["getDataset"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/datasets/{dataset}/diff": {
+        parameters: {
+            query: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+                /** @description Tag */
+                from: string;
+                /** @description Tag */
+                to: string;
+            };
+            header?: never;
+            path: {
+                dataset: components["parameters"]["dataset"];
+            };
+            cookie?: never;
+        };
+        get: operations["diffDataset"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/datasets/{dataset}/versions/{tag}": {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path: {
+                dataset: components["parameters"]["dataset"];
+                tag: string;
+            };
+            cookie?: never;
+        };
+        get: operations["getDatasetVersion"];
+        put?: never;
+        post?: never;
+        delete: operations["deleteDatasetVersion"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/lineage": {
+        parameters: {
+            query: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+                /** @description models/NAME:TAG, datasets/NAME:TAG, or by digest */
+                of: string;
+                /** @description up: what made it; down: what was made of it */
+                direction?: "up" | "down";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getLineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/models/{model}/aliases/{alias}": {
         parameters: {
             query?: {
@@ -406,7 +562,7 @@ export interface paths {
         get?: never;
         put: operations["setAlias"];
         post?: never;
-        delete?: never;
+        delete: operations["removeAlias"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1088,6 +1244,82 @@ export interface components {
             /** @description Newest first */
             versions: components["schemas"]["ModelVersion"][];
         };
+        History: {
+            name: string;
+            /** @description Oldest first */
+            events: {
+                [key: string]: unknown;
+            }[];
+        };
+        ModelDifferences: {
+            from: string;
+            to: string;
+            differences: {
+                /** @description metric, made, package, input, output or file */
+                part: string;
+                name: string;
+                before: string | number | null;
+                after: string | number | null;
+            }[];
+        };
+        DatasetVersion: {
+            name: string;
+            tag: string;
+            digest: string;
+            created: number;
+            bytes: number;
+            run: string | null;
+            rows: number | null;
+            columns: {
+                [key: string]: unknown;
+            }[];
+        };
+        Datasets: {
+            datasets: components["schemas"]["DatasetVersion"][];
+        };
+        Dataset: {
+            name: string;
+            /** @description Newest first */
+            versions: components["schemas"]["DatasetVersion"][];
+        };
+        DatasetFile: {
+            path: string;
+            digest: string;
+            bytes: number;
+        };
+        DatasetFiles: components["schemas"]["DatasetVersion"] & {
+            files: components["schemas"]["DatasetFile"][];
+        };
+        DatasetChanges: {
+            from: string;
+            to: string;
+            added: components["schemas"]["DatasetFile"][];
+            removed: components["schemas"]["DatasetFile"][];
+            changed: {
+                [key: string]: string;
+            }[];
+            same: number;
+            columns: {
+                [key: string]: string | null;
+            }[];
+            rows: {
+                [key: string]: number | null;
+            };
+        };
+        Lineage: {
+            repository: string;
+            tag: string;
+            digest: string;
+            /** @description It is not there any more */
+            missing: boolean;
+            /** @description What leads on from it stands at another place of the tree */
+            again: boolean;
+            /** @description What runs said of how it was made */
+            origins: {
+                [key: string]: unknown;
+            }[];
+            next: components["schemas"]["Lineage"][];
+        };
         RunFiles: {
             /** @description Empty until the run has ended and is recorded */
             files: {
@@ -1252,6 +1484,7 @@ export interface components {
         /** @description Percent-encoded: a context may be called anything */
         targetName: string;
         model: string;
+        dataset: string;
         namespace: string;
         service: string;
     };
@@ -1877,6 +2110,224 @@ export interface operations {
             404: components["responses"]["Error"];
         };
     };
+    getModelHistory: {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path: {
+                model: components["parameters"]["model"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who moved an alias or deleted a version */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["History"];
+                };
+            };
+            404: components["responses"]["Error"];
+        };
+    };
+    diffModel: {
+        parameters: {
+            query: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+                /** @description Tag or alias */
+                from: string;
+                /** @description Tag or alias */
+                to: string;
+            };
+            header?: never;
+            path: {
+                model: components["parameters"]["model"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What differs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelDifferences"];
+                };
+            };
+            404: components["responses"]["Error"];
+        };
+    };
+    listDatasets: {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest version of each */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Datasets"];
+                };
+            };
+        };
+    };
+    getDataset: {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path: {
+                dataset: components["parameters"]["dataset"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All versions, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            404: components["responses"]["Error"];
+        };
+    };
+    diffDataset: {
+        parameters: {
+            query: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+                /** @description Tag */
+                from: string;
+                /** @description Tag */
+                to: string;
+            };
+            header?: never;
+            path: {
+                dataset: components["parameters"]["dataset"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What differs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetChanges"];
+                };
+            };
+            404: components["responses"]["Error"];
+        };
+    };
+    getDatasetVersion: {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+            };
+            header?: never;
+            path: {
+                dataset: components["parameters"]["dataset"];
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One version with its files */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetFiles"];
+                };
+            };
+            404: components["responses"]["Error"];
+        };
+    };
+    deleteDatasetVersion: {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+                /** @description Why although something was made of it */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                dataset: components["parameters"]["dataset"];
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: components["responses"]["Error"];
+            409: components["responses"]["Error"];
+        };
+    };
+    getLineage: {
+        parameters: {
+            query: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+                /** @description models/NAME:TAG, datasets/NAME:TAG, or by digest */
+                of: string;
+                /** @description up: what made it; down: what was made of it */
+                direction?: "up" | "down";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tree */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lineage"];
+                };
+            };
+            404: components["responses"]["Error"];
+        };
+    };
     setAlias: {
         parameters: {
             query?: {
@@ -1894,6 +2345,7 @@ export interface operations {
             content: {
                 "application/json": {
                     tag: string;
+                    reason?: string;
                 };
             };
         };
@@ -1906,6 +2358,32 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Model"];
                 };
+            };
+            404: components["responses"]["Error"];
+        };
+    };
+    removeAlias: {
+        parameters: {
+            query?: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                model: components["parameters"]["model"];
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             404: components["responses"]["Error"];
         };

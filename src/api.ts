@@ -6,6 +6,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import type { components } from './api-types';
+import { RegistryClient } from './registry';
 
 type Schemas = components['schemas'];
 
@@ -233,6 +234,14 @@ export class MlopsClient {
     return this._text('GET', ['runs', name, 'workflow']);
   }
 
+  /** Datasets and lineage. */
+  get registry(): RegistryClient {
+    return new RegistryClient({
+      json: (path, query) => this._json('GET', path, { query }),
+      remove: (path, query) => this._none('DELETE', path, query)
+    });
+  }
+
   async models(): Promise<Model[]> {
     return (await this._json<Schemas['Models']>('GET', ['models'])).models;
   }
@@ -308,8 +317,12 @@ export class MlopsClient {
     return (await this._request(method, path, options)).text();
   }
 
-  private async _none(method: string, path: string[]): Promise<void> {
-    await this._request(method, path, {});
+  private async _none(
+    method: string,
+    path: string[],
+    query: IRequest['query'] = {}
+  ): Promise<void> {
+    await this._request(method, path, { query });
   }
 
   private async _request(

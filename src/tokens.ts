@@ -8,6 +8,7 @@ import { ISignal } from '@lumino/signaling';
 
 import { MlopsClient } from './api';
 import { CheckModel } from './models/check';
+import { DatasetsModel } from './models/datasets';
 import { FitModel } from './models/fit';
 import { ModelsModel } from './models/models';
 import { PipelineModel } from './models/pipeline';
@@ -16,6 +17,7 @@ import { RunsModel } from './models/runs';
 import { ServerModel } from './models/server';
 import { ServicesModel } from './models/services';
 import { TargetsModel } from './models/targets';
+import { Direction, LineageNode } from './registry';
 
 /** Everything the front end knows, kept in step with the server. */
 export interface IMlopsModel {
@@ -32,6 +34,12 @@ export interface IMlopsModel {
   readonly preflight: PreflightModel;
   readonly runs: RunsModel;
   readonly models: ModelsModel;
+  /** Recorded datasets, each with its newest version. */
+  readonly datasets: DatasetsModel;
+  /** Where a version (`models/NAME:TAG`, `datasets/NAME:TAG`) comes from, or what was made of it. */
+  /** Emitted when the lineage may have changed. */
+  readonly told: ReadonlyArray<ISignal<unknown, unknown>>;
+  lineage(of: string, direction: Direction): Promise<LineageNode>;
   readonly services: ServicesModel;
   /** Where runs and services go; lists are those of the current target. */
   readonly targets: TargetsModel;

@@ -47,6 +47,26 @@ describe('MlopsClient', () => {
       'models/churn/versions/v2',
       null
     ],
+    ['GET', c => c.registry.datasets(), 'datasets', null],
+    [
+      'GET',
+      c => c.registry.versions('team/rows'),
+      'datasets/team%2Frows',
+      null
+    ],
+    [
+      'GET',
+      c => c.registry.files('rows', 'v1'),
+      'datasets/rows/versions/v1',
+      null
+    ],
+    [
+      'DELETE',
+      c => c.registry.remove('rows', 'v1', ''),
+      'datasets/rows/versions/v1',
+      null
+    ],
+    ['GET', c => c.registry.lineage('models/m:v1', 'up'), 'lineage', null],
     ['GET', c => c.services(), 'services', null],
     ['POST', c => c.deploy('churn:v1'), 'services', { model: 'churn:v1' }],
     ['GET', c => c.service(KEY), 'services/default/churn', null],
@@ -74,6 +94,19 @@ describe('MlopsClient', () => {
     expect(path(requests[0])).toBe(where);
     expect(requests[0].body).toEqual(body);
     expect(requests[0].url.pathname).toMatch(/^\/user\/x\/jupyter-mlops\//);
+  });
+
+  it('says which lineage is meant, and why something is deleted', async () => {
+    const { client, requests } = serve(({ method }) => ({
+      status: method === 'DELETE' ? 204 : 200,
+      json: {}
+    }));
+    await client.registry.lineage('models/m:v1', 'down');
+    await client.registry.remove('rows', 'v1', 'it is wrong');
+    const asked = requests.map(request => request.url.searchParams);
+    expect(asked[0].get('of')).toBe('models/m:v1');
+    expect(asked[0].get('direction')).toBe('down');
+    expect(asked[1].get('reason')).toBe('it is wrong');
   });
 
   it('sends only the query values that are set', async () => {

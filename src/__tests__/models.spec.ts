@@ -4,6 +4,7 @@ import { Stream } from '@lumino/signaling';
 import { Model, Run, Service } from '../api';
 import { LogModel, KEPT_LINES, plain } from '../models/logs';
 import { CHANGED, MlopsModel } from '../models/mlops';
+import { DatasetsModel } from '../models/datasets';
 import { ModelsModel } from '../models/models';
 import { progressOf, progressText } from '../models/progress';
 import { columnsOf, rowsOf, rowsText } from '../models/rows';
@@ -252,6 +253,39 @@ it('ModelsModel sets aliases and deletes versions', async () => {
   expect(model.value![0].versions[0].aliases).toEqual(['champion']);
   await model.deleteVersion('churn', 'v1');
   expect(model.value![0].versions).toHaveLength(1);
+  model.dispose();
+});
+
+it('DatasetsModel loads versions and deletes one', async () => {
+  const version = (tag: string) => ({
+    name: 'rows',
+    tag,
+    digest: 'sha256:a',
+    created: 1,
+    bytes: 1,
+    run: null,
+    rows: null,
+    columns: []
+  });
+  let tags = ['v2', 'v1'];
+  const { client } = serve(({ method, url }) => {
+    if (method === 'DELETE') {
+      tags = tags.filter(tag => !url.pathname.endsWith(tag));
+      return { status: 204 };
+    }
+    return url.pathname.endsWith('/datasets')
+      ? { json: { datasets: tags.slice(0, 1).map(version) } }
+      : { json: { name: 'rows', versions: tags.map(version) } };
+  });
+  const model = new DatasetsModel(() => client);
+  await model.refresh();
+  expect(model.value!.map(one => one.tag)).toEqual(['v2']);
+  expect((await model.versions('rows')).map(one => one.tag)).toEqual([
+    'v2',
+    'v1'
+  ]);
+  await model.remove('rows', 'v2');
+  expect(model.value!.map(one => one.tag)).toEqual(['v1']);
   model.dispose();
 });
 

@@ -135,6 +135,7 @@ export const ARGS = {
     model: { ...STRING, description: 'NAME, NAME:TAG or NAME@DIGEST' },
     target: TARGET
   }),
+  dataset: object({ dataset: STRING, tag: STRING }, ['dataset', 'tag']),
   version: object({ model: STRING, tag: STRING }, ['model', 'tag']),
   service: object({ namespace: STRING, name: STRING, target: TARGET })
 };

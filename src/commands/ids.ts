@@ -18,6 +18,7 @@ export namespace CommandIDs {
   export const markStep = 'mlops:mark-step';
   export const clearStep = 'mlops:clear-step';
   export const openPanel = 'mlops:open-panel';
+  export const deleteDataset = 'mlops:delete-dataset';
   export const openRun = 'mlops:open-run';
   export const stopRun = 'mlops:stop-run';
   export const runAgain = 'mlops:run-again';

@@ -5,7 +5,9 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { MlopsClient } from '../api';
 import { IMlopsModel } from '../tokens';
+import { Direction, LineageNode } from '../registry';
 import { CheckModel } from './check';
+import { DatasetsModel } from './datasets';
 import { FitModel } from './fit';
 import { ModelsModel } from './models';
 import { PipelineModel } from './pipeline';
@@ -35,6 +37,7 @@ export class MlopsModel implements IMlopsModel, IDisposable {
     this.preflight = new PreflightModel(client.trans);
     this.runs = new RunsModel(at);
     this.models = new ModelsModel(at);
+    this.datasets = new DatasetsModel(at);
     this.services = new ServicesModel(at);
     this._events = events;
     events.stream.connect(this._onEvent, this);
@@ -57,12 +60,23 @@ export class MlopsModel implements IMlopsModel, IDisposable {
   readonly preflight: PreflightModel;
   readonly runs: RunsModel;
   readonly models: ModelsModel;
+  readonly datasets: DatasetsModel;
   readonly services: ServicesModel;
   readonly targets: TargetsModel;
 
   /** Names of runs that the server says have changed. */
   get runChanged(): ISignal<this, string> {
     return this._runChanged;
+  }
+
+  /** What tells of a change to the lineage: runs write it when they end, beside their models and datasets. */
+  get told(): ReadonlyArray<ISignal<unknown, unknown>> {
+    return [this.runs.changed, this.models.changed, this.datasets.changed];
+  }
+
+  /** Where a version comes from, or what was made of it, in the registry of the current target. */
+  lineage(of: string, direction: Direction): Promise<LineageNode> {
+    return this.client.at(this.targets.current).registry.lineage(of, direction);
   }
 
   get isDisposed(): boolean {
@@ -83,6 +97,7 @@ export class MlopsModel implements IMlopsModel, IDisposable {
       this.preflight,
       this.runs,
       this.models,
+      this.datasets,
       this.services,
       this.targets
     ]) {
@@ -109,9 +124,11 @@ export class MlopsModel implements IMlopsModel, IDisposable {
     switch (event.kind) {
       case 'run':
         this.runs.poke();
+        this.datasets.poke();
         break;
       case 'model':
         this.models.poke();
+        this.datasets.poke();
         break;
       case 'service':
         this.services.poke();
@@ -132,6 +149,7 @@ export class MlopsModel implements IMlopsModel, IDisposable {
   private _reload(): void {
     this.runs.reset();
     this.models.reset();
+    this.datasets.reset();
     this.services.reset();
   }
 

@@ -4,10 +4,12 @@ import React, { useState } from 'react';
 import { Model, ModelVersion } from '../api';
 import { CommandIDs } from '../commands/ids';
 import { bytes, metric } from '../format';
+import { Lineage } from '../parts/lineage';
 import { Ago } from '../parts/live';
 import { Signature } from '../parts/signature';
 import { Action, Empty, IconAction } from '../parts/states';
 import { IContext } from '../tokens';
+import { Datasets } from './datasets';
 import { Loaded } from './resource';
 import { copy } from '../parts/clipboard';
 
@@ -16,24 +18,27 @@ export function ModelsPanel(props: { context: IContext }): JSX.Element {
   const { context } = props;
   const { trans, model } = context;
   return (
-    <Loaded resource={model.models} context={context}>
-      {models =>
-        models.length === 0 ? (
-          <Empty
-            message={trans.__('No models yet.')}
-            hint={trans.__(
-              'Call log_model(model, "name") in a cell; the run registers it.'
-            )}
-          />
-        ) : (
-          <ul className="jp-mlops-list" aria-label={trans.__('Models')}>
-            {models.map(item => (
-              <ModelItem key={item.name} model={item} context={context} />
-            ))}
-          </ul>
-        )
-      }
-    </Loaded>
+    <>
+      <Loaded resource={model.models} context={context}>
+        {models =>
+          models.length === 0 ? (
+            <Empty
+              message={trans.__('No models yet.')}
+              hint={trans.__(
+                'Call log_model(model, "name") in a cell; the run registers it.'
+              )}
+            />
+          ) : (
+            <ul className="jp-mlops-list" aria-label={trans.__('Models')}>
+              {models.map(item => (
+                <ModelItem key={item.name} model={item} context={context} />
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+      <Datasets context={context} />
+    </>
   );
 }
 
@@ -111,6 +116,7 @@ function Version(props: IVersionProps): JSX.Element {
   const { trans, commands } = context;
   const metrics = Object.entries(version.metrics);
   const which = { model: model.name, tag: version.tag };
+  const [lineage, setLineage] = useState(false);
   return (
     <li data-version={version.tag}>
       <div className="jp-mlops-row">
@@ -155,32 +161,53 @@ function Version(props: IVersionProps): JSX.Element {
             {trans.__('Made by this run')}
           </button>
         )}
-        <span className="jp-mlops-spacer" />
-        <IconAction
-          icon={copyIcon}
-          label={trans.__(
-            'Copy the reference of %1 %2',
-            model.name,
-            version.tag
-          )}
-          onClick={() =>
-            copy(
-              `${model.name}@${version.digest}`,
-              trans.__('Copied the reference by digest')
-            )
-          }
-        />
-        <IconAction
-          icon={tagIcon}
-          label={trans.__('Set an alias of %1 %2', model.name, version.tag)}
-          onClick={() => void commands.execute(CommandIDs.setAlias, which)}
-        />
-        <IconAction
-          icon={deleteIcon}
-          label={trans.__('Delete %1 %2', model.name, version.tag)}
-          onClick={() => void commands.execute(CommandIDs.deleteVersion, which)}
-        />
+        <button
+          className="jp-mlops-link"
+          aria-expanded={lineage}
+          onClick={() => setLineage(!lineage)}
+        >
+          {trans.__('Lineage')}
+        </button>
+        <span className="jp-mlops-icons">
+          <IconAction
+            icon={copyIcon}
+            label={trans.__(
+              'Copy the reference of %1 %2',
+              model.name,
+              version.tag
+            )}
+            onClick={() =>
+              copy(
+                `${model.name}@${version.digest}`,
+                trans.__('Copied the reference by digest')
+              )
+            }
+          />
+          <IconAction
+            icon={tagIcon}
+            label={trans.__('Set an alias of %1 %2', model.name, version.tag)}
+            onClick={() => void commands.execute(CommandIDs.setAlias, which)}
+          />
+          <IconAction
+            icon={deleteIcon}
+            label={trans.__('Delete %1 %2', model.name, version.tag)}
+            onClick={() =>
+              void commands.execute(CommandIDs.deleteVersion, which)
+            }
+          />
+        </span>
       </div>
+      {lineage && (
+        <Lineage
+          of={`models/${model.name}:${version.tag}`}
+          from={{
+            changed: context.model.told,
+            load: (of, direction) => context.model.lineage(of, direction),
+            openRun: run => void commands.execute(CommandIDs.openRun, { run }),
+            trans
+          }}
+        />
+      )}
     </li>
   );
 }

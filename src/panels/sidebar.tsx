@@ -72,7 +72,10 @@ export class MlopsSidebar extends SidePanel {
     this._add('models', trans.__('Models'), <ModelsPanel context={context} />, {
       icon: refreshIcon,
       label: trans.__('Refresh models'),
-      onClick: () => void model.models.refresh()
+      onClick: () => {
+        void model.models.refresh();
+        void model.datasets.refresh();
+      }
     });
     this._add(
       'services',
@@ -130,10 +133,11 @@ export class MlopsSidebar extends SidePanel {
 
   /** What is shown is loaded when it is shown first. */
   protected override onBeforeShow(): void {
-    const { runs, models, services, targets } = this._context.model;
+    const { runs, models, datasets, services, targets } = this._context.model;
     targets.start();
     runs.start();
     models.start();
+    datasets.start();
     services.start();
   }
 

@@ -9,6 +9,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../commands/ids';
+import { addDatasetCommands } from '../commands/datasets';
 import { addModelCommands, addServiceCommands } from '../commands/models';
 import { addNotebookCommands } from '../commands/notebooks';
 import { addRunCommands } from '../commands/runs';
@@ -67,6 +68,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     addNotebookCommands({ app, context, notebooks, files });
     addRunCommands(app, context);
     addModelCommands(app, context);
+    addDatasetCommands(context);
     addServiceCommands(app, context);
     addTargetCommands(app, context);
 
