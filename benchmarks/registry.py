@@ -82,7 +82,7 @@ def do(operation: str, *given: str) -> None:
             while count := file.readinto(buffer):
                 total.update(memoryview(buffer)[:count])
     elif operation == "push":
-        open_store(given[0]).put_blob(given[1], Path(given[2]), KIND)
+        open_store(given[0]).put_blob(given[1], Path(given[2]), KIND, new=True)
     elif operation == "publish":
         publish_model(open_store(given[0]), given[1], Path(given[2]), key=uuid.uuid4().hex, annotations={}, metrics={})
     elif operation == "pull":

@@ -30,7 +30,7 @@ from jupyter_mlops.oci.lease import Leases
 from jupyter_mlops.oci.lock import locked
 from jupyter_mlops.oci.names import OCI_MANIFEST
 from jupyter_mlops.oci.reference import NAME_RULE, check_repository, check_tag
-from jupyter_mlops.oci.store import Descriptor, Manifest
+from jupyter_mlops.oci.store import Content, Descriptor, Manifest
 from jupyter_mlops.oci.verify import verified
 
 if TYPE_CHECKING:
@@ -67,14 +67,15 @@ class Layout:
     # -- blobs -------------------------------------------------------------------------------------------------------------
 
     def put_blob(
-        self, repository: str, data: bytes | Path | Iterable[bytes | memoryview], media_type: str, algorithm: str = SHA256
+        self, repository: str, data: Content, media_type: str, algorithm: str = SHA256, *, new: bool = False
     ) -> Descriptor:
-        """Store bytes; a path or chunks are streamed. What is there already is not written again.
+        """Store bytes; a path or chunks are streamed. What is there already is not written again, ``new`` or not.
 
         Raises:
             WrongUsage: the repository's name.
             StorageFull, PlatformError: the folder cannot be written, or the path not be read.
         """
+        del new  # they are hashed while they are written in any case
         self.folder(repository)
         if isinstance(data, bytes):
             digest = digest_of(data, algorithm)

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 
-from jupyter_mlops.errors import Corrupt, NotFound, WrongUsage
-from jupyter_mlops.oci.artifact import artifact_document, push_artifact
+from jupyter_mlops.errors import Corrupt, MlopsError, NotFound, WrongUsage
+from jupyter_mlops.oci.artifact import artifact_document, layers_of, push_artifact
 from jupyter_mlops.oci.canonical import canonical, parse_object
 from jupyter_mlops.oci.descriptor import manifest_of, to_dict
 from jupyter_mlops.oci.digest import digest_of
@@ -121,7 +121,7 @@ def publish_model(
     before = store.tags(repository)
     found = _by_key(store, repository, key, before)
     if found is None:
-        layers = _push_layers(store, repository, folder)
+        layers = _push_layers(store, repository, folder, _known_sizes(store, repository, before))
         notes = {**_annotations(name, key, annotations, metrics), **_shown(folder, layers)}
         with next_number(store, repository) as number:
             since = set(store.tags(repository)).difference(before)
@@ -204,7 +204,18 @@ def _by_key(store: Store, repository: str, key: str, tags: Iterable[str]) -> tup
     return None
 
 
-def _push_layers(store: Store, repository: str, folder: Path) -> list[_Layer]:
+def _known_sizes(store: Store, repository: str, tags: Iterable[str]) -> frozenset[int] | None:
+    """Sizes of the newest version's layers: a layer of another size is not among them. None where they cannot be told."""
+    numbers = [number for tag in tags if (number := version_number(tag)) is not None]
+    if isinstance(store, Exclusive) or not numbers:
+        return frozenset()
+    with suppress(MlopsError):  # deleted this moment, or damaged
+        pack = store.get_manifest(repository, f"v{max(numbers)}.modelpack")
+        return frozenset(layer.size for layer in layers_of(pack))
+    return None
+
+
+def _push_layers(store: Store, repository: str, folder: Path, known: frozenset[int] | None) -> list[_Layer]:
     """Large files one by one, then the small ones of each kind together, those that describe the model last."""
     files = files_below(folder)
     large = [name for name, path in files.items() if path.stat().st_size >= WEIGHT][: MAX_LAYERS - 2]
@@ -216,7 +227,7 @@ def _push_layers(store: Store, repository: str, folder: Path) -> list[_Layer]:
     ]
     groups = [(kind, names) for kind, names in groups if names]
     archives = [(Archive({name: files[name] for name in names}, prefix="models/"), OCI_LAYER) for _, names in groups]
-    pushed = put_blobs(store, repository, archives)
+    pushed = put_blobs(store, repository, archives, known)
     return [_Layer(kind, layer, names) for (kind, names), layer in zip(groups, pushed, strict=True)]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TypeVar
 
+from jupyter_mlops.oci.content import known_size
 from jupyter_mlops.oci.layout import Layout
-from jupyter_mlops.oci.store import Descriptor, Store
+from jupyter_mlops.oci.store import Content, Descriptor, Store
 
 AT_ONCE = 4
 """Blobs that move at the same time: enough to fill a network, each with a mebibyte of memory."""
@@ -32,10 +32,16 @@ def each(work: Callable[[Given], Made], items: Iterable[Given], at_once: int = A
 
 
 def put_blobs(
-    store: Store, repository: str, blobs: Sequence[tuple[bytes | Path | Iterable[bytes | memoryview], str]]
+    store: Store, repository: str, blobs: Sequence[tuple[Content, str]], known: Collection[int] | None = None
 ) -> list[Descriptor]:
     """Store blobs (content, media type), and return their descriptors in the same order.
 
-    To a registry several go at once; a folder's disk is best written one by one. Raises as ``Store.put_blob``.
+    To a registry several go at once; a folder's disk is best written one by one. ``known``: the sizes of what the repository
+    may have already, so that a blob of another size is new; None: nothing is known. Raises as ``Store.put_blob``.
     """
-    return each(lambda blob: store.put_blob(repository, *blob), blobs, 1 if isinstance(store, Layout) else AT_ONCE)
+
+    def put(blob: tuple[Content, str]) -> Descriptor:
+        new = known is not None and known_size(blob[0]) not in known
+        return store.put_blob(repository, *blob, new=new)
+
+    return each(put, blobs, 1 if isinstance(store, Layout) else AT_ONCE)

@@ -7,11 +7,9 @@ seen in another repository is mounted from there. How requests are sent is in ``
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -23,6 +21,7 @@ from jupyter_mlops.oci import referrers as fallback
 from jupyter_mlops.oci.canonical import canonical, parse_object
 from jupyter_mlops.oci.catalog import CATALOG, enter, entered, without
 from jupyter_mlops.oci.connection import Answer, Part, Stream
+from jupyter_mlops.oci.content import FileChunks, beginning, known_size, measure, spooled
 from jupyter_mlops.oci.descriptor import (
     MANIFEST_TYPES,
     MAX_MANIFEST,
@@ -33,11 +32,12 @@ from jupyter_mlops.oci.descriptor import (
     subject_of,
 )
 from jupyter_mlops.oci.digest import CHUNK, SHA256, algorithm_of, digest_of, hex_of, is_digest
-from jupyter_mlops.oci.disk import Upload, explained, read_chunks
+from jupyter_mlops.oci.disk import read_chunks
 from jupyter_mlops.oci.download import Download, read_part
+from jupyter_mlops.oci.hashing import Hashing
 from jupyter_mlops.oci.http import Transport
 from jupyter_mlops.oci.reference import check_repository, check_tag
-from jupyter_mlops.oci.store import Descriptor, Manifest
+from jupyter_mlops.oci.store import Content, Descriptor, Manifest
 from jupyter_mlops.oci.upload import Sending
 from jupyter_mlops.oci.verify import verified
 
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 ACCEPT = {"Accept": ", ".join(sorted(MANIFEST_TYPES))}
 PAGE = 1000
+NEW = 8 << 20
+"""Bytes from which what is new is hashed while it is sent: below that the hash takes less than the request more."""
+
 REMEMBERED = 20_000
 """Blobs whose repositories are kept in memory."""
 
@@ -61,6 +64,8 @@ class Remote:
         self._transport = Transport(self._address)
         self._where: dict[str, dict[str, None]] = {}
         self._entered: set[str] = {CATALOG}
+        self._sent: set[int] = set()
+        """Sizes of what was sent as new: where all is done once more after a failure, it is there by now."""
         self._lists: bool | None = None
         self._refers: bool | None = None
 
@@ -71,10 +76,11 @@ class Remote:
 
     # -- blobs -------------------------------------------------------------------------------------------------------------
 
-    def put_blob(self, repository: str, data: bytes | Path | Iterable[bytes | memoryview], media_type: str) -> Descriptor:
-        """Store bytes; a registry wants size and digest first, so that a path, or chunks, are read twice.
+    def put_blob(self, repository: str, data: Content, media_type: str, *, new: bool = False) -> Descriptor:
+        """Store bytes; a path, or chunks, are read twice, so that what is there is not sent again: a hash costs less.
 
-        Chunks that come only once (from a generator) go over the disk if they are large.
+        What is ``new``, and not small, is read once. Chunks that come only once (from a generator) go over the disk if they are
+        large.
 
         Raises:
             WrongUsage, NotAllowed, StorageFull, Unavailable: see :meth:`Transport.ask`.
@@ -82,16 +88,22 @@ class Remote:
         self._path(repository)
         if isinstance(data, bytes):
             return self._send(repository, Descriptor(media_type, digest_of(data), len(data)), data)
+        if new and (size := known_size(data)) >= NEW and size not in self._sent:
+            self._sent.add(size)
+            hashing = Hashing(FileChunks(data) if isinstance(data, Path) else data, size)
+            digest = self._sending(repository, "", Stream(hashing, 0, size)).send_new(hashing)
+            self._note(repository, digest)
+            return Descriptor(media_type, digest, size)
         if isinstance(data, Path):
-            digest, size = _measure(read_chunks(data))
+            digest, size = measure(read_chunks(data))
             return self.put_file(repository, Descriptor(media_type, digest, size), data)
         if not isinstance(data, Iterator):
-            digest, size = _measure(data)
+            digest, size = measure(data)
             return self._send(repository, Descriptor(media_type, digest, size), Stream(data, 0, size))
-        start, chunks = _beginning(data)
+        start, chunks = beginning(data)
         if len(start) <= CHUNK:
             return self._send(repository, Descriptor(media_type, digest_of(start), len(start)), start)
-        with _spooled(chain([start], chunks)) as spool:
+        with spooled(chain([start], chunks)) as spool:
             return self.put_file(repository, Descriptor(media_type, spool.digest, spool.size), spool.path)
 
     def put_file(self, repository: str, blob: Descriptor, path: Path, moved: Callable[[int], None] | None = None) -> Descriptor:
@@ -363,37 +375,3 @@ class Remote:
             code="not-a-registry",
             fix="Check the address; a gateway or a login page may stand in between.",
         )
-
-
-def _measure(chunks: Iterable[bytes | memoryview]) -> tuple[str, int]:
-    """Digest and size of all of them."""
-    total, size = hashlib.sha256(), 0
-    for chunk in chunks:
-        total.update(chunk)
-        size += len(chunk)
-    return "sha256:" + total.hexdigest(), size
-
-
-def _beginning(chunks: Iterable[bytes | memoryview]) -> tuple[bytes, Iterator[bytes | memoryview]]:
-    """The first chunks, to a little more than a mebibyte, and the rest: what is small need not go over the disk."""
-    rest, start = iter(chunks), bytearray()
-    for chunk in rest:
-        start += chunk
-        if len(start) > CHUNK:
-            break
-    return bytes(start), rest
-
-
-@contextmanager
-def _spooled(chunks: Iterable[bytes | memoryview]) -> Iterator[Upload]:
-    """What is to be sent, on disk, with its size and digest. Raises StorageFull, PlatformError."""
-    folder = Path(tempfile.gettempdir())
-    with explained(folder):
-        spool = Upload(folder)
-    try:
-        for chunk in chunks:
-            with explained(folder):
-                spool.write(chunk)
-        yield spool
-    finally:
-        spool.discard()

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+Content = bytes | Path | Iterable[bytes | memoryview]
+"""Bytes to store: themselves, a file's, or chunks, each of which need only be valid until the next is asked for."""
+
 
 @dataclass(frozen=True)
 class Descriptor:
@@ -41,10 +44,10 @@ class Store(Protocol):
     def address(self) -> str:
         """What a document writes to name this store: ``file:///…`` or ``http(s)://host[/base]``."""
 
-    def put_blob(self, repository: str, data: bytes | Path | Iterable[bytes | memoryview], media_type: str) -> Descriptor:
+    def put_blob(self, repository: str, data: Content, media_type: str, *, new: bool = False) -> Descriptor:
         """Store bytes (streamed when a path or chunks are given) and return their descriptor; present ones are not written.
 
-        A chunk need only be valid until the next is asked for, so that one buffer can be used for all.
+        ``new``: the repository surely lacks them, so that they may be sent without a look whether it has them.
         """
 
     def open_blob(self, repository: str, digest: str) -> AbstractContextManager[BinaryIO]:

@@ -56,15 +56,10 @@ def tar_chunks(files: Mapping[str, Path | bytes], *, prefix: str = "") -> Iterat
         files: name in the archive → path or bytes.
         prefix: folder put before each name, such as ``models/``.
     """
-    folders: set[str] = set()
-    for name, content in sorted(files.items()):
-        full = prefix + name
-        for parent in _parents(full):
-            if parent not in folders:
-                folders.add(parent)
-                yield _header(parent + "/", tarfile.DIRTYPE, 0, 0o755)
-        size = len(content) if isinstance(content, bytes) else content.stat().st_size
-        yield _header(full, tarfile.REGTYPE, size, 0o644)
+    for header, content, size in _members(files, prefix):
+        yield header
+        if content is None:
+            continue
         seen = 0
         for chunk in (content,) if isinstance(content, bytes) else read_chunks(content):
             seen += len(chunk)
@@ -73,6 +68,19 @@ def tar_chunks(files: Mapping[str, Path | bytes], *, prefix: str = "") -> Iterat
             raise WrongUsage(f"{content!s} changed while it was read", code="invalid-folder", fix="Wait until it is written.")
         yield bytes(-size % BLOCK)
     yield bytes(2 * BLOCK)
+
+
+def _members(files: Mapping[str, Path | bytes], prefix: str) -> Iterator[tuple[bytes, Path | bytes | None, int]]:
+    """Header, content (None: a folder) and size of each member."""
+    folders: set[str] = set()
+    for name, content in sorted(files.items()):
+        full = prefix + name
+        for parent in _parents(full):
+            if parent not in folders:
+                folders.add(parent)
+                yield _header(parent + "/", tarfile.DIRTYPE, 0, 0o755), None, 0
+        size = len(content) if isinstance(content, bytes) else content.stat().st_size
+        yield _header(full, tarfile.REGTYPE, size, 0o644), content, size
 
 
 class Archive:
@@ -84,6 +92,12 @@ class Archive:
     def __iter__(self) -> Iterator[bytes | memoryview]:
         """From the start."""
         return tar_chunks(self._files, prefix=self._prefix)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of it, by the sizes that the files have now."""
+        members = _members(self._files, self._prefix)
+        return sum(len(header) + size + -size % BLOCK for header, _, size in members) + 2 * BLOCK
 
 
 def read_member(stream: BinaryIO, name: str, limit: int) -> bytes | None:

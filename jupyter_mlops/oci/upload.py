@@ -1,8 +1,9 @@
 """A blob on its way to a registry: mounted, sent at once or in pieces, and gone on with after a break.
 
-The bytes go in one PUT, which every registry takes. Where one says that this is too much (413) they go in pieces, as small
-as need be. When the connection breaks, the registry is asked how far it came: what it kept is not sent again. One that kept
-nothing gets the blob anew under a new upload, for a second PUT to the old one would be appended to the first.
+The bytes go in one PUT, which every registry takes; those whose digest is not known yet go in one PATCH, while it is worked
+out, as Docker sends all. Where a registry says that this is too much (413) they go in pieces, as small as need be. When the
+connection breaks, the registry is asked how far it came: what it kept is not sent again. One that kept nothing gets the blob
+anew under a new upload, for a second PUT to the old one would be appended to the first.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from jupyter_mlops.errors import NotAllowed, NotFound, Unavailable, WrongUsage
+from jupyter_mlops.errors import Corrupt, NotAllowed, NotFound, Unavailable, WrongUsage
 from jupyter_mlops.oci.connection import Answer, Body, Part, Stream
+from jupyter_mlops.oci.hashing import Hashing
 from jupyter_mlops.oci.http import TRY_AGAIN, Transport
 from jupyter_mlops.oci.refusal import Words, is_full, words_of
 
@@ -23,6 +25,9 @@ PIECES = (64 << 20, 16 << 20, 4 << 20, 1 << 20)
 """Bytes of a piece, where a registry does not take all at once: the next smaller each time that is too much, too."""
 
 TOO_MUCH = 413
+_NOT_SO = frozenset({400, 404, 405, 411, 415, 416, 501})
+"""Answers to a PATCH by a registry that takes blobs in another way."""
+
 _FORGOTTEN = frozenset({404, 410, 416})
 """Answers to an upload that the registry does not know any more, or that stands elsewhere: it is begun anew."""
 
@@ -64,11 +69,29 @@ class Sending:
             NotAllowed, StorageFull, WrongUsage, Unavailable: see :meth:`Transport.ask`.
             Corrupt: the registry got other bytes.
         """
-        if self._is_there():
-            return
-        session, patience = self._mount(sources), self._transport.patience(patient=True)
+        if not self._is_there():
+            self._go_on(self._mount(sources))
+
+    def send_new(self, hashing: Hashing) -> str:
+        """Bring there what it surely lacks, reading it once; gives the digest. From a break on it goes as in :meth:`send`.
+
+        Raises:
+            As :meth:`send`; Corrupt also where there are fewer bytes than there were.
+        """
+        session = self._start()
+        assert session is not None, "no mount was asked for"
+        broken = self._stream(session, hashing)
+        self._digest = hashing.digest
+        if not self._digest:
+            raise Corrupt("what is sent became shorter", fix="Let whatever writes the files finish first.")
+        self._go_on(session, broken)
+        return self._digest
+
+    def _go_on(self, session: _Session | None, broken: _Broken | None = None) -> None:
+        """End an upload, after whatever breaks. ``broken``: how its last request did not arrive."""
+        patience = self._transport.patience(patient=True)
         while session is not None:
-            broken = self._step(session)
+            broken = broken or self._step(session)
             if broken is None:
                 patience.reset()
                 if session.done:
@@ -80,6 +103,7 @@ class Sending:
                 session = self._resumed(before)
                 if session is not None and session.offset > before.offset:
                     patience.reset()
+            broken = None
             if session is None and not self._is_there():
                 session = self._start()
 
@@ -121,6 +145,25 @@ class Sending:
                 return None
             return _Session(self._place(answer), _number(answer.headers.get("OCI-Chunk-Min-Length", "")))
 
+    def _stream(self, session: _Session, hashing: Hashing) -> _Broken | None:
+        """All bytes, before it is known what they will turn out to be."""
+        kind = {"Content-Type": "application/octet-stream", "Content-Range": f"0-{self._size - 1}"}
+        body = Stream(hashing, 0, self._size)
+        try:
+            answer = self._transport.once("PATCH", session.place, scope=self._scope, headers=kind, body=body)
+        except (OSError, http.client.HTTPException) as error:
+            return _Broken(error)
+        if answer.status in _NOT_SO:
+            said = words_of(answer)
+            self._cancel(session)
+            return _Broken(said, pause=False)
+        if answer.status >= 400:  # noqa: PLR2004 - all errors are above
+            return self._refused(answer, session, session.place)
+        with answer:
+            session.place = self._place(answer)
+        session.offset, session.resumed = self._size, True
+        return None
+
     def _step(self, session: _Session) -> _Broken | None:
         """One request that carries bytes, or the one that ends the upload."""
         left = self._size - session.offset
@@ -132,9 +175,8 @@ class Sending:
         else:
             place, headers["Content-Range"] = session.place, f"{session.offset}-{session.offset + count - 1}"
         try:
-            answer = self._transport.once(
-                "PUT" if last else "PATCH", place, scope=self._scope, headers=headers, body=self._stretch(session.offset, count)
-            )
+            body = self._stretch(session.offset, count) if count else b""
+            answer = self._transport.once("PUT" if last else "PATCH", place, scope=self._scope, headers=headers, body=body)
         except (OSError, http.client.HTTPException) as error:
             return _Broken(error)
         if answer.status >= 400:  # noqa: PLR2004 - all errors are above

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.errors import WrongUsage
-from jupyter_mlops.oci.artifact import push_artifact
+from jupyter_mlops.errors import Corrupt, NotFound, WrongUsage
+from jupyter_mlops.oci.artifact import layers_of, push_artifact
 from jupyter_mlops.oci.canonical import canonical
 from jupyter_mlops.oci.modelpack import CREATED, KEY, TITLE, version_number
 from jupyter_mlops.oci.names import ANNOTATION, DATASET, DATASET_CONFIG
 from jupyter_mlops.oci.numbering import next_number
+from jupyter_mlops.oci.parallel import put_blobs
 from jupyter_mlops.oci.reference import check_repository
 from jupyter_mlops.oci.store import Descriptor, Store
 from jupyter_mlops.oci.tar import files_below
@@ -119,7 +121,10 @@ def publish_dataset(
     repository = check_repository(f"datasets/{name}")
     if found := _by_key(store, repository, key):
         return found
-    layers = [_layer(store, repository, file, path) for file, path in files_below(folder).items()]
+    files = files_below(folder)
+    typed = [(path, _TYPES.get(path.suffix, "application/octet-stream")) for path in files.values()]
+    blobs = put_blobs(store, repository, typed, _known_sizes(store, repository))
+    layers = [Descriptor(blob.media_type, blob.digest, blob.size, {TITLE: name}) for name, blob in zip(files, blobs, strict=True)]
     created = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     notes = {(short if "." in short else ANNOTATION + short): value for short, value in annotations.items()}
     notes |= {TITLE: name, KEY: key, CREATED: created}
@@ -136,10 +141,14 @@ def publish_dataset(
     return tag, manifest.descriptor.digest
 
 
-def _layer(store: Store, repository: str, name: str, path: Path) -> Descriptor:
-    media_type = _TYPES.get(path.suffix, "application/octet-stream")
-    blob = store.put_blob(repository, path, media_type)
-    return Descriptor(media_type, blob.digest, blob.size, {TITLE: name})
+def _known_sizes(store: Store, repository: str) -> frozenset[int] | None:
+    """Sizes of the newest version's files: a file of another size is not among them. None where they cannot be told."""
+    with suppress(Corrupt):
+        try:
+            return frozenset(layer.size for layer in layers_of(store.get_manifest(repository, "latest")))
+        except NotFound:
+            return frozenset()
+    return None
 
 
 def _by_key(store: Store, repository: str, key: str) -> tuple[str, str] | None:

@@ -28,6 +28,7 @@ from jupyter_mlops.oci.modelpack import PublishedModel, publish_model
 from jupyter_mlops.oci.names import METRICS, OCI_INDEX, OCI_LAYER
 from jupyter_mlops.oci.open import open_store
 from jupyter_mlops.oci.store import Manifest, Store
+from jupyter_mlops.oci.tar import Archive
 from jupyter_mlops.registry.copy import copy
 from jupyter_mlops.registry.events import history
 from jupyter_mlops.registry.layout import registry_of
@@ -86,6 +87,17 @@ class StoreConformance:
         assert len({blob.digest for blob in ways}) == 1
         with store.open_blob(REPOSITORY, ways[0].digest) as stream:
             assert stream.read() == b"abcdef"
+
+    def test_what_is_new_is_the_same_blob(self, store: Store, tmp_path: Path) -> None:
+        """Also where it is there already, and large enough to be sent while it is hashed."""
+        path = tmp_path / "file"
+        path.write_bytes(bytes(range(256)) * 40_000)
+        archive = Archive({"a": path})
+        for way in (path, archive, b"small"):
+            blobs = [store.put_blob(REPOSITORY, way, OCI_LAYER, new=new) for new in (True, False, True)]
+            assert len(set(map(repr, blobs))) == 1
+            with store.open_blob(REPOSITORY, blobs[0].digest) as stream:
+                assert len(b"".join(iter(lambda: stream.read(1 << 20), b""))) == blobs[0].size
 
     def test_what_is_not_there_is_not_found(self, store: Store) -> None:
         """Blob, manifest and tag, in a known repository and in an unknown one; listings are empty instead."""

@@ -209,7 +209,7 @@ class Twice:
 
 @pytest.mark.parametrize("cuts", [(), (1_500_000, 700_000)])
 def test_chunks_that_can_be_had_again_are_not_written_to_disk(host, cuts, monkeypatch):
-    monkeypatch.setattr("jupyter_mlops.oci.remote.Upload", None)
+    monkeypatch.setattr("jupyter_mlops.oci.content.Upload", None)
     with Wire(host, [Fault(up=cut) for cut in cuts]) as wire:
         assert Remote(f"http://{wire.host}").put_blob("a", Twice(), OCI_LAYER).digest == digest(BIG)
     assert read(Remote(f"http://{host}"), BIG) == BIG
