@@ -78,11 +78,13 @@ def _show(arguments: argparse.Namespace, console: Console, bench: Workbench) -> 
 
 
 def _pull(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
+    from jupyter_mlops.cli.transfer import Transfer
     from jupyter_mlops.registry.datasets import to_json
 
     found = bench.datasets.find(arguments.words[0])
     folder = Path(arguments.words[1] if len(arguments.words) > 1 else found.name.rpartition("/")[2])
-    files = bench.datasets.pull(found, folder)
+    with Transfer(console) as shown:
+        files = bench.datasets.pull(found, folder, shown)
     if console.as_json:
         console.emit({**to_json(found), "folder": str(folder), "files": [asdict(file) for file in files]})
     else:

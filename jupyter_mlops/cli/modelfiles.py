@@ -18,11 +18,13 @@ FORMATS = ("mlflow",)
 def import_files(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
     """A folder of MLflow or Hugging Face, or a file, becomes the next version of a model."""
     from jupyter_mlops.cli.scan import meaning, scan_version
+    from jupyter_mlops.cli.transfer import Transfer
     from jupyter_mlops.registry.imports import import_model
     from jupyter_mlops.registry.models import to_json
 
     source, name = arguments.words[1:]
-    made = import_model(bench.store, Path(source), name)
+    with Transfer(console) as shown:
+        made = import_model(bench.store, Path(source), name, shown)
     version = bench.models.find(f"{made.name}:{made.tag}")
     found = scan_version(version.reference, console, bench)
     if console.as_json:
@@ -37,6 +39,7 @@ def import_files(arguments: argparse.Namespace, console: Console, bench: Workben
 
 def export_files(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
     """Write a version as another program takes it."""
+    from jupyter_mlops.cli.transfer import Transfer
     from jupyter_mlops.registry.mlflowout import export_mlflow
 
     if arguments.format not in FORMATS:
@@ -45,7 +48,8 @@ def export_files(arguments: argparse.Namespace, console: Console, bench: Workben
             fix="Files as they are: jupyter mlops models pull. For MLflow: models export NAME[:TAG] FOLDER --format mlflow",
         )
     version, folder = bench.models.find(arguments.words[1]), Path(arguments.words[2])
-    export_mlflow(bench.models, version, folder)
+    with Transfer(console) as shown:
+        export_mlflow(bench.models, version, folder, shown)
     if console.as_json:
         console.emit({"name": version.name, "tag": version.tag, "digest": version.digest, "folder": str(folder)})
     else:

@@ -179,12 +179,14 @@ def _short(value: str | float | None) -> str:
 
 def _pull(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
     from jupyter_mlops.cli.scan import meaning
+    from jupyter_mlops.cli.transfer import Transfer
     from jupyter_mlops.registry.models import to_json
     from jupyter_mlops.registry.verdicts import scanned
 
     version = bench.models.find(arguments.words[1])
     folder = Path(arguments.words[2] if len(arguments.words) > 2 else f"{version.name}-{version.tag}")  # noqa: PLR2004 - optional
-    bench.models.extract(version, folder)
+    with Transfer(console) as shown:
+        bench.models.extract(version, folder, shown)
     if console.as_json:
         console.emit({**to_json(version), "name": version.name, "folder": str(folder)})
     else:

@@ -32,7 +32,7 @@ class Transfer:
         self._next = float("-inf")
 
     def __call__(self, digest: str, done: int, total: int) -> None:
-        """A blob has come so far: see ``registry.copy.Progress``."""
+        """A blob has come so far: see ``oci.progress.Progress``."""
         if not self._shown:
             return
         with self._lock:

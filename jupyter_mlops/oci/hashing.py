@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from jupyter_mlops.oci.digest import SHA256, hasher
 
@@ -13,9 +13,8 @@ class Hashing:
     A chunk is valid until the next is asked for, as in :class:`jupyter_mlops.oci.store.Store`.
     """
 
-    def __init__(self, chunks: Iterable[bytes | memoryview], size: int, moved: Callable[[int], None] | None = None) -> None:
-        """``moved`` is told after each chunk how many bytes of this time around have gone."""
-        self._chunks, self.size, self._moved = chunks, size, moved
+    def __init__(self, chunks: Iterable[bytes | memoryview], size: int) -> None:
+        self._chunks, self.size = chunks, size
         self._digest = ""
 
     def __iter__(self) -> Iterator[memoryview]:
@@ -28,8 +27,6 @@ class Hashing:
             if count == self.size:
                 self._digest = f"{SHA256}:{running.hexdigest()}"
             yield view
-            if self._moved is not None:
-                self._moved(count)
             if count == self.size:
                 return
         if count == self.size:

@@ -7,6 +7,7 @@ from pathlib import Path
 from jupyter_mlops.errors import Corrupt
 from jupyter_mlops.oci.artifact import layers_of
 from jupyter_mlops.oci.descriptor import children_of
+from jupyter_mlops.oci.parallel import lanes
 from jupyter_mlops.oci.store import Manifest, Store
 from jupyter_mlops.oci.tar import extract_all
 
@@ -25,7 +26,8 @@ def fetch_model(store: Store, repository: str, reference: str, folder: Path) -> 
         Corrupt: bytes without their digest, or no model.
     """
     layers = layers_of(_image(store, repository, store.get_manifest(repository, reference)))
-    extract_all((store.open_blob(repository, layer.digest) for layer in layers), folder, below="models/")
+    streams = (store.open_blob(repository, layer.digest) for layer in layers)
+    extract_all(streams, folder, below="models/", at_once=lanes(store))
     return sum(layer.size for layer in layers)
 
 

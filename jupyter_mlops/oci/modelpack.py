@@ -36,6 +36,7 @@ from jupyter_mlops.oci.names import (
 )
 from jupyter_mlops.oci.numbering import Exclusive, next_number
 from jupyter_mlops.oci.parallel import put_blobs
+from jupyter_mlops.oci.progress import Progress, told
 from jupyter_mlops.oci.reference import NAME_RULE, check_repository
 from jupyter_mlops.oci.store import Descriptor, Manifest, Store
 from jupyter_mlops.oci.tar import Archive, files_below
@@ -100,6 +101,7 @@ def publish_model(
     annotations: Mapping[str, str],
     metrics: Mapping[str, float],
     making: Callable[[str], None] = lambda _: None,
+    progress: Progress | None = None,
 ) -> PublishedModel:
     """Publish the files of a folder as the next version of a model.
 
@@ -112,6 +114,7 @@ def publish_model(
         metrics: repeated as annotations, and pushed as a referrer.
         making: called with the digest of what is published, before it is; not where a version of that key is there already,
             which somebody else may have put there.
+        progress: told of its layers while they are stored.
 
     Raises:
         WrongUsage: code ``invalid-name`` or ``invalid-folder``.
@@ -121,7 +124,7 @@ def publish_model(
     before = store.tags(repository)
     found = _by_key(store, repository, key, before)
     if found is None:
-        layers = _push_layers(store, repository, folder, _known_sizes(store, repository, before))
+        layers = _push_layers(store, repository, folder, _known_sizes(store, repository, before), progress)
         notes = {**_annotations(name, key, annotations, metrics), **_shown(folder, layers)}
         with next_number(store, repository) as number:
             since = set(store.tags(repository)).difference(before)
@@ -215,7 +218,9 @@ def _known_sizes(store: Store, repository: str, tags: Iterable[str]) -> frozense
     return None
 
 
-def _push_layers(store: Store, repository: str, folder: Path, known: frozenset[int] | None) -> list[_Layer]:
+def _push_layers(
+    store: Store, repository: str, folder: Path, known: frozenset[int] | None, progress: Progress | None
+) -> list[_Layer]:
     """Large files one by one, then the small ones of each kind together, those that describe the model last."""
     files = files_below(folder)
     large = [name for name, path in files.items() if path.stat().st_size >= WEIGHT][: MAX_LAYERS - 2]
@@ -226,7 +231,8 @@ def _push_layers(store: Store, repository: str, folder: Path, known: frozenset[i
         (MODELPACK_WEIGHT_CONFIG, tuple(name for name in rest if _describes(name))),
     ]
     groups = [(kind, names) for kind, names in groups if names]
-    archives = [(Archive({name: files[name] for name in names}, prefix="models/"), OCI_LAYER) for _, names in groups]
+    tars = (Archive({name: files[name] for name in names}, prefix="models/") for _, names in groups)
+    archives = [(told(tar, str(number), progress), OCI_LAYER) for number, tar in enumerate(tars)]
     pushed = put_blobs(store, repository, archives, known)
     return [_Layer(kind, layer, names) for (kind, names), layer in zip(groups, pushed, strict=True)]
 

@@ -31,17 +31,22 @@ def each(work: Callable[[Given], Made], items: Iterable[Given], at_once: int = A
             raise
 
 
+def lanes(store: Store) -> int:
+    """How many blobs go to or from it at once: from and to a registry several; a folder's disk is best used for one."""
+    return 1 if isinstance(store, Layout) else AT_ONCE
+
+
 def put_blobs(
     store: Store, repository: str, blobs: Sequence[tuple[Content, str]], known: Collection[int] | None = None
 ) -> list[Descriptor]:
     """Store blobs (content, media type), and return their descriptors in the same order.
 
-    To a registry several go at once; a folder's disk is best written one by one. ``known``: the sizes of what the repository
-    may have already, so that a blob of another size is new; None: nothing is known. Raises as ``Store.put_blob``.
+    ``known``: the sizes of what the repository may have already, so that a blob of another size is new; None: nothing is
+    known. Raises as ``Store.put_blob``.
     """
 
     def put(blob: tuple[Content, str]) -> Descriptor:
         new = known is not None and known_size(blob[0]) not in known
         return store.put_blob(repository, *blob, new=new)
 
-    return each(put, blobs, 1 if isinstance(store, Layout) else AT_ONCE)
+    return each(put, blobs, lanes(store))

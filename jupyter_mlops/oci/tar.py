@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlops.errors import Corrupt, WrongUsage
 from jupyter_mlops.oci.digest import CHUNK
 from jupyter_mlops.oci.disk import explained, read_chunks
+from jupyter_mlops.oci.parallel import each
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -118,13 +119,14 @@ def read_member(stream: BinaryIO, name: str, limit: int) -> bytes | None:
     return None
 
 
-def extract_all(streams: Iterable[AbstractContextManager[BinaryIO]], folder: Path, *, below: str = "") -> None:
+def extract_all(streams: Iterable[AbstractContextManager[BinaryIO]], folder: Path, *, below: str = "", at_once: int = 1) -> None:
     """Unpack tars into a folder that does not exist yet. It appears whole, after all was verified, or not at all.
 
     Args:
-        streams: opened one after the other and read to their ends, so that a verified stream has been verified.
+        streams: each is opened and read to its end, so that a verified stream has been verified.
         folder: must not exist, or be empty.
         below: only members below this folder (``models/``) are taken; anything else is an error.
+        at_once: how many are read beside each other.
 
     Raises:
         Corrupt: no tar, or a member that is no file or folder, or whose name leads outside.
@@ -137,18 +139,16 @@ def extract_all(streams: Iterable[AbstractContextManager[BinaryIO]], folder: Pat
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            for opened in streams:
-                with opened as stream:
-                    _extract(stream, fresh, below)
+            each(lambda opened: _extract(opened, fresh, below), streams, at_once)
             fresh.chmod(0o755)
             fresh.replace(folder)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _extract(stream: BinaryIO, folder: Path, below: str) -> None:
+def _extract(opened: AbstractContextManager[BinaryIO], folder: Path, below: str) -> None:
     """Unpack one tar. Only folders and files, and only under names without ``..``: links could lead anywhere."""
-    with _archive(stream) as archive:
+    with opened as stream, _archive(stream) as archive:
         for member in archive:
             target = folder.joinpath(*_safe(member, below))
             if member.isdir():

@@ -7,7 +7,7 @@ breaks off leaves nothing that looks whole, and a second one goes on where it st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.modelpack import version_number
 from jupyter_mlops.oci.names import MODEL, MODELPACK_MANIFEST
 from jupyter_mlops.oci.parallel import AT_ONCE, each
+from jupyter_mlops.oci.progress import Progress
 from jupyter_mlops.oci.remote import Remote
 from jupyter_mlops.oci.store import Descriptor, Manifest, Store
 
@@ -41,10 +42,6 @@ class Copied:
     manifests: int = 0
     blobs: int = 0
     bytes: int = 0
-
-
-Progress = Callable[[str, int, int], None]
-"""Told of a blob, by its digest, how many of its bytes have moved, and how many there are; called by several threads."""
 
 
 def copy(

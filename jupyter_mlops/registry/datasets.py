@@ -9,15 +9,17 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from jupyter_mlops.errors import Corrupt, NotFound, PlatformError, WrongUsage
 from jupyter_mlops.oci.artifact import layers_of, read_config
 from jupyter_mlops.oci.modelpack import CREATED, TITLE, version_number
 from jupyter_mlops.oci.names import ANNOTATION
+from jupyter_mlops.oci.parallel import each, lanes
+from jupyter_mlops.oci.progress import Progress, opened_all
 from jupyter_mlops.oci.reference import check_repository
 from jupyter_mlops.oci.store import Descriptor, Manifest, Store
 from jupyter_mlops.registry.base import Registry
@@ -130,8 +132,10 @@ class Datasets:
         """Its files by path, without the card that was made for it. Raises NotFound, Corrupt."""
         return [DatasetFile(_title(layer), layer.digest, layer.size) for layer in self._layers(version) if not _is_card(layer)]
 
-    def pull(self, version: Dataset, folder: Path) -> Sequence[DatasetFile]:
+    def pull(self, version: Dataset, folder: Path, progress: Progress | None = None) -> Sequence[DatasetFile]:
         """Write its files, and its card, into a folder that is not there yet: whole and verified, or not at all.
+
+        ``progress`` is told of each file.
 
         Raises:
             WrongUsage: code ``folder-exists``.
@@ -147,8 +151,8 @@ class Datasets:
             fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
             try:
                 fresh.chmod(0o755)  # mkdtemp's folder is for its maker alone
-                for layer in layers:
-                    self._write(repository, layer, fresh)
+                streams = opened_all(self._store, repository, layers, progress)
+                each(lambda one: _write(*one, fresh), zip(layers, streams, strict=True), lanes(self._store))
                 fresh.rename(folder)
             except BaseException:
                 shutil.rmtree(fresh, ignore_errors=True)
@@ -204,14 +208,16 @@ class Datasets:
         manifest = self._store.get_manifest(f"{PREFIX}{version.name}", version.digest)
         return [layer for layer in layers_of(manifest) if _title(layer)]
 
-    def _write(self, repository: str, layer: Descriptor, folder: Path) -> None:
-        path = PurePosixPath(_title(layer))
-        if path.is_absolute() or ".." in path.parts or "\\" in str(path):
-            raise Corrupt(f"{repository} holds a file named {_title(layer)!r}", code="unsafe-path", fix="Do not use this dataset.")
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with self._store.open_blob(repository, layer.digest) as source, target.open("xb") as file:
-            shutil.copyfileobj(source, file, 1 << 20)
+
+def _write(layer: Descriptor, opened: AbstractContextManager[BinaryIO], folder: Path) -> None:
+    """One file into its place. Raises Corrupt, OSError."""
+    path = PurePosixPath(_title(layer))
+    if path.is_absolute() or ".." in path.parts or "\\" in str(path):
+        raise Corrupt(f"the dataset holds a file named {_title(layer)!r}", code="unsafe-path", fix="Do not use this dataset.")
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with opened as source, target.open("xb") as file:
+        shutil.copyfileobj(source, file, 1 << 20)
 
 
 def to_json(version: Dataset) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from jupyter_mlops.errors import NotFound, WrongUsage
 from jupyter_mlops.oci.modelpack import PublishedModel, model_repository, publish_model
+from jupyter_mlops.oci.progress import Progress
 from jupyter_mlops.oci.store import Store
 from jupyter_mlops.registry.mlflow import card_of, is_mlflow
 from jupyter_mlops.registry.sniff import KINDS, Sniffed, sniff
@@ -25,13 +26,14 @@ _WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib")
 """Files of a Hugging Face folder that may be pickles, which its older models are."""
 
 
-def import_model(store: Store, source: Path, name: str) -> PublishedModel:
+def import_model(store: Store, source: Path, name: str, progress: Progress | None = None) -> PublishedModel:
     """Publish a file or folder as the next version of a model.
 
     Args:
         store: where to.
         source: a folder that holds ``MLmodel``, one of Hugging Face with ``config.json``, or a file.
         name: of the model.
+        progress: told of its layers while they are stored.
 
     Raises:
         NotFound: code ``no-such-file``.
@@ -53,7 +55,8 @@ def import_model(store: Store, source: Path, name: str) -> PublishedModel:
         text = json.dumps(card, indent=1, sort_keys=True, allow_nan=False)
         (folder / CARD).write_text(text, encoding="utf-8")
         notes = {"format": str(card["format"])}
-        return publish_model(store, name, folder, key=f"import-{os.urandom(12).hex()}/{name}/1", annotations=notes, metrics={})
+        key = f"import-{os.urandom(12).hex()}/{name}/1"
+        return publish_model(store, name, folder, key=key, annotations=notes, metrics={}, progress=progress)
 
 
 def _read(source: Path) -> tuple[Mapping[str, Path], dict[str, Any]]:

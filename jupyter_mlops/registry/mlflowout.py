@@ -15,6 +15,7 @@ from typing import Any
 
 from jupyter_mlops.errors import WrongUsage
 from jupyter_mlops.oci.disk import explained
+from jupyter_mlops.oci.progress import Progress
 from jupyter_mlops.registry.mlflow import MLMODEL
 from jupyter_mlops.registry.mlflowtypes import to_mlflow
 from jupyter_mlops.registry.models import Models, ModelVersion
@@ -59,8 +60,8 @@ def _load_pyfunc(path):
 '''
 
 
-def export_mlflow(models: Models, version: ModelVersion, folder: Path) -> None:
-    """Write a version into a new folder, which appears whole or not at all.
+def export_mlflow(models: Models, version: ModelVersion, folder: Path, progress: Progress | None = None) -> None:
+    """Write a version into a new folder, which appears whole or not at all; ``progress`` is told of its layers.
 
     Raises:
         WrongUsage: code ``folder-exists``, or ``not-for-mlflow``: MLflow has nothing that reads such a model.
@@ -74,7 +75,7 @@ def export_mlflow(models: Models, version: ModelVersion, folder: Path) -> None:
     with explained(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        models.extract(version, Path(scratch) / "files")
+        models.extract(version, Path(scratch) / "files", progress)
         made = Path(scratch) / "files" / "models"
         with explained(folder.parent):
             (made / "mlops.json").unlink(missing_ok=True)

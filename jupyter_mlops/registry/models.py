@@ -20,7 +20,8 @@ from jupyter_mlops.oci.canonical import parse_object
 from jupyter_mlops.oci.descriptor import children_of
 from jupyter_mlops.oci.modelpack import BYTES, CREATED, FORMAT, METRIC, SIGNATURE, layer_path, model_repository, version_number
 from jupyter_mlops.oci.names import ANNOTATION, MODELPACK_MANIFEST
-from jupyter_mlops.oci.parallel import each
+from jupyter_mlops.oci.parallel import each, lanes
+from jupyter_mlops.oci.progress import Progress, opened_all
 from jupyter_mlops.oci.reference import TAG_RULE, is_tag
 from jupyter_mlops.oci.store import Manifest, Store
 from jupyter_mlops.oci.tar import extract_all, read_member
@@ -168,8 +169,8 @@ class Models:
                 raise NotFound(f"{version.reference} has no {CARD}", code="no-card", fix="Register it again with log_model.")
         return self._cards[version.digest]
 
-    def extract(self, version: ModelVersion, folder: Path) -> None:
-        """Unpack ``models/…`` into a folder, which appears whole and verified, or not at all.
+    def extract(self, version: ModelVersion, folder: Path, progress: Progress | None = None) -> None:
+        """Unpack ``models/…`` into a folder, which appears whole and verified, or not at all; ``progress`` is told of its layers.
 
         Raises:
             Corrupt: a layer is damaged, or holds what may not be unpacked.
@@ -177,7 +178,8 @@ class Models:
         """
         repository = model_repository(version.name)
         image = self._image(self._reader.get(repository, version.digest), repository)
-        extract_all((self._store.open_blob(repository, layer.digest) for layer in layers_of(image)), folder, below="models/")
+        streams = opened_all(self._store, repository, layers_of(image), progress)
+        extract_all(streams, folder, below="models/", at_once=lanes(self._store))
 
     def files(self, version: ModelVersion) -> Mapping[str, str]:
         """Path → digest of the layers, as the ModelPack manifest names them; empty if others published it without one.

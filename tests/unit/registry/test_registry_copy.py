@@ -73,7 +73,7 @@ def test_every_way(source, target, stores):
 
 @pytest.mark.parametrize(("source", "target"), WAYS)
 def test_nothing_goes_over_a_disk_in_between(source, target, stores, monkeypatch):
-    monkeypatch.setattr("jupyter_mlops.oci.remote.Upload", None)
+    monkeypatch.setattr("jupyter_mlops.oci.content.Upload", None)
     copy(stores[source][0], stores[target][1], "models/m", "v1")
 
 
