@@ -20,6 +20,7 @@ EXAMPLES = """\
   jupyter mlops registry serve --port 5000
   jupyter mlops registry serve --no-auth           for a test on a machine that you alone use
   jupyter mlops registry token anna --users FILE   a team's registry: a token for each, then
+  jupyter mlops registry token ben --users FILE --write 'models/team-b-*' --read '**'
   jupyter mlops registry serve --host 0.0.0.0 --users FILE --tls-cert cert.pem --tls-key key.pem
   jupyter mlops registry usage                     what each repository takes
   jupyter mlops registry gc --dry-run              what nothing leads to any more
@@ -45,6 +46,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     token.add_argument("name", metavar="NAME", help="whose it is")
     token.add_argument("--users", type=Path, required=True, metavar="FILE", help="file of users; made if need be")
     token.add_argument("--read-only", action="store_true", help="it may only read")
+    for right, also in (("write", "read and write"), ("read", "read")):
+        token.add_argument(
+            f"--{right}", action="append", default=[], metavar="PATTERN",
+            help=f"repositories that it may {also}, and no others: models/churn, models/team-*, datasets/**; repeatable",
+        )  # fmt: skip
     housekeeping.configure(verb)
     logins.configure(verb)
 
@@ -122,14 +128,20 @@ def _token(arguments: argparse.Namespace, console: Console, bench: Workbench) ->
     """Make a token, and show it this once."""
     del bench
     from jupyter_mlops.registry.access import new_token
+    from jupyter_mlops.registry.rights import parse_rights, rights_of
     from jupyter_mlops.registry.users import add
 
-    token = new_token()
-    add(arguments.users, arguments.name, token, may_write=not arguments.read_only)
+    if arguments.read_only and arguments.write:
+        raise WrongUsage("--read-only and --write do not go together", fix="Name with --read what it may read.")
+    token, rights = new_token(), rights_of(read=arguments.read, write=arguments.write)
+    if not rights.rules:
+        rights = parse_rights("read" if arguments.read_only else "write")
+    add(arguments.users, arguments.name, token, rights)
     if console.as_json:
-        console.emit({"user": arguments.name, "token": token, "write": not arguments.read_only})
+        console.emit({"user": arguments.name, "token": token, "write": rights.may_write, "rights": rights.text})
         return 0
     console.line(token)
-    may = "read" if arguments.read_only else "read and write"
+    wholly = {"read": "read", "write": "read and write"}
+    may = wholly.get(rights.text) or ", ".join(f"{wholly[rule.right]} {rule.pattern}" for rule in rights.rules)
     console.note(f"{arguments.name} may {may}. The token is shown this once; the file keeps only its hash.")
     return 0

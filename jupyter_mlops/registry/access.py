@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from jupyter_mlops.errors import NotAllowed
+from jupyter_mlops.registry.rights import WRITE, Right, Rights
 from jupyter_mlops.registry.users import User, Users
 
 USER = "mlops"
@@ -40,10 +41,11 @@ class Access:
         """Whether nobody has to log in."""
         return self.token is None and self.users is None
 
-    def refusal(self, method: str, headers: Mapping[str, str]) -> NotAllowed | None:
-        """Why a request may not be served; None if it may.
+    def refusal(self, method: str, headers: Mapping[str, str], repository: str = "") -> NotAllowed | None:
+        """Why a request may not be served; None if it may. ``repository``: the one that it is about; '' for none.
 
-        Codes: ``login-required`` (401), ``not-allowed`` (another host's name, or a browser), ``read-only-token``.
+        Codes: ``login-required`` (401), ``not-allowed`` (another host's name, a browser, or another's repository, be it there or
+        not), ``read-only-token``.
         """
         if self.is_open:
             host = urlsplit(f"//{headers.get('Host', '')}").hostname
@@ -53,9 +55,18 @@ class Access:
         user = self._user(headers.get("Authorization", ""))
         if user is None:
             return NotAllowed("log in with a token of this registry", code="login-required", fix="Use docker login or oras login.")
-        if method not in READING and not user.may_write:
+        if method not in READING and not user.rights.may_write:
             return NotAllowed(f"{user.name} may only read here", code="read-only-token", fix="Use a token that may write.")
+        right: Right = "read" if method in READING else "write"
+        if repository and not user.rights.may(right, repository):
+            fix = "Ask whoever keeps the file of users for a right to it."
+            return NotAllowed(f"{user.name} may not {right} {repository}", code="not-allowed", fix=fix)
         return None
+
+    def rights(self, headers: Mapping[str, str]) -> Rights:
+        """What who asks may read and write; of a request that may be served."""
+        user = None if self.is_open else self._user(headers.get("Authorization", ""))
+        return user.rights if user else Rights((WRITE,) if self.is_open else ())
 
     def _user(self, header: str) -> User | None:
         """Whoever an ``Authorization`` header shows."""
@@ -63,7 +74,7 @@ class Access:
         if not token:
             return None
         if self.token is not None and secrets.compare_digest(token.encode(), self.token.encode()):
-            return User(USER, may_write=True)
+            return User(USER, Rights((WRITE,)))
         return self.users.who(name, token) if self.users else None
 
 

@@ -85,7 +85,8 @@ class Handler(web.RequestHandler):
         connection with it: a client that still sends, or sends its next request, sees that and no answer. So the answer
         takes the place of the method, which runs after the body; too large a body is not waited for.
         """
-        self.refused = self.access.refusal(self.request.method or "", self.request.headers)
+        repository = self.path_args[0] if self.path_args else ""
+        self.refused = self.access.refusal(self.request.method or "", self.request.headers, repository)
         if self.refused is None:
             return
         size = self.request.headers.get("Content-Length", "0")

@@ -23,6 +23,16 @@ from jupyter_mlops.registry.handler import Handler
 from jupyter_mlops.registry.upload_handler import UploadHandler
 
 
+class HealthHandler(web.RequestHandler):
+    """``/healthz``: for whoever starts and stops the server. It needs no login and tells nothing but that it answers."""
+
+    def get(self) -> None:
+        """Yes."""
+        self.clear_header("Server")
+        self.set_header("Content-Type", "text/plain")
+        self.finish("ok\n")
+
+
 class VersionHandler(Handler):
     """``/v2/``: clients ask it first, to see whether they must log in."""
 
@@ -35,9 +45,10 @@ class CatalogHandler(Handler):
     """``/v2/_catalog``."""
 
     async def get(self) -> None:
-        """All repositories."""
+        """All repositories that may be read."""
+        rights = self.access.rights(self.request.headers)
         names = await asyncio.to_thread(self.layout.repositories)
-        self.finish({"repositories": self.page(list(names))})
+        self.finish({"repositories": self.page([name for name in names if rights.may("read", name)])})
 
 
 class TagsHandler(Handler):

@@ -26,7 +26,7 @@ from jupyter_mlops.errors import Conflict, PlatformError, WrongUsage
 from jupyter_mlops.oci.digest import CHUNK
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.registry.access import LOOPBACK, Access
-from jupyter_mlops.registry.routes import ROUTES
+from jupyter_mlops.registry.routes import ROUTES, HealthHandler
 from jupyter_mlops.registry.uploads import Uploads
 from jupyter_mlops.registry.users import Users
 
@@ -154,7 +154,8 @@ def listen(options: Options) -> Listening:
     layout = Layout(options.root)
     uploads = Uploads(layout)
     shared = {"layout": layout, "uploads": uploads, "access": access}
-    application = web.Application([(path, handler, shared) for path, handler in ROUTES], log_function=lambda _: None)
+    routes: list[Any] = [(path, handler, shared) for path, handler in ROUTES]
+    application = web.Application([*routes, ("/healthz", HealthHandler)], log_function=lambda _: None)
     limits = {"max_buffer_size": BUFFER, "max_body_size": BUFFER, "chunk_size": CHUNK, "idle_connection_timeout": 600}
     server = HTTPServer(application, ssl_options=tls, **limits) if tls else PlainServer(application, **limits)
     server.add_sockets([listener])

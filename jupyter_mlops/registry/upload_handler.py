@@ -65,8 +65,14 @@ class UploadHandler(Handler):
             )
 
     async def _mount(self, name: str) -> bool:
-        """Whether the repository has the blob now. Without ``from`` any may give it: who may write here may read all."""
+        """Whether the repository has the blob now. Without ``from`` any may give it, to who may read them all.
+
+        From a repository that may not be read nothing is taken, nor is it told whether it is there: then it is to be sent.
+        """
         source, digest = self.get_query_argument("from", ""), self.get_query_argument("mount")
+        rights = self.access.rights(self.request.headers)
+        if not (rights.may("read", source) if source else rights.reads_everything):
+            return False
         if not await asyncio.to_thread(self.layout.mount, name, digest, source):
             return False
         self.mounted = digest

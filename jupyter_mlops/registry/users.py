@@ -16,9 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_mlops.errors import Conflict, PlatformError, WrongUsage
+from jupyter_mlops.registry.rights import Rights, parse_rights
 
-_LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._@+-]{0,63}):(read|write):([0-9a-f]{64})")
-RULE = "Each line of the file is NAME:read:HASH or NAME:write:HASH, as `jupyter mlops registry token` writes them."
+_LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._@+-]{0,63}):([a-z0-9._*/=,-]+):([0-9a-f]{64})")
+RULE = (
+    "Each line of the file is NAME:RIGHTS:HASH, as `jupyter mlops registry token` writes them; rights are read, write, or rules "
+    "such as write=models/churn,read=datasets/**."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class User:
     """Somebody who has a token."""
 
     name: str
-    may_write: bool
+    rights: Rights
     hash: str = ""
     """sha256 of the token, in hexadecimal digits."""
 
@@ -70,7 +74,7 @@ def parse(text: str, place: str) -> dict[str, User]:
     """The users that a text names; lines that are empty or start with ``#`` are skipped.
 
     Raises:
-        WrongUsage: code ``invalid-users``: a line is none, or names somebody twice. The line is not shown.
+        WrongUsage: code ``invalid-users``: a line is none, names somebody twice, or a right that is none. The line is not shown.
     """
     found: dict[str, User] = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -79,11 +83,14 @@ def parse(text: str, place: str) -> dict[str, User]:
         match = _LINE.fullmatch(line.strip())
         if match is None or match[1] in found:
             raise WrongUsage(f"{place}: line {number} names no user, or one again", code="invalid-users", fix=RULE)
-        found[match[1]] = User(match[1], match[2] == "write", match[3])
+        try:
+            found[match[1]] = User(match[1], parse_rights(match[2]), match[3])
+        except WrongUsage as error:
+            raise WrongUsage(f"{place}: line {number}: {error.message}", code="invalid-users", fix=error.fix) from error
     return found
 
 
-def add(path: Path, name: str, token: str, *, may_write: bool) -> None:
+def add(path: Path, name: str, token: str, rights: Rights) -> None:
     """Write a new user into the file, which is made if need be and readable for its owner alone.
 
     Raises:
@@ -91,7 +98,7 @@ def add(path: Path, name: str, token: str, *, may_write: bool) -> None:
         Conflict: code ``user-exists``.
         PlatformError: the file cannot be read or written.
     """
-    line = f"{name}:{'write' if may_write else 'read'}:{_hash(token)}"
+    line = f"{name}:{rights.text}:{_hash(token)}"
     if not _LINE.fullmatch(line):
         raise WrongUsage(f"{name!r} is not a name of a user", code="invalid-users", fix="Use letters, digits and . _ @ + -")
     try:

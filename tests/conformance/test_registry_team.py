@@ -7,6 +7,7 @@ import pytest
 
 from jupyter_mlops.oci.artifact import push_artifact
 from jupyter_mlops.oci.layout import Layout
+from jupyter_mlops.registry.rights import parse_rights
 from jupyter_mlops.registry.users import add
 from jupyter_mlops.testing.embedded import embedded_registry
 
@@ -36,8 +37,8 @@ def test_skopeo_with_tls_and_tokens(tmp_path, trusted):
     layer = source.put_blob("m", b"x" * 300_000, KIND)
     pushed = push_artifact(source, "m", "application/vnd.example.v1+json", {"a": 1}, [layer], tags=["v1"])
     users = tmp_path / "users"
-    add(users, "anna", "writes", may_write=True)
-    add(users, "ci", "reads", may_write=False)
+    add(users, "anna", "writes", parse_rights("write"))
+    add(users, "ci", "reads", parse_rights("read"))
 
     def skopeo(*words):
         done = subprocess.run(["skopeo", *words], capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)

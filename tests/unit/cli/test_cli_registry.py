@@ -138,6 +138,8 @@ def test_where_something_is(text: str, place: Place | None) -> None:
         (["login", "h.example", "--username", "x"], "nobody to ask"),
         (["logout", "h.example"], "no login"),
         (["token", "a:b", "--users", "f"], "not a name"),
+        (["token", "a", "--users", "f", "--write", "a//b"], "no pattern"),
+        (["token", "a", "--users", "f", "--write", "a", "--read-only"], "do not go together"),
         (["nonsense"], "nonsense"),
         ([], "VERB"),
     ],

@@ -16,6 +16,7 @@ from jupyter_mlops.oci.digest import digest_of
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.remote import Remote
 from jupyter_mlops.registry.access import Access
+from jupyter_mlops.registry.rights import parse_rights
 from jupyter_mlops.registry.server import Options, serve
 from jupyter_mlops.registry.users import Users, add, parse
 from jupyter_mlops.testing.embedded import embedded_registry
@@ -35,8 +36,8 @@ def root(tmp_path):
 def users(tmp_path):
     """Anna writes, ci reads."""
     path = tmp_path / "users"
-    add(path, "anna", "anna-token", may_write=True)
-    add(path, "ci", "ci-token", may_write=False)
+    add(path, "anna", "anna-token", parse_rights("write"))
+    add(path, "ci", "ci-token", parse_rights("read"))
     return path
 
 
@@ -47,10 +48,10 @@ def test_no_token_is_in_the_file_and_nobody_else_reads_it(users):
     assert "token" not in users.read_text()
     assert stat.S_IMODE(users.stat().st_mode) == 0o600
     with pytest.raises(Conflict, match="anna already"):
-        add(users, "anna", "other", may_write=True)
+        add(users, "anna", "other", parse_rights("write"))
     for name in ("", "a:b", "-x", "a b", "x" * 70, "a\nb"):
         with pytest.raises(WrongUsage, match="not a name"):
-            add(users, name, "t", may_write=True)
+            add(users, name, "t", parse_rights("write"))
     assert len(parse(users.read_text(), "users")) == 2
 
 
@@ -68,7 +69,7 @@ def test_a_line_that_is_none_is_named_and_not_shown(tmp_path, line):
 def test_who_is_taken_out_is_out_at_once(users):
     known = Users(users)
     assert known.who("anna", "anna-token") == known.who(None, "anna-token")
-    assert known.who("anna", "anna-token").may_write
+    assert known.who("anna", "anna-token").rights.may_write
     assert known.who("ci", "anna-token") is None
     text = users.read_text()
     users.write_text(text.partition("\n")[2])

@@ -10,6 +10,7 @@ import pytest
 from jupyter_mlops.errors import Conflict, NotAllowed, NotFound, PlatformError, Unavailable, WrongUsage
 from jupyter_mlops.oci.credentials import credential_for
 from jupyter_mlops.registry.logins import DOCKER_HUB, host_of, log_in, log_out
+from jupyter_mlops.registry.rights import parse_rights
 from jupyter_mlops.registry.users import add
 from jupyter_mlops.testing.embedded import embedded_registry
 
@@ -26,7 +27,7 @@ esac
 @pytest.fixture
 def registry(tmp_path):
     users = tmp_path / "users"
-    add(users, "anna", "right", may_write=True)
+    add(users, "anna", "right", parse_rights("write"))
     with embedded_registry(tmp_path / "registry", users=users) as address:
         yield address
 
