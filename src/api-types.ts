@@ -350,6 +350,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/runs/{run}/file": {
+        parameters: {
+            query: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+                /** @description As the list of files names it */
+                name: string;
+            };
+            header?: never;
+            path: {
+                run: components["parameters"]["run"];
+            };
+            cookie?: never;
+        };
+        get: operations["getRunFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/models": {
         parameters: {
             query?: {
@@ -1327,7 +1350,7 @@ export interface components {
                 name: string;
                 bytes: number;
             }[];
-            /** @description All values of metrics, step by step in the order of time */
+            /** @description All values of metrics, step by step in the order of time; while the run goes on, those so far */
             series: {
                 name: string;
                 /** @description A text for what JSON has no number for: nan, inf */
@@ -2058,6 +2081,36 @@ export interface operations {
                     "application/json": components["schemas"]["RunFiles"];
                 };
             };
+            404: components["responses"]["Error"];
+        };
+    };
+    getRunFile: {
+        parameters: {
+            query: {
+                /** @description Name of the target; the default one where absent. 404 lists those that there are */
+                target?: components["parameters"]["target"];
+                /** @description As the list of files names it */
+                name: string;
+            };
+            header?: never;
+            path: {
+                run: components["parameters"]["run"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its bytes; pictures as what they are, all else to be saved */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                    "image/png": string;
+                };
+            };
+            400: components["responses"]["Error"];
             404: components["responses"]["Error"];
         };
     };

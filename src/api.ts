@@ -6,9 +6,13 @@ import { ServerConnection } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import type { components } from './api-types';
+import { MlopsError } from './error';
 import { RegistryClient } from './registry';
+import { RunFilesClient } from './runfiles';
 
 type Schemas = components['schemas'];
+
+export { MlopsError, asMlopsError } from './error';
 
 export type CellEdit = Schemas['CellEdit'];
 export type Check = Schemas['Check'];
@@ -52,36 +56,6 @@ const ABOUT_TARGETS: ReadonlySet<string> = new Set([
 
 /** Below the server's base URL. */
 const ROOT = 'jupyter-mlops/api/v1';
-
-/** What went wrong, where, and how to get on: the server's error body as an exception. */
-export class MlopsError extends Error {
-  constructor(
-    body: Partial<Schemas['Error']> & { message: string },
-    readonly status: number = 0,
-    options?: ErrorOptions
-  ) {
-    super(body.message, options);
-    this.name = 'MlopsError';
-    this.code = body.code ?? 'error';
-    this.fix = body.fix ?? '';
-    this.notebook = body.notebook ?? null;
-    this.cell = body.cell ?? null;
-    this.line = body.line ?? null;
-    this.diagnostics = body.diagnostics ?? [];
-  }
-
-  /** Stable, for documentation and search. */
-  readonly code: string;
-  /** What the person can do about it; may be empty. */
-  readonly fix: string;
-  readonly notebook: string | null;
-  /** Index among all cells, from 0. */
-  readonly cell: number | null;
-  /** Line of that cell, from 1. */
-  readonly line: number | null;
-  /** All findings where a notebook was refused. */
-  readonly diagnostics: ReadonlyArray<Diagnostic>;
-}
 
 /** What can be said to a run that goes on. */
 export type RunVerb = 'stop' | 'pause' | 'unpause' | 'approve';
@@ -232,6 +206,15 @@ export class MlopsClient {
 
   runWorkflow(name: string): Promise<string> {
     return this._text('GET', ['runs', name, 'workflow']);
+  }
+
+  /** What runs keep beside their record. */
+  get runFiles(): RunFilesClient {
+    return new RunFilesClient({
+      json: path => this._json('GET', path),
+      blob: async (path, query) =>
+        (await this._request('GET', path, { query })).blob()
+    });
   }
 
   /** Datasets and lineage. */
@@ -396,15 +379,6 @@ export class MlopsClient {
       response.status
     );
   }
-}
-
-/** Everything a panel shows as an error is one of ours; what is not becomes a bug of ours. */
-export function asMlopsError(reason: unknown): MlopsError {
-  if (reason instanceof MlopsError) {
-    return reason;
-  }
-  const message = reason instanceof Error ? reason.message : String(reason);
-  return new MlopsError({ code: 'bug', message }, 0, { cause: reason });
 }
 
 interface IRequest {

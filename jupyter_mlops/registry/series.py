@@ -48,6 +48,15 @@ def read_series(lines: bytes) -> Sequence[Point]:
     return [point for point in found if point is not None]
 
 
+def point_of(said: Mapping[str, Any], *, task: str) -> Point | None:
+    """The value that an event of a log, or a line of the series, tells of; None where it is none."""
+    name, value, step = said.get("name"), said.get("value"), said.get("step")
+    if not isinstance(name, str) or not isinstance(value, int | float | str) or isinstance(value, bool):
+        return None
+    whole = step if isinstance(step, int) and not isinstance(step, bool) else None
+    return Point(name, value, task or str(said.get("task") or ""), whole, str(said.get("time") or ""))
+
+
 def _points(task: str, content: Path | bytes) -> Iterator[Point]:
     if isinstance(content, bytes):
         yield from _metrics(task, iter(content.splitlines()))
@@ -70,8 +79,4 @@ def _point(line: bytes, *, task: str, event: str = "") -> Point | None:
         return None
     if not isinstance(said, dict) or (event and said.get("event") != event):
         return None
-    name, value, step = said.get("name"), said.get("value"), said.get("step")
-    if not isinstance(name, str) or not isinstance(value, int | float | str) or isinstance(value, bool):
-        return None
-    whole = step if isinstance(step, int) and not isinstance(step, bool) else None
-    return Point(name, value, task or str(said.get("task") or ""), whole, str(said.get("time") or ""))
+    return point_of(said, task=task)

@@ -34,6 +34,13 @@ describe('MlopsClient', () => {
     ['GET', c => c.runLogs('a-1', { step: 'x' }), 'runs/a-1/logs', null],
     ['GET', c => c.executedNotebook('a-1'), 'runs/a-1/notebook', null],
     ['GET', c => c.runWorkflow('a-1'), 'runs/a-1/workflow', null],
+    ['GET', c => c.runFiles.list('a-1'), 'runs/a-1/files', null],
+    [
+      'GET',
+      c => c.runFiles.file('a-1', 'artifacts/x y.png'),
+      'runs/a-1/file',
+      null
+    ],
     ['GET', c => c.models(), 'models', null],
     [
       'PUT',

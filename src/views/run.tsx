@@ -14,6 +14,7 @@ import { IContext, IMlopsModel } from '../tokens';
 import { LogPane } from './log';
 import { Outputs } from './outputs';
 import { Overview } from './overview';
+import { Results } from './results';
 import { FailureBox } from './runfailure';
 import { Head, IRunProps, waits } from './runhead';
 import { Waiting } from './runwaiting';
@@ -109,7 +110,7 @@ export class RunView extends ReactWidget {
   private _model: RunModel;
 }
 
-type Tab = 'overview' | 'outputs' | 'logs';
+type Tab = 'overview' | 'results' | 'outputs' | 'logs';
 
 function RunPage(props: IRunProps): JSX.Element {
   const { run, context, visible, target } = props;
@@ -141,6 +142,7 @@ function RunPage(props: IRunProps): JSX.Element {
         onSelect={setTab}
         tabs={[
           { key: 'overview', label: trans.__('Overview') },
+          { key: 'results', label: trans.__('Charts and Files') },
           { key: 'outputs', label: trans.__('Outputs') },
           { key: 'logs', label: trans.__('Logs') }
         ]}
@@ -154,6 +156,9 @@ function RunPage(props: IRunProps): JSX.Element {
           </p>
         )}
         {tab === 'overview' && <Overview {...props} step={step} />}
+        {tab === 'results' && (
+          <Results run={run} step={step} context={context} />
+        )}
         {tab === 'outputs' && <Outputs {...props} step={step} />}
         {tab === 'logs' && (
           <LogPane

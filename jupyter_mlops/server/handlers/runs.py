@@ -13,7 +13,6 @@ from tornado import web
 from jupyter_mlops.engine.base import DONE
 from jupyter_mlops.errors import Diagnostic, NotFound, Where, WrongUsage
 from jupyter_mlops.pipeline.contract import diagnostic_json
-from jupyter_mlops.registry.runs import kept
 from jupyter_mlops.server import notebooks
 from jupyter_mlops.server.handlers.base import MlopsHandler
 from jupyter_mlops.server.places import CHANGING
@@ -174,16 +173,6 @@ class RunWorkflowHandler(MlopsHandler):
     async def get(self, run: str) -> None:
         """The Workflow with its status."""
         self.answer_yaml(await self.ask(lambda bench: workflow_text(bench.engine, run)))
-
-
-class RunFilesHandler(MlopsHandler):
-    """``/runs/{run}/files``."""
-
-    @web.authenticated
-    @authorized("read", "mlops:runs")
-    async def get(self, run: str) -> None:
-        """Names of the files that the run keeps, and all values of its metrics."""
-        self.answer(await self.ask(lambda bench: kept(bench.store, bench.engine.get(run).pipeline, run)))
 
 
 def _start(bench: Workbench, path: Path, asked: RunRequest, tell: Callable[[Diagnostic], None]) -> Run:

@@ -42,6 +42,7 @@ ASKED: dict[str, dict[str, str]] = {
     "/models/{model}/diff": {"from": "v1", "to": "v2"},
     "/datasets/{dataset}/diff": {"from": "v1", "to": "v2"},
     "/lineage": {"of": "models/none:v1"},
+    "/runs/{run}/file": {"name": "artifacts/plot.png"},
 }
 """Arguments that a path cannot be asked without."""
 
