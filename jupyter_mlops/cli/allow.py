@@ -10,6 +10,7 @@ from jupyter_mlops.cli.console import Console
 
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
+    from jupyter_mlops.registry.allowances import Allowance
 
 
 def allow(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
@@ -25,12 +26,25 @@ def allow(arguments: argparse.Namespace, console: Console, bench: Workbench) -> 
         else:
             console.line(f"{shown} is not allowed any more")
         return
-    made = known.add(version.digest, shown, arguments.reason)
+    made = allow_version(arguments.words[1], arguments.reason, bench)
     if console.as_json:
         console.emit({**asdict(made), "allowed": True})
     else:
         console.line(f"{shown} may run code when it is loaded: {made.reason}")
         console.note(f"That holds for you, on this machine, and for these very bytes: {version.digest}")
+
+
+def allow_version(reference: str, reason: str, bench: Workbench) -> Allowance:
+    """Note that a version may run code, who says so, when and why.
+
+    Raises:
+        NotFound: no such model or version.
+        WrongUsage: there is no reason.
+    """
+    from jupyter_mlops.registry.allowances import Allowances
+
+    version = bench.models.find(reference)
+    return Allowances(bench.settings.storage.home).add(version.digest, f"{version.name}:{version.tag}", reason)
 
 
 def show_allowed(console: Console, bench: Workbench) -> None:

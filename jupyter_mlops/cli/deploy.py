@@ -22,6 +22,7 @@ EXAMPLES = """\
   jupyter mlops deploy churn:v3 --name churn-old   a version, under another name
   jupyter mlops deploy churn:champion --detach     return at once
   jupyter mlops deploy churn --target dev --gpu 1  on a cluster, with KServe
+  jupyter mlops deploy churn --allow-pickle 'from the team next door'
   jupyter mlops deploy churn --json | jq -r .url"""
 
 TARGETED = True
@@ -52,6 +53,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode", metavar="MODE", help="on a cluster: how the model gets into its pod (default: the best that works)"
     )
+    parser.add_argument(
+        "--allow-pickle", metavar="WHY", help="this version may run code when it is loaded, as `models allow` says; WHY is recorded"
+    )
     parser.add_argument("--detach", action="store_true", help="return as soon as the model server starts")
     parser.add_argument(
         "--timeout", type=float, metavar="SECONDS", help="how long to wait until it is ready (default: 60, on a cluster 300)"
@@ -60,6 +64,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console, bench: Workbench) -> int:
     """Deploy, wait, report."""
+    if arguments.allow_pickle is not None:
+        from jupyter_mlops.cli.allow import allow_version
+
+        allowed = allow_version(arguments.model, arguments.allow_pickle, bench)
+        console.note(f"{allowed.model} may run code when it is loaded: {allowed.reason}")
     options = {key: getattr(arguments, key) for key in ("gpu", "image", "runtime", "mode")}
     options["resources"] = quantities(arguments.resource)
     service = bench.deploy(arguments.model, arguments.name, arguments.namespace, arguments.port, **options)

@@ -46,6 +46,24 @@ def test_a_foreign_pickle_is_served_only_once_it_is_allowed(foreign: Path, mlops
     assert mlops("services", "delete", "evil").code == 0
 
 
+def test_it_is_allowed_where_it_is_deployed(foreign: Path, mlops: Command) -> None:
+    """For that version alone, with a reason, which is recorded as if it had been allowed before."""
+    assert mlops("deploy", "evil", "--allow-pickle", " ").code != 0
+    assert not foreign.exists()
+    done = mlops("deploy", "evil:v1", "--allow-pickle", "a test of mine")
+    assert done.code == 0, done.err
+    assert "evil:v1 may run code when it is loaded: a test of mine" in done.err
+    [one] = json.loads(mlops("models", "--allowed", "--json").out)["allowed"]
+    assert (one["model"], one["reason"]) == ("evil:v1", "a test of mine")
+    assert mlops("services", "delete", "evil").code == 0
+    foreign.unlink()
+    source = foreign.parent / "evil.pkl"
+    source.write_bytes(source.read_bytes() + b"more")
+    assert mlops("models", "import", str(source), "evil").code == 0
+    assert mlops("deploy", "evil:v2").code != 0, "another version was not allowed"
+    assert not foreign.exists()
+
+
 def test_what_is_allowed_is_listed_and_taken_back(foreign: Path, mlops: Command) -> None:
     assert "No version was allowed" in mlops("models", "--allowed").err
     mlops("models", "allow", "evil:v1", "--reason", "a test of mine")
