@@ -3,7 +3,7 @@ import { IStateDB } from '@jupyterlab/statedb';
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { MlopsClient } from '../api';
+import { MlopsClient, Phase } from '../api';
 import { IMlopsModel } from '../tokens';
 import { Direction, LineageNode } from '../registry';
 import { CheckModel } from './check';
@@ -12,7 +12,7 @@ import { FitModel } from './fit';
 import { ModelsModel } from './models';
 import { PipelineModel } from './pipeline';
 import { PreflightModel } from './preflight';
-import { RunsModel } from './runs';
+import { RunsModel, isDone } from './runs';
 import { ServerModel } from './server';
 import { ServicesModel } from './services';
 import { LOCAL, TargetsModel } from './targets';
@@ -124,10 +124,15 @@ export class MlopsModel implements IMlopsModel, IDisposable {
     switch (event.kind) {
       case 'run':
         this.runs.poke();
-        this.datasets.poke();
+        // A cluster's registry tells of no dataset: its runs have recorded theirs when they end.
+        if (isDone(String(event.phase) as Phase)) {
+          this.datasets.poke();
+        }
         break;
       case 'model':
         this.models.poke();
+        break;
+      case 'dataset':
         this.datasets.poke();
         break;
       case 'service':

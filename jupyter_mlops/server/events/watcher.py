@@ -33,7 +33,10 @@ IDLE = 2.0
 VISIT = 15.0
 """Seconds between asking the engine itself for the runs that go on: a run whose supervisor was killed writes nothing more."""
 
-Kind = Literal["run", "check", "model", "service"]
+DEEP = 7
+"""Slashes of a dataset's name at most."""
+
+Kind = Literal["run", "check", "model", "dataset", "service"]
 Key = tuple[Kind, str]
 Emit = Callable[[str, dict[str, Any]], None]
 log = logging.getLogger(__name__)
@@ -54,6 +57,11 @@ class Folders:
 
     storage: Storage
     seen: dict[Key, Seen] = field(default_factory=dict)
+    rest: float = IDLE
+    """Seconds between two walks for names of datasets, which have slashes: a walk costs a look into each folder."""
+
+    _datasets: list[tuple[str, Path]] = field(default_factory=list)
+    _walked: float = float("-inf")
 
     def look(self) -> list[tuple[Key, Seen]]:
         """What is new, changed or gone since the last look."""
@@ -83,7 +91,11 @@ class Folders:
             for name, folder in _folders(inner):
                 yield from self._one(("service", f"{namespace}/{name}"), folder / "isvc.json", see_service)
         for name, folder in _folders(self.storage.registry / "models"):
-            yield from self._one(("model", name), folder / "index.json", see_model)
+            yield from self._one(("model", name), folder / "index.json", see_version)
+        if time.monotonic() - self._walked >= self.rest:
+            self._datasets, self._walked = list(_datasets(self.storage.registry / "datasets")), time.monotonic()
+        for name, folder in self._datasets:
+            yield from self._one(("dataset", name), folder / "index.json", see_version)
 
     def _one(self, key: Key, path: Path, look: Callable[[Path, int], Seen]) -> Iterator[tuple[Key, Seen]]:
         old = self.seen.get(key)
@@ -195,8 +207,8 @@ def see_service(path: Path, stamp: int) -> Seen:
     return Seen(stamp, service_of(_document(path)).phase, _milliseconds(stamp))
 
 
-def see_model(path: Path, stamp: int) -> Seen:
-    """A model has no phase; its index is only known to be another one."""
+def see_version(path: Path, stamp: int) -> Seen:
+    """A model or dataset has no phase; its index is only known to be another one."""
     del path
     return Seen(stamp, "Changed", _milliseconds(stamp))
 
@@ -211,6 +223,17 @@ def _document(path: Path) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{path} holds no object")  # noqa: TRY004  (what a broken file is, as the other ways to be broken)
     return found
+
+
+def _datasets(path: Path, above: str = "", depth: int = 0) -> Iterator[tuple[str, Path]]:
+    """Name → folder; names have slashes, and a dataset may lie inside the folder of another."""
+    for name, folder in _folders(path):
+        if name == "blobs":
+            continue
+        if (folder / "index.json").exists():
+            yield above + name, folder
+        if depth < DEEP:
+            yield from _datasets(folder, f"{above}{name}/", depth + 1)
 
 
 def _folders(path: Path) -> Iterator[tuple[str, Path]]:

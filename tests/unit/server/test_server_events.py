@@ -65,6 +65,35 @@ def test_each_change_is_told_once(tmp_path: Path) -> None:
     assert told(folders) == [("model", "churn", "Changed")]
 
 
+def test_datasets_are_told_by_their_whole_names(tmp_path: Path) -> None:
+    """One may lie inside the folder of another; blobs and hidden folders are none."""
+    folders = Folders(Storage(home=tmp_path), rest=0)
+    assert told(folders) == []
+    for name in ("rows", "rows/clean", "team/eu/rows"):
+        write(tmp_path / "registry" / "datasets" / name / "index.json", {})
+        (tmp_path / "registry" / "datasets" / name / "blobs" / "sha256").mkdir(parents=True)
+        assert told(folders) == [("dataset", name, "Changed")]
+    write(tmp_path / "registry" / "datasets" / "team" / ".hidden" / "index.json", {})
+    assert told(folders) == []
+    write(tmp_path / "registry" / "datasets" / "rows" / "index.json", {"manifests": []})
+    assert told(folders) == [("dataset", "rows", "Changed")]
+    (tmp_path / "registry" / "datasets" / "rows" / "clean" / "index.json").unlink()
+    assert told(folders) == [("dataset", "rows/clean", "Deleted")]
+
+
+def test_names_of_datasets_are_not_walked_for_at_every_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("jupyter_mlops.server.events.watcher.time.monotonic", lambda: now[0])
+    folders = Folders(Storage(home=tmp_path))
+    assert told(folders) == []
+    write(tmp_path / "registry" / "datasets" / "rows" / "index.json", {})
+    assert told(folders) == []
+    now[0] += folders.rest
+    assert told(folders) == [("dataset", "rows", "Changed")]
+    write(tmp_path / "registry" / "datasets" / "rows" / "index.json", {"manifests": []})
+    assert told(folders) == [("dataset", "rows", "Changed")], "of one that is known, every change"
+
+
 def test_a_thing_that_goes_is_told_as_deleted_with_a_later_revision(tmp_path: Path) -> None:
     folders = Folders(Storage(home=tmp_path))
     path = tmp_path / "runs" / "a" / "workflow.json"

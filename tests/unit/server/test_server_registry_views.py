@@ -12,6 +12,7 @@ import pytest
 
 from jupyter_mlops.oci.modelpack import publish_model
 from jupyter_mlops.runner.dataset import publish_dataset, write_dataset
+from jupyter_mlops.server.app import ACTION
 
 
 @pytest.fixture
@@ -107,6 +108,22 @@ async def test_versions_are_compared_and_aliases_remembered(call: Any, model: An
         ("champion", None, "v1", "steady"),
         ("champion", "v1", None, "no more"),
     ]
+
+
+async def test_who_deleted_a_dataset_is_told(call: Any, dataset: Any, jp_serverapp: Any) -> None:
+    told: list[Any] = []
+
+    async def listen(logger: Any, schema_id: str, data: Any) -> None:
+        told.append(data)
+
+    jp_serverapp.event_logger.add_listener(schema_id=ACTION, listener=listen)
+    dataset("rows", a="1")
+    assert (await call("DELETE", "/datasets/rows/versions/v1")).status == 204
+    end = time.monotonic() + 30
+    while not told:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.02)
+    assert (told[0]["action"], told[0]["kind"], told[0]["name"]) == ("delete", "dataset", "rows:v1")
 
 
 async def test_lineage_of_what_nobody_told_of(call: Any, dataset: Any) -> None:
