@@ -229,9 +229,14 @@ export class MlopsClient {
     return (await this._json<Schemas['Models']>('GET', ['models'])).models;
   }
 
-  setAlias(model: string, alias: string, tag: string): Promise<Model> {
+  setAlias(
+    model: string,
+    alias: string,
+    tag: string,
+    reason = ''
+  ): Promise<Model> {
     return this._json('PUT', ['models', model, 'aliases', alias], {
-      body: { tag }
+      body: { tag, ...(reason ? { reason } : {}) }
     });
   }
 

@@ -15,6 +15,20 @@ export type LineageNode = Schemas['Lineage'];
 /** `up` is what made it, `down` what was made of it. */
 export type Direction = 'up' | 'down';
 
+export type Differences = Schemas['ModelDifferences'];
+
+/** A moved alias (`from`, `to`: digests), or a deleted version. */
+export interface ModelEvent {
+  readonly action?: string;
+  readonly actor?: string;
+  readonly time?: string;
+  readonly alias?: string;
+  readonly from?: string | null;
+  readonly to?: string | null;
+  readonly tag?: string;
+  readonly reason?: string;
+}
+
 /** How requests are made: the client's own way, with its target and its errors. */
 export interface IAsk {
   json<T>(path: string[], query?: Record<string, string>): Promise<T>;
@@ -42,6 +56,21 @@ export class RegistryClient {
       ['datasets', name, 'versions', tag],
       reason ? { reason } : {}
     );
+  }
+
+  /** Who moved an alias of a model or deleted a version, when and why; oldest first. */
+  async history(model: string): Promise<ReadonlyArray<ModelEvent>> {
+    const found = await this._ask.json<Schemas['History']>([
+      'models',
+      model,
+      'history'
+    ]);
+    return found.events as ReadonlyArray<ModelEvent>;
+  }
+
+  /** What differs between two versions of a model. */
+  differences(model: string, from: string, to: string): Promise<Differences> {
+    return this._ask.json(['models', model, 'diff'], { from, to });
   }
 
   /** `of` is `models/NAME:TAG` or `datasets/NAME:TAG`. */

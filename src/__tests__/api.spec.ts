@@ -54,6 +54,19 @@ describe('MlopsClient', () => {
       'models/churn/versions/v2',
       null
     ],
+    [
+      'PUT',
+      c => c.setAlias('churn', 'champion', 'v2', 'better'),
+      'models/churn/aliases/champion',
+      { tag: 'v2', reason: 'better' }
+    ],
+    ['GET', c => c.registry.history('churn'), 'models/churn/history', null],
+    [
+      'GET',
+      c => c.registry.differences('churn', 'v1', 'v2'),
+      'models/churn/diff',
+      null
+    ],
     ['GET', c => c.registry.datasets(), 'datasets', null],
     [
       'GET',

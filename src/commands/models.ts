@@ -77,11 +77,19 @@ export function addModelCommands(
           pattern: '[A-Za-z0-9_][A-Za-z0-9._-]*',
           required: true
         });
-        if (value) {
+        if (!value) {
+          return;
+        }
+        const why = await InputDialog.getText({
+          title: trans.__('Why is %1 %2?', args.tag, value),
+          label: trans.__('It is recorded; it may stay empty.')
+        });
+        if (why.button.accept) {
           await model.models.setAlias(
             String(args.model),
             value,
-            String(args.tag)
+            String(args.tag),
+            why.value?.trim() ?? ''
           );
         }
       })

@@ -1,4 +1,5 @@
 import { MlopsClient, Model } from '../api';
+import { Differences, ModelEvent } from '../registry';
 import { Resource } from './resource';
 
 /** Registered models with their versions. */
@@ -9,8 +10,24 @@ export class ModelsModel extends Resource<ReadonlyArray<Model>> {
     this._at = typeof client === 'function' ? client : () => client;
   }
 
-  async setAlias(model: string, alias: string, tag: string): Promise<void> {
-    const changed = await this._at().setAlias(model, alias, tag);
+  /** Who moved an alias or deleted a version, when and why; oldest first. */
+  history(model: string): Promise<ReadonlyArray<ModelEvent>> {
+    return this._at().registry.history(model);
+  }
+
+  /** What differs between two versions. */
+  differences(model: string, from: string, to: string): Promise<Differences> {
+    return this._at().registry.differences(model, from, to);
+  }
+
+  /** Let an alias name a version; `reason` is recorded. */
+  async setAlias(
+    model: string,
+    alias: string,
+    tag: string,
+    reason = ''
+  ): Promise<void> {
+    const changed = await this._at().setAlias(model, alias, tag, reason);
     this.set(
       (this.value ?? []).map(other =>
         other.name === changed.name ? changed : other

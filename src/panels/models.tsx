@@ -10,6 +10,7 @@ import { Signature } from '../parts/signature';
 import { Action, Empty, IconAction } from '../parts/states';
 import { IContext } from '../tokens';
 import { Datasets } from './datasets';
+import { ModelMore } from './modelmore';
 import { Loaded } from './resource';
 import { copy } from '../parts/clipboard';
 
@@ -82,6 +83,7 @@ function ModelItem(props: { model: Model; context: IContext }): JSX.Element {
           ))}
         </ul>
       )}
+      {open && <ModelMore model={model} context={context} />}
     </li>
   );
 }
