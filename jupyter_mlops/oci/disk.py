@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -204,6 +205,23 @@ def is_live(path: Path) -> bool:
         return not try_lock(handle)
     finally:
         os.close(handle)
+
+
+def clock_of(folder: Path) -> float:
+    """What time it is where a folder lies, in seconds since the epoch: files are dated by their server's clock, not by ours.
+
+    Ours, where the folder is not there or cannot be written.
+    """
+    path = folder / f"{os.urandom(16).hex()}.clock"
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except OSError:
+        return time.time()
+    try:
+        return os.fstat(handle).st_mtime
+    finally:
+        os.close(handle)
+        path.unlink(missing_ok=True)
 
 
 def replace_file(target: Path, data: bytes, temporary: Path) -> None:

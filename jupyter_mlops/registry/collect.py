@@ -9,7 +9,6 @@ and never a manifest without its bytes.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import NamedTuple
 
 from jupyter_mlops.errors import Corrupt, NotFound, WrongUsage
 from jupyter_mlops.oci.digest import ALGORITHMS
-from jupyter_mlops.oci.disk import explained, is_live
+from jupyter_mlops.oci.disk import clock_of, explained, is_live
 from jupyter_mlops.oci.index import Index
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.lease import alone
@@ -52,7 +51,8 @@ def total(parts: Iterable[Collected]) -> Collected:
 def collect_repository(layout: Layout, repository: str, *, grace: float, dry_run: bool) -> Collected:
     """Collect one repository; one with a damaged manifest is left alone, since nobody knows what that one needs."""
     with explained(layout.root), alone(layout.lease_file(repository)) as idle, layout.edit(repository) as save:
-        newest = time.time() + 1 if idle else time.time() - grace
+        there = clock_of(layout.root / "_uploads")
+        newest = there + 1 if idle else there - grace
         index = layout.index(repository)
         try:
             live = _live(layout, repository, index, newest)
@@ -73,7 +73,8 @@ def collect_repository(layout: Layout, repository: str, *, grace: float, dry_run
 
 def collect_rest(root: Path, *, dry_run: bool) -> Collected:
     """What killed writers left, and the pool's names of blobs that no repository has any more."""
-    left = [path for path in _files(root / "_uploads") if _age(path) > STARTING and not is_live(path)]
+    there = clock_of(root / "_uploads")
+    left = [path for path in _files(root / "_uploads") if there - _touched(path) > STARTING and not is_live(path)]
     left += [path for path in abandoned(root) if not is_live(path)]
     single = [path for path in blob_files(root / "_blobs") if path.stat().st_nlink == 1]
     freed = sum(path.stat().st_size for path in left)
@@ -151,7 +152,3 @@ def _touched(path: Path) -> float:
         return path.stat().st_mtime
     except FileNotFoundError:
         return 0.0
-
-
-def _age(path: Path) -> float:
-    return time.time() - _touched(path)

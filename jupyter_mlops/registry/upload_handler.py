@@ -114,24 +114,24 @@ class UploadHandler(Handler):
             self._progress(session)
             self.set_status(202)
 
-    async def patch(self, name: str, upload: str) -> None:
+    async def patch(self, name: str, upload: str = "") -> None:
         """A piece was added."""
         del name, upload
         self._progress(self._current())
         self.set_status(202)
 
-    async def put(self, name: str, upload: str) -> None:
+    async def put(self, name: str, upload: str = "") -> None:
         """The last piece was added."""
         del upload
         await self._finish(name, self._current(), self.get_query_argument("digest", ""))
 
-    async def get(self, name: str, upload: str) -> None:
+    async def get(self, name: str, upload: str = "") -> None:
         """How far it is."""
         del name, upload
         self._progress(self._current())
         self.set_status(204)
 
-    async def delete(self, name: str, upload: str) -> None:
+    async def delete(self, name: str, upload: str = "") -> None:
         """Forget it."""
         del name
         self._current()

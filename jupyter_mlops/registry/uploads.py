@@ -18,7 +18,7 @@ from pathlib import Path
 
 from jupyter_mlops.errors import Conflict, NotFound, WrongUsage
 from jupyter_mlops.oci.digest import ALGORITHMS, SHA256, algorithm_of
-from jupyter_mlops.oci.disk import Upload, explained
+from jupyter_mlops.oci.disk import Upload, clock_of, explained
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.store import Descriptor
 
@@ -147,11 +147,11 @@ class Uploads:
 
 def abandoned(root: Path) -> list[Path]:
     """Uploads that nobody has gone on with for :data:`PATIENCE`, for the collector to look at; some may be held still."""
-    found = []
+    found, there = [], clock_of(root / "_uploads")
     with suppress(FileNotFoundError), os.scandir(sessions(root)) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):
-                if time.time() - entry.stat().st_mtime > PATIENCE:
+                if there - entry.stat().st_mtime > PATIENCE:
                     found.append(Path(entry.path))
     return found
 

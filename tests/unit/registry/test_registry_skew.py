@@ -9,10 +9,12 @@ import pytest
 from jupyter_mlops.errors import Corrupt
 from jupyter_mlops.oci.artifact import push_artifact
 from jupyter_mlops.oci.descriptor import to_dict
+from jupyter_mlops.oci.disk import clock_of
 from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.modelpack import publish_model
 from jupyter_mlops.oci.names import MODEL, OCI_INDEX, OCI_LAYER
 from jupyter_mlops.registry.base import GRACE
+from jupyter_mlops.registry.collect import STARTING
 from jupyter_mlops.registry.events import history
 from jupyter_mlops.registry.layout import LayoutRegistry
 from jupyter_mlops.registry.models import Models
@@ -37,11 +39,23 @@ def date(layout, moment):
         os.utime(path, (moment, moment))
 
 
-@pytest.mark.parametrize("skew", [0.7 * GRACE, -0.7 * GRACE, 24 * 3600.0, 365 * 24 * 3600.0])
-def test_what_a_publisher_is_about_to_use_stays_whatever_the_file_server_says(layout, skew):
-    """Ahead by any time; behind by less than the grace, which is there for this too."""
+@pytest.fixture
+def there(monkeypatch):
+    """Sets the clock of the file server, which dates what is written."""
+
+    def set_clock(moment):
+        monkeypatch.setattr("jupyter_mlops.registry.collect.clock_of", lambda _: moment)
+        monkeypatch.setattr("jupyter_mlops.registry.uploads.clock_of", lambda _: moment)
+
+    return set_clock
+
+
+@pytest.mark.parametrize("skew", [0.7 * GRACE, -0.7 * GRACE, 24 * 3600.0, 365 * 24 * 3600.0, -24 * 3600.0, -365 * 24 * 3600.0])
+def test_what_a_publisher_is_about_to_use_stays_whatever_the_file_server_says(layout, skew, there):
+    """It is its own clock that says how old a file is, however far that is from ours."""
     layer = layout.put_blob("a", b"on the way", OCI_LAYER)
     date(layout, NOW + skew)
+    there(NOW + skew + 1)
     assert fresh(layout).collect().blobs == 0
     push_artifact(layout, "a", KIND, {}, [layer], tags=["v1"])
     with layout.open_blob("a", layer.digest) as stream:
@@ -49,10 +63,10 @@ def test_what_a_publisher_is_about_to_use_stays_whatever_the_file_server_says(la
 
 
 @pytest.mark.parametrize("skew", [-365 * 24 * 3600.0, -3600.0, 3600.0, 365 * 24 * 3600.0])
-def test_what_a_tag_leads_to_stays_whatever_both_clocks_say(layout, skew, monkeypatch):
+def test_what_a_tag_leads_to_stays_whatever_both_clocks_say(layout, skew, there):
     layer = layout.put_blob("a", b"kept", OCI_LAYER)
     push_artifact(layout, "a", KIND, {}, [layer], tags=["v1"])
-    monkeypatch.setattr("jupyter_mlops.registry.collect.time.time", lambda: NOW + skew)
+    there(NOW + skew)
     fresh(layout).collect()
     date(layout, NOW - skew)
     fresh(layout).collect()
@@ -60,14 +74,34 @@ def test_what_a_tag_leads_to_stays_whatever_both_clocks_say(layout, skew, monkey
         assert stream.read() == b"kept"
 
 
-def test_what_comes_from_the_future_goes_when_the_future_is_there(layout, monkeypatch):
+def test_what_comes_from_the_future_goes_when_the_future_is_there(layout, there):
     push_artifact(layout, "a", KIND, {"n": 1}, tags=["v1"])
     push_artifact(layout, "a", KIND, {"n": 2}, tags=["v1"])
     date(layout, NOW + 3600)
     layout = Layout(layout.root)
     assert fresh(layout).collect().manifests == 0
-    monkeypatch.setattr("jupyter_mlops.registry.collect.time.time", lambda: NOW + 7200)
+    there(NOW + 7200)
     assert fresh(layout).collect().manifests == 1
+
+
+@pytest.mark.parametrize(("after", "left"), [(STARTING / 2, 1), (STARTING * 2, 0)])
+def test_what_a_killed_writer_left_is_as_old_as_the_file_server_says(layout, there, after, left):
+    layout.put_blob("a", b"makes the folder", OCI_LAYER)
+    path = layout.root / "_uploads" / "0123"
+    path.write_bytes(b"half")
+    os.utime(path, (NOW - 10**6, NOW - 10**6))
+    there(NOW - 10**6 + after)
+    fresh(layout).collect()
+    assert path.exists() == bool(left)
+
+
+def test_the_clock_of_a_folder_is_that_of_its_files(tmp_path):
+    before = tmp_path / "before"
+    before.touch()
+    moment = clock_of(tmp_path)
+    assert abs(moment - before.stat().st_mtime) < 60
+    assert [path.name for path in tmp_path.iterdir()] == ["before"], "nothing is left of it"
+    assert abs(clock_of(tmp_path / "none") - time.time()) < 60
 
 
 def test_the_history_loses_no_move_when_clocks_go_back(layout, tmp_path, monkeypatch):
