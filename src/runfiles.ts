@@ -34,23 +34,42 @@ const KEPT = 'artifacts/';
 /** What is shown as a picture. An SVG may hold a program, which an `img` does not run. */
 const PICTURE = /\.(png|jpe?g|gif|webp|svg)$/i;
 
-/** The files that steps kept: pictures, and all others. */
+/** Bytes of a picture that is fetched at once; a larger one is a file to be saved. */
+const LARGEST = 8 << 20;
+
+function isShown(file: RunFile): boolean {
+  return PICTURE.test(file.name) && file.bytes <= LARGEST;
+}
+
+/** The files that steps kept: pictures that are shown, and all others. */
 export function keptBySteps(files: ReadonlyArray<RunFile>): {
   pictures: ReadonlyArray<RunFile>;
   others: ReadonlyArray<RunFile>;
 } {
   const kept = files.filter(file => file.name.startsWith(KEPT));
   return {
-    pictures: kept.filter(file => PICTURE.test(file.name)),
-    others: kept.filter(file => !PICTURE.test(file.name))
+    pictures: kept.filter(isShown),
+    others: kept.filter(file => !isShown(file))
   };
 }
 
-/** A picture for an `img` alone: the server tells no type for an SVG, so that nothing else shows it. */
-export function forImage(blob: Blob, file: RunFile): Blob {
-  return /\.svg$/i.test(file.name)
-    ? new Blob([blob], { type: 'image/svg+xml' })
-    : blob;
+/**
+ * An address for an `img`.
+ *
+ * An SVG may hold a program. An `img` runs none, but whoever opens the picture in a tab of its own makes a page of it: so its
+ * address is a `data:` URL, whose page belongs to no site. A `blob:` URL would make it a page of the notebook server.
+ */
+export async function imageUrl(blob: Blob, file: RunFile): Promise<string> {
+  if (!/\.svg$/i.test(file.name)) {
+    return URL.createObjectURL(blob);
+  }
+  const picture = new Blob([blob], { type: 'image/svg+xml' });
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result));
+    reader.onerror = () => reject(reader.error ?? new Error('unreadable'));
+    reader.readAsDataURL(picture);
+  });
 }
 
 /** A file's name as the step gave it. */

@@ -87,6 +87,7 @@ def test_from_the_first_value_to_the_saved_file(ui: LabPage, gate: Path, request
     svg = view.box.get_by_role("img", name="curve.svg")
     expect(svg).to_be_visible()
     assert svg.evaluate("image => image.naturalWidth") > 100
+    assert svg.get_attribute("src").startswith("data:image/svg+xml"), "opened in a tab of its own it is no page of the server"
     quiet(ui.page)
     ui.shot(f"results-{request.node.callspec.params['server']}")
     assert ui.violations(".jp-mlops-view") == []

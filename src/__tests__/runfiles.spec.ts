@@ -1,5 +1,5 @@
 import { thinned } from '../parts/chart';
-import { Point, curves, forImage, keptBySteps, plainName } from '../runfiles';
+import { Point, curves, imageUrl, keptBySteps, plainName } from '../runfiles';
 
 const point = (
   name: string,
@@ -70,10 +70,17 @@ describe('files of a run', () => {
     expect(others.map(plainName)).toEqual(['c.csv']);
   });
 
-  it('are given a type only for an image', () => {
-    const blob = new Blob(['x'], { type: 'application/octet-stream' });
-    expect(forImage(blob, file('artifacts/a.svg')).type).toBe('image/svg+xml');
-    expect(forImage(blob, file('artifacts/a.html'))).toBe(blob);
+  it('are pictures up to a size', () => {
+    const large = { name: 'artifacts/a.png', bytes: 9 << 20 };
+    expect(keptBySteps([large])).toEqual({ pictures: [], others: [large] });
+  });
+
+  it('have an address that makes no SVG a page of the notebook server', async () => {
+    const blob = new Blob(['<svg/>'], { type: 'application/octet-stream' });
+    const url = await imageUrl(blob, file('artifacts/a.SVG'));
+    expect(url).toBe(`data:image/svg+xml;base64,${btoa('<svg/>')}`);
+    URL.createObjectURL = jest.fn(() => 'blob:it');
+    expect(await imageUrl(blob, file('artifacts/a.png'))).toBe('blob:it');
   });
 });
 

@@ -12,7 +12,7 @@ import {
   RunFile,
   RunFiles,
   curves,
-  forImage,
+  imageUrl,
   keptBySteps,
   plainName
 } from '../runfiles';
@@ -178,16 +178,23 @@ function Picture(props: IFileProps): JSX.Element {
   useEffect(() => {
     let made = '';
     let current = true;
-    client.runFiles.file(run, file.name).then(
-      blob => {
+    const show = async () => {
+      try {
+        const blob = await client.runFiles.file(run, file.name);
+        made = await imageUrl(blob, file);
         if (current) {
-          made = URL.createObjectURL(forImage(blob, file));
           setUrl(made);
           setError(null);
+        } else {
+          URL.revokeObjectURL(made);
         }
-      },
-      reason => current && setError(asMlopsError(reason))
-    );
+      } catch (reason) {
+        if (current) {
+          setError(asMlopsError(reason));
+        }
+      }
+    };
+    void show();
     return () => {
       current = false;
       URL.revokeObjectURL(made);
