@@ -150,10 +150,11 @@ def beside(environ: dict[str, str]) -> Iterator[Callable[[], int]]:
 
         try:
             yield finish
-        finally:
+        except BaseException:
             if running.poll() is None:
                 os.killpg(running.pid, signal.SIGINT)  # pytest ends, and the kit's cluster is stopped
-                finish()
+            finish()  # what failed there is to be mended too
+            raise
 
 
 def main() -> None:

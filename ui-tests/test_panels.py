@@ -265,8 +265,9 @@ def test_keyboard_alone_from_notebook_to_finished_run(ui: LabPage) -> None:
     view = ui.run_view.shown(run)
     expect(view.phase).to_have_text("Succeeded")
     view.box.get_by_role("tab", name="Overview").focus()
-    keyboard.press("ArrowRight")
-    expect(view.box.get_by_role("tab", name="Outputs")).to_be_focused()
+    for tab in ("Charts and Files", "Outputs"):
+        keyboard.press("ArrowRight")
+        expect(view.box.get_by_role("tab", name=tab)).to_be_focused()
     expect(view.box.get_by_role("tabpanel", name="Outputs")).to_contain_text("total is")
 
 

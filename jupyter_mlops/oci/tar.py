@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 BLOCK = tarfile.BLOCKSIZE
+PIECE = 128 << 10
+"""Bytes that are unpacked at a time: tarfile holds several copies, and several archives are unpacked beside each other."""
 
 
 def files_below(folder: Path) -> dict[str, Path]:
@@ -148,7 +150,7 @@ def extract_all(streams: Iterable[AbstractContextManager[BinaryIO]], folder: Pat
 
 def _extract(opened: AbstractContextManager[BinaryIO], folder: Path, below: str) -> None:
     """Unpack one tar. Only folders and files, and only under names without ``..``: links could lead anywhere."""
-    with opened as stream, _archive(stream) as archive:
+    with opened as stream, _archive(stream, PIECE) as archive:
         for member in archive:
             target = folder.joinpath(*_safe(member, below))
             if member.isdir():
@@ -158,14 +160,14 @@ def _extract(opened: AbstractContextManager[BinaryIO], folder: Path, below: str)
             source = archive.extractfile(member)
             assert source is not None
             with target.open("xb") as file:
-                shutil.copyfileobj(source, file, CHUNK)
+                shutil.copyfileobj(source, file, PIECE)
 
 
 @contextmanager
-def _archive(stream: BinaryIO) -> Iterator[tarfile.TarFile]:
+def _archive(stream: BinaryIO, buffer: int = CHUNK) -> Iterator[tarfile.TarFile]:
     """A tar read from a stream. Nonsense in it is most likely damage, which the stream itself names when it is drained."""
     try:
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK) as archive:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=buffer) as archive:
             yield archive
         _drain(stream)
     except (tarfile.TarError, FileExistsError, NotADirectoryError) as error:

@@ -139,7 +139,8 @@ def test_bundle_and_model_come_from_a_registry_with_a_login(lab, doubles, regist
             "stringData": {".dockerconfigjson": config},
         }
         lab.cluster.create(SECRETS, secret, lab.target.namespace)
-        made = inference_service(doubles, name="guarded", namespace=lab.target.namespace, target=here.target, mode="puller")
+        own = {"namespace": lab.target.namespace, "mode": "puller", "rule": "any"}  # a version that was made here
+        made = inference_service(doubles, name="guarded", target=here.target, **own)
         lab.backend.apply(made)
         lab.ready("guarded")
         assert lab.predict("guarded", [3]) == [6]
@@ -148,7 +149,7 @@ def test_bundle_and_model_come_from_a_registry_with_a_login(lab, doubles, regist
         lab.backend.control("guarded", "delete")
 
         bare = replace(here.target, pull_secret="")
-        lab.backend.apply(inference_service(doubles, name="unknown", namespace=lab.target.namespace, target=bare, mode="puller"))
+        lab.backend.apply(inference_service(doubles, name="unknown", target=bare, **own))
         found = lab.settled("unknown", lambda one: one.phase == "Failed")
         assert "401" in found.message + " ".join(found.facts)
         lab.backend.control("unknown", "delete")

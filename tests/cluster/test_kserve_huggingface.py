@@ -151,8 +151,9 @@ def test_one_of_the_clusters_runtimes_can_be_asked_for(lab, tmp_path):
 def test_a_runtime_that_goes_away_is_said(lab, tmp_path):
     version = lab.publish("iris", iris_model(tmp_path / "iris"))
     document = inference_service(
-        version, name="gone", namespace=lab.target.namespace, target=lab.target, runtime="no-such-runtime", mode="oci+native"
-    )
+        version, name="gone", namespace=lab.target.namespace, target=lab.target, runtime="no-such-runtime", mode="oci+native",
+        rule="any",
+    )  # fmt: skip
     lab.backend.apply(document)
     found = lab.settled("gone", lambda one: one.phase == "Failed", 30)
     assert found.code == "runtime-not-found"

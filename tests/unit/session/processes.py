@@ -11,6 +11,7 @@ import io
 import os
 import pickle
 import re
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -35,6 +36,18 @@ KEEPERS = ("matplotlib", "matplotlib_inline", "mpl_toolkits", "pylab")
 """Packages that keep open figures and their tie to a shell: what another test left there would be in every fork."""
 
 ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+
+
+THREADED = ("lightgbm", "xgboost")
+"""Libraries with a pool of OpenMP's threads: where another test of this process used it, a fork of it waits forever."""
+
+
+def apart(module: str, name: str) -> None:
+    """Call ``judge(name)`` of a module of tests in a process that has run nothing yet. Raises what it says, as text."""
+    code = f"from {module} import judge; judge({name!r})"
+    place = Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", code], cwd=place, capture_output=True, text=True, check=False, timeout=150)
+    assert done.returncode == 0, done.stderr
 
 
 class Failed(AssertionError):

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from tests.unit.session.libraries import LIBRARIES
-from tests.unit.session.processes import in_one_process, in_processes, warm
+from tests.unit.session.processes import THREADED, apart, in_one_process, in_processes, warm
 
 warm()
-
-THREADED = ("lightgbm", "xgboost")
-"""Libraries with a pool of OpenMP's threads: where another test of this process used it, a fork of it waits forever."""
 
 
 @pytest.mark.slow
@@ -26,11 +19,7 @@ def test_a_process_a_cell_is_one_kernel(name: str) -> None:
         if not getattr(found, "__file__", None):  # the corpus' judges put a stand-in for torch there
             pytest.skip(f"{module} is not installed: its objects are not tried here")
     if name in THREADED:
-        code = f"from tests.unit.session.test_libraries import judge; judge({name!r})"
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False, timeout=150
-        )
-        assert done.returncode == 0, done.stderr
+        apart(__name__, name)
     else:
         judge(name)
 
