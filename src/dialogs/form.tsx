@@ -1,5 +1,6 @@
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { ReactWidget } from '@jupyterlab/ui-components';
+import { Message } from '@lumino/messaging';
 import React, { useId } from 'react';
 
 /** The body of a dialog: a React form whose value is asked for at the end. */
@@ -14,6 +15,21 @@ export class FormBody<T> extends ReactWidget implements Dialog.IBodyWidget<T> {
 
   getValue(): T {
     return this._value;
+  }
+
+  /**
+   * The dialog moves the focus to its first field when the browser is idle, which on a busy one is seconds away. Until then keys would
+   * go to the button behind it, and Enter would ask the same once more: so its accepting button has the focus at once. A turn later,
+   * since the dialog first notes where the focus was.
+   */
+  protected override onAfterAttach(msg: Message): void {
+    super.onAfterAttach(msg);
+    const dialog = this.node.closest('.jp-Dialog');
+    void Promise.resolve().then(() =>
+      dialog
+        ?.querySelector<HTMLElement>('.jp-Dialog-footer .jp-mod-accept')
+        ?.focus()
+    );
   }
 
   protected render(): JSX.Element {
