@@ -57,7 +57,7 @@ class TorchScript:
         del card
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
+                warnings.simplefilter("ignore")  # of releases that would rather have the module exported
                 return torch.jit.load(str(path), map_location="cpu").eval()
         except RuntimeError as error:
             raise _no_file(path, error) from error

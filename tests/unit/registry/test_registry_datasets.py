@@ -242,6 +242,7 @@ def test_types(datatype, arrow, expected):
     assert card["recordSet"][0]["field"][0]["dataType"] == expected
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of rdflib, which it uses
 def test_the_card_is_taken_by_the_format_s_own_library(layout, publish, tmp_path):
     mlcroissant = pytest.importorskip(
         "mlcroissant", reason="mlcroissant is not installed: the card is compared with the format by hand"
