@@ -29,6 +29,8 @@ EXAMPLES = """\
   jupyter mlops models key my.key                  a pair of keys; `key FILE.pub --trust` trusts somebody's
   jupyter mlops models sign churn:v3 --key my.key
   jupyter mlops models verify churn:v3 --key my.key.pub
+  jupyter mlops models sign churn:v3 --keyless     as whom your identity provider knows you, by sigstore
+  jupyter mlops models verify churn:v3 --identity me@example.org --issuer https://accounts.google.com
   jupyter mlops models alias churn v3 champion --reason "better on new customers"
   jupyter mlops models alias churn champion --remove
   jupyter mlops models history churn               who moved an alias or deleted a version, when and why
@@ -49,6 +51,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--remove", action="store_true", help="take the alias away, or allow no more")
     parser.add_argument("--key", default="", metavar="FILE", help="PEM file of a key: private to sign, public to verify")
     parser.add_argument("--trust", action="store_true", help="of a public key: what it signs is trusted from now on")
+    parser.add_argument("--keyless", action="store_true", help="sign as whom an identity provider knows, by sigstore")
+    parser.add_argument("--identity", default="", metavar="WHO", help="of verify: an address, or the URI of a workflow or account")
+    parser.add_argument("--issuer", default="", metavar="URL", help="the identity provider that knows WHO")
+    parser.add_argument("--trust-config", default="", metavar="FILE", help="a private sigstore; without it the public one is meant")
     parser.add_argument("--provenance", action="store_true", help="of a signature: vouch also for where the version comes from")
     parser.add_argument("--allowed", action="store_true", help="list the versions that may run code because you allowed it")
     parser.add_argument("--format", default="", metavar="FORMAT", help="of an export: mlflow")
@@ -147,7 +153,8 @@ def _allow(arguments: argparse.Namespace, console: Console, bench: Workbench) ->
 def _signing(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
     from jupyter_mlops.cli import signing
 
-    {"key": signing.key, "sign": signing.sign, "verify": signing.verify}[arguments.words[0]](arguments, console, bench)
+    verbs = {"key": signing.key, "trust": signing.trust, "sign": signing.sign, "verify": signing.verify}
+    verbs[arguments.words[0]](arguments, console, bench)
 
 
 def _export(arguments: argparse.Namespace, console: Console, bench: Workbench) -> None:
@@ -266,8 +273,9 @@ _VERBS: Mapping[str, tuple[tuple[int, ...], str, _Act]] = {
     "scan": ((1,), "scan NAME[:TAG] or models scan FILE", _scan),
     "allow": ((1,), "allow NAME:TAG --reason WHY or models allow NAME:TAG --remove", _allow),
     "key": ((1,), "key FILE or models key FILE.pub --trust", _signing),
-    "sign": ((1,), "sign NAME:TAG --key FILE [--provenance]", _signing),
-    "verify": ((1,), "verify NAME:TAG [--key FILE.pub]", _signing),
+    "trust": ((1,), "trust WHO --issuer URL", _signing),
+    "sign": ((1,), "sign NAME:TAG --key FILE [--provenance] or models sign NAME:TAG --keyless", _signing),
+    "verify": ((1,), "verify NAME:TAG [--key FILE.pub | --identity WHO --issuer URL]", _signing),
     "alias": ((2, 3), "alias NAME TAG ALIAS or models alias NAME ALIAS --remove", _alias),
     "history": ((1,), "history NAME", _history),
     "delete": ((1,), "delete NAME:TAG [--reason WHY]", _delete),

@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import Conflict, NotFound, PlatformError, StorageFull, WrongUsage
+from jupyter_mlops.registry.envelope import Signatory, opened, sealed
+from jupyter_mlops.registry.identities import SUFFIX, TRUSTED, identity
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 
 PASSPHRASE = "JUPYTER_MLOPS_KEY_PASSPHRASE"  # noqa: S105 - the variable's name
-TRUSTED = "trusted-keys"
-"""Folder of public keys in the user's home of this product."""
-
 Ask = Callable[[str], str]
 """Asks its person for a passphrase; '' for none."""
 
@@ -60,6 +59,10 @@ class PublicKey:
             return False
         return True
 
+    def payload(self, bundle: Mapping[str, Any]) -> bytes | None:
+        """The statement of a bundle, where its private half signed it."""
+        return opened(bundle, self.made)
+
 
 @dataclass(frozen=True, slots=True)
 class PrivateKey:
@@ -78,6 +81,10 @@ class PrivateKey:
         from cryptography.hazmat.primitives.hashes import SHA256
 
         return self.key.sign(data, ECDSA(SHA256()))
+
+    def bundle(self, payload: bytes) -> Mapping[str, Any]:
+        """A statement that it has signed."""
+        return sealed(payload, self.public.hint, self.sign)
 
 
 def new_key(path: Path, passphrase: str = "") -> Path:
@@ -175,9 +182,14 @@ def trust(home: Path, path: Path) -> Path:
     return target
 
 
-def trusted(home: Path) -> Sequence[PublicKey]:
-    """The keys that are trusted, by name. Raises as :func:`public_key`: a file that is no key is told and not passed over."""
-    return [public_key(path) for path in sorted((home / TRUSTED).glob("*")) if path.is_file()]
+def trusted(home: Path) -> Sequence[Signatory]:
+    """The keys and identities that are trusted, by name.
+
+    Raises:
+        As :func:`public_key` and ``identities.identity``: a file that is neither is told, not passed over.
+    """
+    files = (path for path in sorted((home / TRUSTED).glob("*")) if path.is_file())
+    return [identity(path) if path.suffix == SUFFIX else public_key(path) for path in files]
 
 
 def crypto() -> None:

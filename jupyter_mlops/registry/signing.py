@@ -1,14 +1,12 @@
 """Versions that somebody has signed: a statement about a digest in a DSSE envelope, kept as a referrer that cosign verifies.
 
-The envelope is that of https://github.com/secure-systems-lab/dsse, the bundle around it sigstore's, version 0.3, and the manifest
-has the shape that cosign 3 writes, so that ``cosign verify --key`` takes ours and ours takes theirs. A signature says that this
+The envelope is ``envelope``'s, and the manifest has the shape that cosign 3 writes, so that ``cosign verify`` takes ours and ours
+takes theirs. A signature says that this
 digest is meant, and on demand also where it comes from (its lineage): whoever signs that vouches for it.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,13 +19,12 @@ from jupyter_mlops.oci.artifact import artifact_document, layers_of, read_config
 from jupyter_mlops.oci.canonical import canonical, parse_object
 from jupyter_mlops.oci.names import OCI_EMPTY
 from jupyter_mlops.oci.store import Manifest, Store
-from jupyter_mlops.registry.keys import PrivateKey, PublicKey, trusted
-from jupyter_mlops.registry.provenance import MEDIA_TYPE as IN_TOTO
+from jupyter_mlops.registry.envelope import BUNDLE, IN_TOTO, Signatory, Signer
+from jupyter_mlops.registry.keys import trusted
 from jupyter_mlops.registry.provenance import PREDICATE as PROVENANCE
 from jupyter_mlops.registry.provenance import STATEMENT
 from jupyter_mlops.registry.times import now
 
-BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 MEANT = "https://sigstore.dev/cosign/sign/v1"
 """Predicate of a signature that says no more than that the digest is meant."""
 
@@ -38,10 +35,10 @@ LARGEST = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A signature of a version that one of the keys made."""
+    """A signature of a version that somebody made whom one asked about."""
 
     by: str
-    """Name of the key."""
+    """Name of the key, or who an identity provider knows."""
 
     predicate: str
     created: str
@@ -54,34 +51,25 @@ class Signature:
         return {"by": self.by, "predicate": self.predicate, "created": self.created}
 
 
-def sign(store: Store, repository: str, reference: str, key: PrivateKey, *, provenance: bool = False) -> Manifest:
+def sign(store: Store, repository: str, reference: str, signer: Signer, *, provenance: bool = False) -> Manifest:
     """Sign a version.
 
     Args:
         store: where the version is.
         repository: ``models/churn``.
         reference: its tag or digest.
-        key: who signs.
+        signer: who signs: a key, or somebody that an identity provider knows.
         provenance: sign also what its run said of where it comes from.
 
     Raises:
         NotFound: no such version, or with ``provenance`` nothing is said of where it comes from (``no-provenance``).
-        StorageFull, Unavailable, NotAllowed: the registry does not take it.
+        StorageFull, Unavailable, NotAllowed: the registry does not take it, or nobody signs.
     """
     subject = store.get_manifest(repository, reference).descriptor
     statement = _provenance(store, repository, subject.digest) if provenance else _meant(repository, subject.digest)
     payload = canonical(statement)
-    bundle = {
-        "mediaType": BUNDLE,
-        "verificationMaterial": {"publicKey": {"hint": key.public.hint}},
-        "dsseEnvelope": {
-            "payload": base64.b64encode(payload).decode(),
-            "payloadType": IN_TOTO,
-            "signatures": [{"sig": base64.b64encode(key.sign(encoded(IN_TOTO, payload))).decode()}],
-        },
-    }
     config = store.put_blob(repository, b"{}", OCI_EMPTY)
-    layer = store.put_blob(repository, canonical(bundle), BUNDLE)
+    layer = store.put_blob(repository, canonical(signer.bundle(payload)), BUNDLE)
     notes = {
         "dev.sigstore.bundle.content": "dsse-envelope",
         "dev.sigstore.bundle.predicateType": str(statement["predicateType"]),
@@ -90,62 +78,51 @@ def sign(store: Store, repository: str, reference: str, key: PrivateKey, *, prov
     return store.put_manifest(repository, artifact_document(BUNDLE, config, [layer], subject=subject, annotations=notes))
 
 
-def verified(store: Store, repository: str, reference: str, keys: Sequence[PublicKey]) -> list[Signature]:
-    """The signatures of a version that these keys made, the newest first.
+def verified(store: Store, repository: str, reference: str, by: Sequence[Signatory]) -> list[Signature]:
+    """The signatures of a version that these made, the newest first.
 
     Raises:
-        NotAllowed: code ``not-signed``: nobody signed it; ``wrong-signature``: none of these keys did.
+        NotAllowed: code ``not-signed``: nobody signed it; ``wrong-signature``: none of these did.
         NotFound: no such version.
     """
     digest = store.get_manifest(repository, reference).descriptor.digest
     found = list(_bundles(store, repository, digest))
-    good = [one for bundle, created in found for key in keys if (one := checked(bundle, created, digest, key)) is not None]
+    good = [one for bundle, created in found for each in by if (one := checked(bundle, created, digest, each)) is not None]
     if good:
         return sorted(good, key=lambda one: one.created, reverse=True)
     if not found:
         raise NotAllowed(
             f"{repository}@{digest} is not signed", code="not-signed", fix="Sign it: jupyter mlops models sign NAME:TAG --key FILE"
         )
-    names = ", ".join(key.name for key in keys) or "any key that is trusted here"
+    names = ", ".join(each.name for each in by) or "anybody who is trusted here"
     raise NotAllowed(
         f"{repository}@{digest} is signed, and not by {names}",
         code="wrong-signature",
-        fix="Get the public key of who signed it and trust it: jupyter mlops models key FILE.pub --trust. Or do not use it.",
+        fix="Get the public key of who signed it and trust it: jupyter mlops models key FILE.pub --trust; or who it is:"
+        " jupyter mlops models trust WHO --issuer URL. Or do not use it.",
     )
 
 
 def require(unsigned: str, home: Path, store: Store, repository: str, digest: str) -> None:
-    """Refuse a version that no trusted key signed, where the setting ``unsigned`` is ``refuse``.
+    """Refuse a version that nobody trusted signed, where the setting ``unsigned`` is ``refuse``.
 
     Raises:
         NotAllowed: code ``not-signed`` or ``wrong-signature``.
-        PlatformError: code ``no-cryptography``.
+        PlatformError: code ``no-cryptography`` or ``no-sigstore``.
     """
     if unsigned == "refuse":
         verified(store, repository, digest, trusted(home))
 
 
-def encoded(payload_type: str, payload: bytes) -> bytes:
-    """What a DSSE signature is of: type and payload with their lengths, so that neither can be taken for the other."""
-    kind = payload_type.encode()
-    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
-
-
-def checked(bundle: Mapping[str, Any], created: str, digest: str, key: PublicKey) -> Signature | None:
-    """The signature of a bundle, where the key made it and it is about this digest. A bundle that is broken is none."""
+def checked(bundle: Mapping[str, Any], created: str, digest: str, by: Signatory) -> Signature | None:
+    """The signature of a bundle, where it is somebody's and about this digest. A bundle that is broken is none."""
+    payload = by.payload(bundle)
     try:
-        if bundle.get("mediaType") != BUNDLE:
+        statement = json.loads(payload) if payload is not None else None
+        if statement is None or statement["_type"] != STATEMENT or digest not in _subjects(statement):
             return None
-        envelope = bundle["dsseEnvelope"]
-        payload, kind = base64.b64decode(envelope["payload"], validate=True), str(envelope["payloadType"])
-        given = [base64.b64decode(one["sig"], validate=True) for one in envelope["signatures"]]
-        if kind != IN_TOTO or not any(key.made(one, encoded(kind, payload)) for one in given):
-            return None
-        statement = json.loads(payload)
-        if statement["_type"] != STATEMENT or digest not in _subjects(statement):
-            return None
-        return Signature(key.name, str(statement["predicateType"]), created, statement)
-    except (KeyError, TypeError, AttributeError, ValueError, binascii.Error):
+        return Signature(by.name, str(statement["predicateType"]), created, statement)
+    except (KeyError, TypeError, AttributeError, ValueError):
         return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,30 +17,16 @@ from jupyter_mlops.oci.layout import Layout
 from jupyter_mlops.oci.modelpack import publish_model
 from jupyter_mlops.oci.names import OCI_EMPTY
 from jupyter_mlops.registry import signing
+from jupyter_mlops.registry.envelope import BUNDLE
 from jupyter_mlops.registry.keys import new_key, private_key, public_key
-from jupyter_mlops.registry.signing import BUNDLE, sign, verified
+from jupyter_mlops.registry.signing import sign, verified
 from jupyter_mlops.testing.embedded import embedded_registry
-from tests.conformance.official.program import missing
+from tests.conformance.cosign.program import environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-HERE = Path(__file__).parent
-MODULE = "github.com/sigstore/cosign/v3/cmd/cosign"
 MODEL = "models/churn"
 NO_LOG = ("--insecure-ignore-tlog=true", "--allow-http-registry")
-
-
-@pytest.fixture(scope="session")
-def cosign(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program."""
-    if reason := missing():
-        pytest.skip(f"NOT RUN: {reason}: our signatures are NOT compared with cosign on this machine")
-    program = tmp_path_factory.mktemp("cosign") / "cosign"
-    done = subprocess.run(
-        ["go", "build", "-mod=readonly", "-o", program, MODULE], cwd=HERE, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return program
 
 
 @dataclass
@@ -54,8 +39,7 @@ class Scene:
     host: str
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        environ = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "COSIGN_PASSWORD": "", "COSIGN_YES": "true"}
-        command = [str(self.program), *words]
+        command, environ = [str(self.program), *words], environment(self.folder)
         return subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True, timeout=120, check=False)
 
     def digest(self, tag: str = "v1") -> str:

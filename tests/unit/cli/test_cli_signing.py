@@ -36,7 +36,7 @@ def test_from_a_key_to_a_service(mlops: Command, environment: dict[str, str]) ->
     signed = mlops("models", "sign", "linear:v1", "--key", "team.key", "--json")
     assert signed.json["tag"] == "v1"
     assert signed.json["signature"].startswith("sha256:")
-    assert "is signed, and not by any key that is trusted here" in mlops("deploy", "linear").err
+    assert "is signed, and not by anybody who is trusted here" in mlops("deploy", "linear").err
     assert mlops("models", "key", "team.key.pub", "--trust").code == 0
     found = mlops("models", "verify", "linear:v1", "--json").json
     assert [one["by"] for one in found["signatures"]] == ["team.key.pub"]
@@ -51,7 +51,7 @@ WRONG = {
     "a key that is not there": (("sign", "linear:v1", "--key", "none"), "the key none cannot be read", "PEM"),
     "a public key to sign with": (("sign", "linear:v1", "--key", "k.pub"), "no private key", "models key"),
     "no version": (("sign", "linear:v9", "--key", "k"), "v9", "v1"),
-    "nothing trusted": (("verify", "linear:v1"), "no key is trusted here", "--trust"),
+    "nothing trusted": (("verify", "linear:v1"), "nobody is trusted here", "--trust"),
     "not signed": (("verify", "linear:v1", "--key", "k.pub"), "is not signed", "models sign"),
     "nothing to vouch for": (
         ("sign", "linear:v1", "--key", "k", "--provenance"),

@@ -22,8 +22,9 @@ from jupyter_mlops.oci.modelpack import publish_model
 from jupyter_mlops.oci.names import OCI_EMPTY
 from jupyter_mlops.registry import keys, signing
 from jupyter_mlops.registry.copy import copy
+from jupyter_mlops.registry.envelope import BUNDLE, encoded
 from jupyter_mlops.registry.keys import PASSPHRASE, PrivateKey, PublicKey, new_key, private_key, public_key, trust, trusted
-from jupyter_mlops.registry.signing import BUNDLE, MEANT, checked, encoded, require, sign, verified
+from jupyter_mlops.registry.signing import MEANT, checked, require, sign, verified
 
 Bundle = dict[str, Any]
 MODEL = "models/churn"
