@@ -306,7 +306,10 @@ def test_what_a_dataset_is(tmp_path: Path) -> None:
     for name in ("frame", "array", "folder"):
         (tmp_path / name).mkdir()
     facts = write_dataset(pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), tmp_path / "frame")
-    assert (facts.rows, facts.columns) == (2, [{"name": "a", "datatype": "INT64"}, {"name": "b", "datatype": "BYTES"}])
+    assert facts.rows == 2
+    assert [(each["name"], each["datatype"], each["arrow"]) for each in facts.columns] == [
+        ("a", "INT64", "int64"), ("b", "BYTES", "large_string"),
+    ]  # fmt: skip
     assert write_dataset(np.arange(3), tmp_path / "array").rows == 3
     assert np.load(tmp_path / "array" / "data.npy").tolist() == [0, 1, 2]
     write_dataset(tmp_path / "frame", tmp_path / "folder")
@@ -314,6 +317,13 @@ def test_what_a_dataset_is(tmp_path: Path) -> None:
     for wrong in (5, tmp_path / "nowhere"):
         with pytest.raises(WrongUsage):
             write_dataset(wrong, tmp_path / "folder")
+
+
+def test_a_frame_where_pyarrow_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jupyter_mlops.runner.dataset.find_spec", lambda _: None)
+    facts = write_dataset(pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), tmp_path)
+    assert (facts.rows, facts.columns) == (2, [{"name": "a", "datatype": "INT64"}, {"name": "b", "datatype": "BYTES"}])
+    assert (tmp_path / "data.csv").read_text() == "a,b\n1,x\n2,y\n"
 
 
 def test_a_handle_travels() -> None:
