@@ -320,7 +320,7 @@ def test_what_a_dataset_is(tmp_path: Path) -> None:
 
 
 def test_a_frame_where_pyarrow_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jupyter_mlops.runner.dataset.find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     facts = write_dataset(pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), tmp_path)
     assert (facts.rows, facts.columns) == (2, [{"name": "a", "datatype": "INT64"}, {"name": "b", "datatype": "BYTES"}])
     assert (tmp_path / "data.csv").read_text() == "a,b\n1,x\n2,y\n"
