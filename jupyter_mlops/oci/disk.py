@@ -154,10 +154,15 @@ class Upload:
         return f"{algorithm}:{running.hexdigest()}"
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append. Raises OSError."""
+        """Append all of it, or nothing: a client goes on from what it is told was received. Raises OSError."""
+        try:
+            write_all(self._handle, data)
+        except OSError:
+            os.ftruncate(self._handle, self.size)
+            os.lseek(self._handle, self.size, os.SEEK_SET)
+            raise
         if self._hash is not None:
             self._hash.update(data)
-        write_all(self._handle, data)
         self.size += len(data)
 
     def commit(self, target: Path) -> None:
