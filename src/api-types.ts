@@ -1266,6 +1266,8 @@ export interface components {
             name: string;
             /** @description Newest first */
             versions: components["schemas"]["ModelVersion"][];
+            /** @description Of a list: how many versions there are; `versions` may have fewer */
+            count?: number;
         };
         History: {
             name: string;
@@ -1364,6 +1366,8 @@ export interface components {
         };
         Models: {
             models: components["schemas"]["Model"][];
+            /** @description How many were found; `models` may have fewer */
+            total: number;
         };
         Condition: {
             type: string;
@@ -2119,6 +2123,11 @@ export interface operations {
             query?: {
                 /** @description Name of the target; the default one where absent. 404 lists those that there are */
                 target?: components["parameters"]["target"];
+                /** @description A text that the name or an alias has, in letters of either case */
+                search?: string;
+                limit?: number;
+                /** @description Newest versions of each; those with an alias are there besides */
+                versions?: number;
             };
             header?: never;
             path?: never;
@@ -2126,7 +2135,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All models */
+            /** @description The first models by name */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -225,10 +225,6 @@ export class MlopsClient {
     });
   }
 
-  async models(): Promise<Model[]> {
-    return (await this._json<Schemas['Models']>('GET', ['models'])).models;
-  }
-
   setAlias(
     model: string,
     alias: string,

@@ -15,6 +15,11 @@ export type LineageNode = Schemas['Lineage'];
 /** `up` is what made it, `down` what was made of it. */
 export type Direction = 'up' | 'down';
 
+export type Model = Schemas['Model'];
+
+/** The first models that were found, and how many there are. */
+export type ModelPage = Schemas['Models'];
+
 export type Differences = Schemas['ModelDifferences'];
 
 /** A moved alias (`from`, `to`: digests), or a deleted version. */
@@ -31,13 +36,26 @@ export interface ModelEvent {
 
 /** How requests are made: the client's own way, with its target and its errors. */
 export interface IAsk {
-  json<T>(path: string[], query?: Record<string, string>): Promise<T>;
+  json<T>(path: string[], query?: Record<string, string | number>): Promise<T>;
   remove(path: string[], query?: Record<string, string>): Promise<void>;
 }
 
 /** One method per operation of `api.yaml`. */
 export class RegistryClient {
   constructor(private _ask: IAsk) {}
+
+  /** Models whose name or alias has the text, with their newest versions. */
+  models(search = '', limit?: number): Promise<ModelPage> {
+    return this._ask.json(['models'], {
+      ...(search ? { search } : {}),
+      ...(limit ? { limit } : {})
+    });
+  }
+
+  /** One model with all its versions. */
+  model(name: string): Promise<Model> {
+    return this._ask.json(['models', name]);
+  }
 
   async datasets(): Promise<DatasetVersion[]> {
     return (await this._ask.json<Schemas['Datasets']>(['datasets'])).datasets;

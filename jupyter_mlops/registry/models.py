@@ -100,9 +100,9 @@ class Models:
 
     # -- reading -------------------------------------------------------------------------------------------------------------
 
-    def list(self) -> Sequence[Model]:
-        """All models that have a version, by name; without the cards, where the versions themselves say what a list shows."""
-        names = self._names()
+    def list(self, names: Sequence[str] | None = None) -> Sequence[Model]:
+        """Models that have a version, all or those of ``names``; without the cards, where the versions say what a list shows."""
+        names = self._names() if names is None else names
         found = each(lambda name: self._versions(name, remembered=True), names, AT_ONCE if self._reader.remote else 1)
         return [Model(name, versions) for name, versions in zip(names, found, strict=True) if versions]
 

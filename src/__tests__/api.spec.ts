@@ -41,7 +41,7 @@ describe('MlopsClient', () => {
       'runs/a-1/file',
       null
     ],
-    ['GET', c => c.models(), 'models', null],
+    ['GET', c => c.registry.models(), 'models', null],
     [
       'PUT',
       c => c.setAlias('team/churn', 'champion', 'v2'),

@@ -5,7 +5,7 @@ import { Model, Run, Service } from '../api';
 import { LogModel, KEPT_LINES, plain } from '../models/logs';
 import { CHANGED, MlopsModel } from '../models/mlops';
 import { DatasetsModel } from '../models/datasets';
-import { ModelsModel } from '../models/models';
+import { ModelsModel, hidden } from '../models/models';
 import { progressOf, progressText } from '../models/progress';
 import { columnsOf, rowsOf, rowsText } from '../models/rows';
 import { RunModel } from '../models/run';
@@ -226,15 +226,17 @@ it('ServicesModel deploys, stops, starts and deletes', async () => {
   model.dispose();
 });
 
+/** A version of a model. */
+const version = (tag: string, aliases: string[] = []) => ({
+  tag,
+  aliases,
+  digest: 'sha256:a',
+  metrics: {},
+  created: 1,
+  bytes: 1
+});
+
 it('ModelsModel sets aliases and deletes versions', async () => {
-  const version = (tag: string, aliases: string[] = []) => ({
-    tag,
-    aliases,
-    digest: 'sha256:a',
-    metrics: {},
-    created: 1,
-    bytes: 1
-  });
   let versions = [version('v2'), version('v1')];
   const { client } = serve(({ method }) => {
     if (method === 'PUT') {
@@ -245,7 +247,7 @@ it('ModelsModel sets aliases and deletes versions', async () => {
       versions = versions.slice(0, 1);
       return { status: 204 };
     }
-    return { json: { models: [{ name: 'churn', versions }] } };
+    return { json: { models: [{ name: 'churn', versions }], total: 1 } };
   });
   const model = new ModelsModel(client);
   await model.refresh();
@@ -253,6 +255,37 @@ it('ModelsModel sets aliases and deletes versions', async () => {
   expect(model.value![0].versions[0].aliases).toEqual(['champion']);
   await model.deleteVersion('churn', 'v1');
   expect(model.value![0].versions).toHaveLength(1);
+  model.dispose();
+});
+
+it('ModelsModel looks for models, shows more, and all versions of one', async () => {
+  const { client, requests } = serve(({ url }) => {
+    if (url.pathname.endsWith('/models/churn')) {
+      const versions = [version('v3'), version('v2'), version('v1')];
+      return { json: { name: 'churn', versions } };
+    }
+    const models = [{ name: 'churn', versions: [version('v3')], count: 3 }];
+    return { json: { models, total: 250 } };
+  });
+  const asked = () => requests[requests.length - 1].url.search;
+  const model = new ModelsModel(client);
+  await model.refresh();
+  expect([model.total, model.any, hidden(model.value![0])]).toEqual([
+    250,
+    true,
+    2
+  ]);
+  await model.more();
+  expect(asked()).toContain('limit=200');
+  await model.find('chu');
+  expect(asked()).toContain('search=chu');
+  expect(asked()).toContain('limit=100');
+  await model.whole('churn');
+  expect(model.value![0].versions).toHaveLength(3);
+  await model.refresh();
+  expect(model.value![0].versions).toHaveLength(3);
+  model.reset();
+  expect([model.search, model.value]).toEqual(['chu', null]);
   model.dispose();
 });
 
@@ -329,7 +362,7 @@ describe('MlopsModel', () => {
         case 'runs':
           return { json: { runs: [], next: null } };
         case 'models':
-          return { json: { models: [] } };
+          return { json: { models: [], total: 0 } };
         default:
           return { json: { services: [] } };
       }

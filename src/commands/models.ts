@@ -27,7 +27,7 @@ export function addModelCommands(
 ): void {
   const { commands } = app;
   const { model, trans } = context;
-  const hasModels = () => (model.models.value ?? []).length > 0;
+  const hasModels = () => model.models.any;
 
   commands.addCommand(CommandIDs.deploy, {
     label: trans.__('Deploy Model…'),

@@ -1,11 +1,12 @@
 import { copyIcon, deleteIcon, tagIcon } from '@jupyterlab/ui-components';
-import React, { useState } from 'react';
+import React, { useEffect, useState } from 'react';
 
 import { Model, ModelVersion } from '../api';
 import { CommandIDs } from '../commands/ids';
+import { hidden } from '../models/models';
 import { bytes, metric } from '../format';
 import { Lineage } from '../parts/lineage';
-import { Ago } from '../parts/live';
+import { Ago, Live } from '../parts/live';
 import { Signature } from '../parts/signature';
 import { Action, Empty, IconAction } from '../parts/states';
 import { IContext } from '../tokens';
@@ -14,15 +15,26 @@ import { ModelMore } from './modelmore';
 import { Loaded } from './resource';
 import { copy } from '../parts/clipboard';
 
+/** Models from which on they can be looked for. */
+const GLANCE = 8;
+
+/** Milliseconds without a key, after which what was typed is looked for. */
+const TYPING = 250;
+
 /** Registered models, their versions, Deploy. */
 export function ModelsPanel(props: { context: IContext }): JSX.Element {
   const { context } = props;
   const { trans, model } = context;
   return (
     <>
+      <Find context={context} />
       <Loaded resource={model.models} context={context}>
         {models =>
-          models.length === 0 ? (
+          models.length === 0 && model.models.search ? (
+            <p className="jp-mlops-hint">
+              {trans.__('No name and no alias has “%1”.', model.models.search)}
+            </p>
+          ) : models.length === 0 ? (
             <Empty
               message={trans.__('No models yet.')}
               hint={trans.__(
@@ -30,16 +42,59 @@ export function ModelsPanel(props: { context: IContext }): JSX.Element {
               )}
             />
           ) : (
-            <ul className="jp-mlops-list" aria-label={trans.__('Models')}>
-              {models.map(item => (
-                <ModelItem key={item.name} model={item} context={context} />
-              ))}
-            </ul>
+            <>
+              <ul className="jp-mlops-list" aria-label={trans.__('Models')}>
+                {models.map(item => (
+                  <ModelItem key={item.name} model={item} context={context} />
+                ))}
+              </ul>
+              {models.length < model.models.total && (
+                <Action small onClick={() => void model.models.more()}>
+                  {trans.__(
+                    'Show more (%1 of %2)',
+                    models.length,
+                    model.models.total
+                  )}
+                </Action>
+              )}
+            </>
           )
         }
       </Loaded>
       <Datasets context={context} />
     </>
+  );
+}
+
+/** Look for a model, where there are more than a glance takes in. */
+function Find(props: { context: IContext }): JSX.Element {
+  const { trans, model } = props.context;
+  const { models } = model;
+  const [text, setText] = useState('');
+  useEffect(() => {
+    if (text === models.search) {
+      return;
+    }
+    const timer = setTimeout(() => void models.find(text), TYPING);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return (
+    <Live on={[models.changed]}>
+      {() => (
+        <>
+          {(models.total > GLANCE || models.search || text) && (
+            <input
+              className="jp-mod-styled jp-mlops-find"
+              type="search"
+              aria-label={trans.__('Find models by name or alias')}
+              placeholder={trans.__('Find models by name or alias')}
+              value={text}
+              onChange={event => setText(event.target.value)}
+            />
+          )}
+        </>
+      )}
+    </Live>
   );
 }
 
@@ -60,7 +115,11 @@ function ModelItem(props: { model: Model; context: IContext }): JSX.Element {
         <span className="jp-mlops-item-text">
           <span className="jp-mlops-item-name">{model.name}</span>
           <span className="jp-mlops-hint">
-            {trans._n('%1 version', '%1 versions', model.versions.length)}
+            {trans._n(
+              '%1 version',
+              '%1 versions',
+              model.versions.length + hidden(model)
+            )}
           </span>
         </span>
         {newest && <span className="jp-mlops-chip">{newest.tag}</span>}
@@ -82,6 +141,15 @@ function ModelItem(props: { model: Model; context: IContext }): JSX.Element {
             />
           ))}
         </ul>
+      )}
+      {open && hidden(model) > 0 && (
+        <Action
+          small
+          label={trans.__('All versions of %1', model.name)}
+          onClick={() => void context.model.models.whole(model.name)}
+        >
+          {trans._n('One older version', '%1 older versions', hidden(model))}
+        </Action>
       )}
       {open && <ModelMore model={model} context={context} />}
     </li>

@@ -10,11 +10,15 @@ from tornado import web
 
 from jupyter_mlops.registry.modeldiff import compare
 from jupyter_mlops.registry.models import to_json
+from jupyter_mlops.registry.pages import MODELS, VERSIONS, page
 from jupyter_mlops.server.handlers.base import MlopsHandler
 from jupyter_mlops.server.requests import AliasRequest
 
 if TYPE_CHECKING:
     from jupyter_mlops.flow import Workbench
+
+MOST = 1000
+"""Models of a page, and versions of a model there, at most."""
 
 
 class ModelsHandler(MlopsHandler):
@@ -23,9 +27,11 @@ class ModelsHandler(MlopsHandler):
     @web.authenticated
     @authorized("read", "mlops:models")
     async def get(self) -> None:
-        """All models."""
-        found = await self.ask(lambda bench: bench.models.list())
-        self.answer({"models": [to_json(model) for model in found]})
+        """The first models that are looked for, by name, with their newest versions."""
+        search, limit = self.get_query_argument("search", ""), self.whole("limit", MODELS, 1, MOST)
+        versions = self.whole("versions", VERSIONS, 1, MOST)
+        found = await self.ask(lambda bench: page(bench.models, search, limit=limit, versions=versions))
+        self.answer(found.to_json())
 
 
 class ModelHandler(MlopsHandler):

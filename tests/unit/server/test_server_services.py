@@ -59,6 +59,11 @@ async def test_models_versions_and_aliases(call: Any, publish: Any) -> None:
     publish()
     publish()
     assert [model["name"] for model in (await call("GET", "/models", schema="Models")).body["models"]] == ["total"]
+    one = (await call("GET", "/models", schema="Models", search="TOT", versions=1)).body
+    assert (one["total"], one["models"][0]["count"], [each["tag"] for each in one["models"][0]["versions"]]) == (1, 2, ["v2"])
+    assert (await call("GET", "/models", schema="Models", search="none")).body == {"models": [], "total": 0}
+    for wrong in ({"limit": 0}, {"limit": 1001}, {"limit": "x"}, {"versions": 0}):
+        assert (await call("GET", "/models", **wrong)).status == 400, wrong
     model = (await call("GET", "/models/total", schema="Model")).body
     assert [version["tag"] for version in model["versions"]] == ["v2", "v1"]
     assert model["versions"][0]["metrics"] == {"loss": 0.25}
