@@ -90,7 +90,7 @@ def _arrow_schema(path: Path) -> tuple[str, list[Any]]:
     """What a Parquet file holds: its schema in base64, and its fields; columns come before an index."""
     import base64
 
-    import pyarrow.parquet  # type: ignore[import-not-found]  # only where it is installed
+    import pyarrow.parquet  # only where it is installed
 
     schema = pyarrow.parquet.read_schema(path)
     return base64.b64encode(schema.remove_metadata().serialize().to_pybytes()).decode("ascii"), list(schema)
