@@ -12,6 +12,8 @@ import re
 import select
 import socket
 import time
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import cast
 
 from tornado import web
@@ -27,6 +29,10 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 SLICE = 0.05
 """Seconds for which a client that takes bytes as fast as they come may keep a thread; slower ones wait outside of it."""
+
+NEAR = 400 << 10
+"""Bytes on their way to a client on this machine: the same gigabyte takes half as long as with the four megabytes that the system
+would come to. A client elsewhere gets what the system finds out, since there the distance counts."""
 
 STALLED = 600.0
 """Seconds for which a client may take nothing; then the connection is ended."""
@@ -54,6 +60,8 @@ class BlobHandler(Handler):
         self._describe(digest, count)
         connection = cast("HTTP1Connection", self.request.connection)
         direct = count > 0 and not isinstance(connection.stream, SSLIOStream)
+        if count > NEAR:
+            _keep_near(connection.stream.socket)
         try:
             with self.layout.blob_path(name, digest).open("rb", buffering=0) as file:
                 await (self._send(connection, file.fileno(), start, count) if direct else self._pass(file.fileno(), start, count))
@@ -113,6 +121,13 @@ class BlobHandler(Handler):
         self.set_status(206)
         self.set_header("Content-Range", f"bytes {start}-{end}/{size}")
         return start, end - start + 1
+
+
+def _keep_near(connection: socket.socket) -> None:
+    """Give a client on this machine what it is about to take, and not megabytes ahead of it, which leave the processor's cache."""
+    with suppress(OSError, ValueError):
+        if ip_address(connection.getpeername()[0]).is_loopback:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, NEAR)
 
 
 def _sent(way: int, file: int, start: int, count: int) -> int:
