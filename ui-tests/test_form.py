@@ -144,21 +144,27 @@ def empty(field: Locator, wanted: Any) -> None:
             field.get_by_role("button", name="Remove").last.click()
 
 
-def saved(ui: LabPage, cell: int, metadata: dict[str, Any]) -> None:
-    """Save, and wait until the file holds a cell with these metadata: it may be read while it is being written."""
+def saved(ui: LabPage, cell: int, metadata: dict[str, Any]) -> str:
+    """Save, wait until the file holds a cell with these metadata, and give its text.
+
+    The file may be read while it is being written, now and after that: one save more can be on its way.
+    """
     path = ui.lab.root / "form.ipynb"
     found: list[Any] = []
+    texts: list[str] = []
 
     def there() -> bool:
         ui.page.keyboard.press("Control+s")  # again where the form had not written yet: the notebook stays unsaved then
         try:
-            found.append(json.loads(path.read_text())["cells"][cell]["metadata"])
+            texts.append(path.read_text())
+            found.append(json.loads(texts[-1])["cells"][cell]["metadata"])
         except ValueError:
             return False
         return bool(found[-1] == metadata)
 
     eventually(there, RUN_PATIENCE / 4000)
     assert found[-1] == metadata
+    return texts[-1]
 
 
 def test_every_key_of_a_cell_is_tried() -> None:
@@ -171,8 +177,7 @@ def test_each_key_is_written_as_python_reads_it_and_is_gone_when_it_is_emptied(s
     found = form(ui, 0)
     for key, (wanted, written, meant) in FILLED.items():
         fill(option(found, key), wanted)
-        saved(ui, 0, {"mlops": {key: written}})
-        document = parse((server.root / "form.ipynb").read_text(), "form.ipynb")
+        document = parse(saved(ui, 0, {"mlops": {key: written}}), "form.ipynb")
         requests = read_requests(document)
         assert [one for one in requests.diagnostics if one.cell == 0] == [], key
         assert requests.cells[0].options.get(key) == meant, key
@@ -180,8 +185,8 @@ def test_each_key_is_written_as_python_reads_it_and_is_gone_when_it_is_emptied(s
             written if meant is None else None
         )
         empty(option(found, key), wanted)
-        saved(ui, 0, before[0]["metadata"])
-    after = json.loads((server.root / "form.ipynb").read_text())["cells"]
+        text = saved(ui, 0, before[0]["metadata"])
+    after = json.loads(text)["cells"]
     assert [cell["metadata"] for cell in after] == [cell["metadata"] for cell in before], "nothing else was touched"
     assert ui.errors == []
 

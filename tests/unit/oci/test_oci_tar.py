@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlops.errors import Corrupt, WrongUsage
+from jupyter_mlops.errors import Corrupt, PlatformError, WrongUsage
+from jupyter_mlops.oci import tar as module
 from jupyter_mlops.oci.digest import digest_of
 from jupyter_mlops.oci.tar import extract_all, files_below, read_member, tar_chunks
 from jupyter_mlops.oci.verify import verified
@@ -51,6 +52,37 @@ def test_python_and_the_order_of_files_agree(files):
         members = read.getmembers()
         assert all((m.mtime, m.uid, m.gid, m.uname) == (0, 0, 0, "") for m in members)
         assert {m.name for m in members if m.isreg()} == set(files)
+
+
+@given(st.dictionaries(part, st.binary(max_size=3000), max_size=5), st.sampled_from([512, 700, 1024, 4096]))
+def test_every_chunk_but_the_last_is_whole_wherever_members_begin(files, size):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "CHUNK", size)
+        chunks = [bytes(chunk) for chunk in tar_chunks(files)]
+    assert b"".join(chunks) == tar(files)
+    assert {len(chunk) for chunk in chunks[:-1]} <= {size}
+    assert 0 < len(chunks[-1]) <= size
+
+
+@pytest.mark.parametrize("by", [-3000, -1, 1, 3000])
+def test_a_file_that_changes_while_it_is_packed_is_named(tmp_path, by):
+    path = tmp_path / "weights"
+    path.write_bytes(b"x" * 5000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "CHUNK", 1024)
+        chunks = tar_chunks({"weights": path})
+        next(chunks)
+        os.truncate(path, 5000 + by)
+        with pytest.raises(WrongUsage, match=f"{path} changed while it was read") as raised:
+            list(chunks)
+    assert raised.value.code == "invalid-folder"
+
+
+def test_a_file_that_is_gone_is_named(tmp_path):
+    for chunks in (tar_chunks({"gone": tmp_path / "gone"}), tar_chunks({"a": tmp_path})):
+        with pytest.raises(PlatformError, match=f"cannot read {tmp_path}") as raised:
+            list(chunks)
+        assert raised.value.code == "unreadable"
 
 
 def test_neither_machine_nor_hour_shows(tmp_path):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,54 @@ def test_what_was_made_here_is_known_of_the_folder_alone(tmp_path: Path) -> None
     assert list(here.repositories()) == [], "it is no repository"
 
 
+def _leave(note: Path) -> None:
+    """As it was made."""
+
+
+def _open_folder(note: Path) -> None:
+    note.parent.chmod(0o770)
+
+
+def _another_file(note: Path) -> None:
+    note.write_text("a blob has a name like this")
+
+
+def _link(note: Path) -> None:
+    note.rename(note.with_name("away"))
+    note.symlink_to(note.with_name("away"))
+
+
+def _linked_folder(note: Path) -> None:
+    away = note.parent.rename(note.parent.with_name("away"))
+    note.parent.symlink_to(away)
+
+
+def _anybodys_file(note: Path) -> None:
+    os.chown(note, 12345, -1)
+
+
+def _anybodys_folder(note: Path) -> None:
+    os.chown(note.parent, 12345, -1)
+
+
+def _gone(note: Path) -> None:
+    note.unlink()
+
+
+NOTES = (_leave, _open_folder, _another_file, _link, _linked_folder, _gone)
+AS_ROOT = (_anybodys_file, _anybodys_folder)
+
+
+@pytest.mark.parametrize("change", NOTES + (AS_ROOT if os.geteuid() == 0 else ()))
+def test_a_note_that_somebody_else_can_have_left_says_nothing(tmp_path: Path, change: Callable[[Path], None]) -> None:
+    here = Layout(tmp_path / "here")
+    note_made(here, ONE)
+    [note] = (tmp_path / "here" / "_made").iterdir()
+    change(note)
+    assert was_made(here, ONE) is (change is _leave)
+    assert rule_of("own", tmp_path / "home", here, ONE) == ("any" if change is _leave else "listed")
+
+
 def test_what_is_allowed_is_kept_by_digest(tmp_path: Path) -> None:
     known = Allowances(tmp_path / "home")
     assert known.list() == []
@@ -117,6 +167,7 @@ def test_a_home_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 ADD = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from jupyter_mlops.registry.allowances import Allowances
 for number in range(8):
